@@ -1,0 +1,1 @@
+"""Train GANs with Population Based Training."""

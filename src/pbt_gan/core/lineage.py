@@ -1,0 +1,131 @@
+"""What a run's records say afterwards: scores, family tree, each member's ancestry, the winner's schedule."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.records import Birth, Exploit, Record, Reported
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a lineage trained in one slot with one setting: one order."""
+
+    member: int
+    interval: int
+    start_step: int  # age of the weights before
+    end_step: int  # and after
+    hyperparams: Hyperparams
+    score: float
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class History:
+    """The effective records of a run, indexed."""
+
+    births: Mapping[int, Birth]
+    reports: Sequence[Reported]  # by (interval, member)
+    exploits: Sequence[Exploit]  # by (interval, recipient)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> "History":
+        """Index records, in whatever order they were written."""
+        births: dict[int, Birth] = {}
+        reports: list[Reported] = []
+        exploits: list[Exploit] = []
+        for record in records:
+            match record:
+                case Birth():
+                    births[record.member] = record
+                case Reported():
+                    reports.append(record)
+                case Exploit():
+                    exploits.append(record)
+        reports.sort(key=lambda report: (report.interval, report.member))
+        exploits.sort(key=lambda exploit: (exploit.interval, exploit.recipient))
+        return cls(dict(sorted(births.items())), tuple(reports), tuple(exploits))
+
+    @cached_property
+    def by_member(self) -> Mapping[int, Sequence[Reported]]:
+        """Each member's reports, oldest first."""
+        table: dict[int, list[Reported]] = {member: [] for member in self.births}
+        for report in self.reports:
+            table.setdefault(report.member, []).append(report)
+        return table
+
+    @cached_property
+    def last(self) -> Mapping[int, Reported]:
+        """Each member's newest report."""
+        return {member: reports[-1] for member, reports in self.by_member.items() if reports}
+
+    @cached_property
+    def best(self) -> Reported | None:
+        """The report with the highest finite score of the whole run; the earliest of equals."""
+        return max((r for r in self.reports if math.isfinite(r.score)), key=lambda r: r.score, default=None)
+
+    @cached_property
+    def last_best(self) -> Reported | None:
+        """The best of the members' newest reports."""
+        return max((r for r in self.last.values() if math.isfinite(r.score)), key=lambda r: r.score, default=None)
+
+    @cached_property
+    def changes(self) -> Sequence[Exploit]:
+        """The decisions that changed a member."""
+        return tuple(exploit for exploit in self.exploits if not exploit.kept)
+
+    @cached_property
+    def _report_at(self) -> Mapping[tuple[int, int], Reported]:
+        return {(report.member, report.interval): report for report in self.reports}
+
+    @cached_property
+    def _exploit_at(self) -> Mapping[tuple[int, int], Exploit]:
+        return {(exploit.recipient, exploit.interval): exploit for exploit in self.exploits}
+
+    def parent(self, member: int, interval: int) -> tuple[int, int] | None:
+        """Return whose weights, after which interval, an order began with; None: with new ones."""
+        previous = interval - 1
+        exploit = self._exploit_at.get((member, previous))
+        if exploit is not None and "weights" in exploit.copied:
+            return (exploit.donor.member, exploit.donor.interval) if exploit.donor else None
+        return (member, previous) if previous > 0 else None
+
+    def ancestry(self, member: int, interval: int) -> tuple[Segment, ...]:
+        """Return every order that went into these weights, oldest first.
+
+        Raises:
+            KeyError: there is no report of this member and interval.
+        """
+        segments: list[Segment] = []
+        place: tuple[int, int] | None = (member, interval)
+        while place is not None:
+            report = self._report_at[place]
+            place = self.parent(*place)
+            start = self._report_at[place].step if place else 0
+            segments.append(
+                Segment(
+                    report.member,
+                    report.interval,
+                    start,
+                    report.step,
+                    report.hyperparams,
+                    report.score,
+                    report.checkpoint,
+                )
+            )
+        return tuple(reversed(segments))
+
+    def schedule(self, member: int, interval: int) -> tuple[tuple[int, Hyperparams], ...]:
+        """Return the hyperparameters along a lineage, as (from this step on, values), without repetitions."""
+        schedule: list[tuple[int, Hyperparams]] = []
+        for segment in self.ancestry(member, interval):
+            if not schedule or schedule[-1][1] != segment.hyperparams:
+                schedule.append((segment.start_step, segment.hyperparams))
+        return tuple(schedule)
+
+    def edges(self) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
+        """Return the family tree: ((member, interval) of the parent, (member, interval) of the child)."""
+        pairs = ((self.parent(r.member, r.interval), (r.member, r.interval)) for r in self.reports)
+        return tuple((parent, child) for parent, child in pairs if parent is not None)

@@ -1,0 +1,131 @@
+"""The population as data: members, the orders they are given and the answers that come back."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+Value = float | int | str | bool
+Hyperparams = Mapping[str, Value]
+RankKey = tuple[bool, float, int]
+
+SCORES_KEPT = 32
+"""How many of a member's last scores travel with its weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of the population, as the controller sees it between two orders.
+
+    `step` is the age of the weights and travels with them; `interval` and `trained_steps` belong to the
+    member's slot and never go back, so checkpoint keys and random streams made from them name one content.
+    """
+
+    id: int  # never reused; ids may have gaps
+    hyperparams: Hyperparams
+    interval: int = 0  # orders this slot has answered, each one score interval long
+    step: int = 0  # age of the weights, in steps
+    trained_steps: int = 0  # steps this slot has trained; what the budget counts
+    scores: tuple[float, ...] = ()  # of these weights, newest last; higher is better; not finite: diverged
+    checkpoint: str | None = None  # where the state lies on which the last score was measured; None: not yet born
+
+    @property
+    def score(self) -> float:
+        """The latest score; nan before the first."""
+        return self.scores[-1] if self.scores else math.nan
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the latest score is a finite number."""
+        return math.isfinite(self.score)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Train one member for some steps, then score it."""
+
+    member: int
+    interval: int  # the interval this order trains, counted from 1
+    attempt: int  # 1 for the first; a failed order is given again with the next number
+    hyperparams: Hyperparams
+    source: str | None  # the checkpoint to start from; None: initialise a new state
+    checkpoint: str  # the key under which the trained state is kept
+    step: int  # age of the weights at the start
+    trained_steps: int  # of the slot, at the start
+    steps: int  # to train
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer to an order: the score was measured on exactly the checkpoint that is named."""
+
+    member: int
+    interval: int
+    attempt: int
+    step: int
+    trained_steps: int
+    score: float
+    metrics: Mapping[str, float]
+    hyperparams: Hyperparams  # those in force in the last step, read back from the training
+    checkpoint: str
+    images: int  # real images seen in this order
+    cost_s: float  # device seconds of this order, scoring included
+    worker: str
+    preview: Any = field(default=None, compare=False)  # uint8[N, H, W, C] or None; never journaled
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The other answer to an order: it was not carried out."""
+
+    member: int
+    interval: int
+    attempt: int
+    worker: str
+    error: str  # one line for a person
+    details: str = ""  # the traceback, for the log
+    retry: bool = False  # True: the worker was lost; False: the task raised, and would again
+
+
+def rank_key(score: float, member: int) -> RankKey:
+    """Return the total order by which members rank: worst first, nan and ±inf before all, ties by id."""
+    finite = math.isfinite(score)
+    return (finite, score if finite else 0.0, member)
+
+
+@dataclass(frozen=True)
+class PopulationView:
+    """What a strategy sees at a ready point: every evaluated member, and their order, worst first."""
+
+    members: Mapping[int, Member]
+    keys: Sequence[RankKey]  # of every evaluated member, sorted
+
+    @classmethod
+    def of(cls, members: Sequence[Member]) -> "PopulationView":
+        """Build the view of some members; those without a score are left out of the ranking."""
+        keys = sorted(rank_key(member.score, member.id) for member in members if member.scores)
+        return cls(MappingProxyType({member.id: member for member in members}), tuple(keys))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def at(self, position: int) -> Member:
+        """Return the member at a place of the ranking; 0 is the worst."""
+        return self.members[self.keys[position][2]]
+
+    def rank(self, member: Member) -> int:
+        """Return a member's place in the ranking; 0 is the worst."""
+        return bisect_left(self.keys, rank_key(member.score, member.id))
+
+    @property
+    def healthy(self) -> int:
+        """How many members have a finite score; they are the last ones of the ranking."""
+        return len(self.keys) - bisect_left(self.keys, (True, -math.inf, -1))
+
+    @cached_property
+    def ranking(self) -> tuple[Member, ...]:
+        """All evaluated members, worst first. O(P): on large populations prefer `at` and `rank`."""
+        return tuple(self.members[key[2]] for key in self.keys)

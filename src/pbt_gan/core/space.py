@@ -1,0 +1,239 @@
+"""The search space: what each hyperparameter may be, how it is drawn, and how it moves.
+
+A domain separates `init` (where members begin: a value, a list of values, or a range) from `bounds` (what a move may
+never leave). A move that would leave the bounds is *reflected* at them, in the coordinates of the domain's scale, and
+clipped if it is larger than the whole domain. Clipping alone would let a value stick to its bound: half of all moves
+would change nothing there.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from numpy.random import Generator
+
+from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.errors import ConfigError
+
+Scale = Literal["linear", "log", "logit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Draw between two values, uniformly in the coordinates of the domain's scale."""
+
+    low: float
+    high: float
+
+
+def _coordinate(value: float, scale: Scale) -> float:
+    if scale == "log":
+        return math.log(value)
+    if scale == "logit":
+        return math.log(value / (1 - value))
+    return value
+
+
+def _value(coordinate: float, scale: Scale) -> float:
+    if scale == "log":
+        return math.exp(coordinate)
+    if scale == "logit":
+        return 1 / (1 + math.exp(-coordinate))
+    return coordinate
+
+
+def _reflect(coordinate: float, low: float, high: float) -> float:
+    if coordinate > high:
+        coordinate = 2 * high - coordinate
+    elif coordinate < low:
+        coordinate = 2 * low - coordinate
+    return min(max(coordinate, low), high)
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """A real number.
+
+    It moves by a factor, in `log` scale, in `logit` scale (the odds x / (1 - x) are multiplied) and in `linear` scale
+    with bounds above 0. Otherwise, since no factor leads away from 0, it moves by plus or minus `step`.
+    """
+
+    init: float | tuple[float, ...] | Range
+    bounds: tuple[float, float]
+    scale: Scale = "linear"
+    factors: tuple[float, ...] | None = None  # None: those of the explore rule
+    step: float | None = None  # None: a tenth of the bounds' width
+
+    def check(self, name: str) -> None:
+        """Raise ConfigError where the declaration contradicts itself."""
+        low, high = self.bounds
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ConfigError(f"space.{name}.bounds = {[low, high]}: give two finite numbers, the lower one first.")
+        if self.scale == "log" and low <= 0:
+            raise ConfigError(f"space.{name}.bounds = {[low, high]}, but a log scale needs bounds above 0.")
+        if self.scale == "logit" and not (0 < low and high < 1):
+            raise ConfigError(f"space.{name}.bounds = {[low, high]}, but a logit scale needs bounds inside (0, 1).")
+        _check_factors(name, self.factors)
+        if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
+            raise ConfigError(f"space.{name}.step = {self.step}: a step is a number above 0.")
+        _check_init(name, self.init, self.bounds)
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value has the right type and lies within the bounds."""
+        return (
+            isinstance(value, int | float) and not isinstance(value, bool) and self.bounds[0] <= value <= self.bounds[1]
+        )
+
+    def draw(self, rng: Generator) -> float:
+        """Draw a value from `init`."""
+        if isinstance(self.init, Range):
+            low, high = (_coordinate(end, self.scale) for end in (self.init.low, self.init.high))
+            return self._within(_value(float(rng.uniform(low, high)), self.scale), self.init.low, self.init.high)
+        if isinstance(self.init, tuple):
+            return float(self.init[rng.integers(len(self.init))])
+        return float(self.init)
+
+    def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> float:
+        """Move a value by one of the factors, drawn uniformly, or by a step."""
+        assert isinstance(value, int | float)
+        low, high = (_coordinate(bound, self.scale) for bound in self.bounds)
+        if self.scale == "linear" and self.bounds[0] <= 0:
+            step = self.step if self.step is not None else 0.1 * (high - low)
+            moved = float(value) + (step if rng.integers(2) else -step)
+        else:
+            own = self.factors or tuple(factors)
+            factor = own[rng.integers(len(own))]
+            if self.scale == "linear":
+                moved = float(value) * factor
+            else:
+                moved = _coordinate(float(value), self.scale) + math.log(factor)
+        return self._within(_value(_reflect(moved, low, high), self.scale), *self.bounds)
+
+    @staticmethod
+    def _within(value: float, low: float, high: float) -> float:
+        return min(max(value, low), high)  # exp(log(x)) may miss x by a rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    """A whole number. It moves by a factor, rounded, and by at least one in the factor's direction."""
+
+    init: int | tuple[int, ...] | Range
+    bounds: tuple[int, int]
+    factors: tuple[float, ...] | None = None
+
+    def check(self, name: str) -> None:
+        """Raise ConfigError where the declaration contradicts itself."""
+        low, high = self.bounds
+        if not (isinstance(low, int) and isinstance(high, int) and low < high):
+            raise ConfigError(f"space.{name}.bounds = {[low, high]}: give two whole numbers, the lower one first.")
+        ends = (self.init.low, self.init.high) if isinstance(self.init, Range) else self.init
+        for value in ends if isinstance(ends, tuple) else (ends,):
+            if isinstance(value, bool) or value != int(value):
+                raise ConfigError(f"space.{name}.init holds {value!r}, but {name} is a whole number.")
+        _check_factors(name, self.factors)
+        _check_init(name, self.init, self.bounds)
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value has the right type and lies within the bounds."""
+        return isinstance(value, int) and not isinstance(value, bool) and self.bounds[0] <= value <= self.bounds[1]
+
+    def draw(self, rng: Generator) -> int:
+        """Draw a value from `init`; both ends of a range can be drawn."""
+        if isinstance(self.init, Range):
+            return int(rng.integers(int(self.init.low), int(self.init.high) + 1))
+        if isinstance(self.init, tuple):
+            return int(self.init[rng.integers(len(self.init))])
+        return int(self.init)
+
+    def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> int:
+        """Move a value by one of the factors, drawn uniformly."""
+        assert isinstance(value, int)
+        own = self.factors or tuple(factors)
+        factor = own[rng.integers(len(own))]
+        scaled = round(value * factor)
+        # A factor above 1 means up, also for 0 and for negative numbers.
+        moved = max(value + 1, scaled) if factor > 1 else min(value - 1, scaled)
+        reflected = int(_reflect(moved, *self.bounds))
+        if reflected != value:
+            return reflected
+        # A reflection may land on the value itself; one step inwards is always possible.
+        return value + 1 if value < self.bounds[1] else value - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few values without order. It moves to another one, drawn uniformly."""
+
+    values: tuple[Value, ...]
+    init: Value | tuple[Value, ...] | None = None  # None: any of the values
+
+    def check(self, name: str) -> None:
+        """Raise ConfigError where the declaration contradicts itself."""
+        if len(self.values) < 2 or len(set(map(repr, self.values))) < len(self.values):
+            raise ConfigError(f"space.{name}.values = {list(self.values)}: give two different values or more.")
+        for value in self._starts():
+            if not self.contains(value):
+                raise ConfigError(f"space.{name}.init = {value!r} is not among its values {list(self.values)}.")
+
+    def contains(self, value: Value) -> bool:
+        """Whether a value is one of the choices, of the same type."""
+        return any(value == own and type(value) is type(own) for own in self.values)
+
+    def draw(self, rng: Generator) -> Value:
+        """Draw a value from `init`."""
+        starts = self._starts()
+        return starts[rng.integers(len(starts))]
+
+    def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> Value:
+        """Move to another value."""
+        others = [own for own in self.values if not (own == value and type(own) is type(value))]
+        return others[rng.integers(len(others))]
+
+    def _starts(self) -> tuple[Value, ...]:
+        if self.init is None:
+            return self.values
+        return self.init if isinstance(self.init, tuple) else (self.init,)
+
+
+Domain = Float | Integer | Choice
+Space = Mapping[str, Domain]
+
+
+def draw(space: Space, rng: Generator) -> dict[str, Value]:
+    """Draw every hyperparameter from its `init`, in the order of their names."""
+    return {name: space[name].draw(rng) for name in sorted(space)}
+
+
+def check_values(space: Space, values: Hyperparams, where: str) -> None:
+    """Raise ConfigError unless `values` gives every hyperparameter of the space a value within its domain."""
+    for name, value in values.items():
+        if name not in space:
+            raise ConfigError(f"{where} names {name!r}, which is not evolved here; evolved are {', '.join(space)}.")
+        if not space[name].contains(value):
+            raise ConfigError(f"{where} sets {name} = {value!r}, outside of {space[name]}.")
+
+
+def _check_factors(name: str, factors: tuple[float, ...] | None) -> None:
+    if factors is not None:
+        check_factors(f"space.{name}.factors", factors)
+
+
+def check_factors(where: str, factors: Sequence[float]) -> None:
+    """Raise ConfigError unless all factors are finite, above 0 and not 1."""
+    if not factors or any(not math.isfinite(factor) or factor <= 0 or factor == 1 for factor in factors):
+        raise ConfigError(f"{where} = {list(factors)}: factors are numbers above 0 and not 1, such as [0.5, 2.0].")
+
+
+def _check_init(name: str, init: float | tuple[float, ...] | Range, bounds: tuple[float, float]) -> None:
+    if isinstance(init, Range) and not init.low <= init.high:
+        raise ConfigError(f"space.{name}.init = {[init.low, init.high]}: give the lower end first.")
+    if isinstance(init, tuple) and not init:
+        raise ConfigError(f"space.{name}.init is an empty list; give a value, a list of values, or [low, high].")
+    ends = (init.low, init.high) if isinstance(init, Range) else init if isinstance(init, tuple) else (init,)
+    for value in ends:
+        if not (math.isfinite(value) and bounds[0] <= value <= bounds[1]):
+            raise ConfigError(
+                f"space.{name}.init holds {value}, outside of its bounds {list(bounds)}. Mend one of the two."
+            )

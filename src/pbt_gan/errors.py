@@ -1,0 +1,41 @@
+"""Every error that this package raises on purpose, each with its exit code."""
+
+
+class PbtGanError(Exception):
+    """Base of all errors meant for a person: one or two lines, what was wrong and how to mend it."""
+
+    exit_code = 1
+
+
+class ConfigError(PbtGanError):
+    """A setting, an option or a name is wrong."""
+
+    exit_code = 2
+
+
+class DataError(PbtGanError):
+    """The user's images cannot be read, or are not images this package can train on."""
+
+    exit_code = 2
+
+
+class RunFolderError(PbtGanError):
+    """A run folder cannot be used as asked: no run in it, another config, another version, in use."""
+
+    exit_code = 2
+
+
+class DamageError(PbtGanError):
+    """A file of a run is damaged: its bytes are not those that were written."""
+
+
+class StorageError(PbtGanError):
+    """The disk refused a write: full, read-only, or gone."""
+
+
+class TaskError(PbtGanError):
+    """A task broke its contract, or raised while it trained or scored a member."""
+
+
+class WorkerError(PbtGanError):
+    """Workers keep dying, or cannot be started."""

@@ -1,0 +1,1 @@
+"""The GAN task: data, nets, losses, the pure member step, scores."""

@@ -1,0 +1,215 @@
+"""The contracts between the parts: Task, Executor, RunStore, Listener. Nothing here imports torch."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from pbt_gan.core.population import Failed, Hyperparams, Order, Report
+from pbt_gan.core.records import Record
+from pbt_gan.core.space import Domain
+
+Tree = Any
+"""A member's whole state: nested dicts and lists of tensors (torch or NumPy), numbers, strings, booleans and None."""
+
+Images = NDArray[Any]
+"""uint8[N, H, W, C]."""
+
+Streams = Callable[[int], Generator]
+"""Gives the random stream of one block of steps within an order, counted from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What `Task.train` hands back."""
+
+    state: Tree  # after the last step
+    hyperparams: Hyperparams  # read back from what the last step used, never from the order
+    metrics: Mapping[str, float] = field(default_factory=dict)  # losses and the like, means over the order
+    images: int = 0  # real images seen
+
+
+class Task(ABC):
+    """Something a population can be trained on. Built in each worker from a reference and plain arguments.
+
+    A task draws randomness only from the generators that it is given. A state handed to `train` belongs to it and
+    may be changed in place; one handed to `score` or `preview` may not.
+    """
+
+    @property
+    @abstractmethod
+    def space(self) -> Mapping[str, Domain]:
+        """Every scalar that may be evolved, with its bounds; `init` is its value when it is not evolved."""
+
+    @property
+    def evolved(self) -> Sequence[str]:
+        """Names of `space` that are evolved when the config names none."""
+        return tuple(self.space)
+
+    def prepare(self, folder: Path) -> None:
+        """Put the files that all members depend on (trained scorers, say) into the run's own folder, once.
+
+        Called in the main process before any training, also on resume: what is there already is kept.
+        """
+        return
+
+    def attach(self, folder: Path, device: str) -> None:
+        """Make ready to train on a device; `folder` is the one that `prepare` filled. Called once in each worker."""
+        return
+
+    @abstractmethod
+    def init(self, rng: Generator) -> Tree:
+        """Return the state of a new member."""
+
+    @abstractmethod
+    def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
+        """Train for `steps` steps with these values of the evolved hyperparameters."""
+
+    @abstractmethod
+    def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:
+        """Measure a state: `score` is what exploit ranks by, higher is better; not finite: diverged.
+
+        Every member is scored with an equal `rng` (common random numbers).
+        """
+
+    def preview(self, state: Tree, rng: Generator) -> Images | None:
+        """Return sample images of a state, always from the same latents; None: this task has no pictures."""
+        return None
+
+    def reals(self, count: int) -> Images | None:
+        """Return the first images of the data, to be laid beside the samples."""
+        return None
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Return digests of what a run depends on and a resume must find unchanged, such as the data.
+
+        Asked of a prepared task in the main process; `cards` and `reals` likewise.
+        """
+        return {}
+
+    def cards(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return for each metric of `score` its card: formula, samples, reference, network, checksum."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReference:
+    """Where a task comes from, so that a worker can build its own: a reference and plain arguments, no pickle."""
+
+    name: str  # "module:name" or "file.py:name"
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # JSON values
+
+    # built with `references.load(name)(**arguments)`
+
+
+class Executor(Protocol):
+    """Says where members train. It has no queue: it is never given more orders than it has free slots."""
+
+    def free_slots(self) -> int:
+        """How many orders can be submitted now."""
+        ...
+
+    def submit(self, orders: Sequence[Order]) -> None:
+        """Begin these orders. Each ends in exactly one Report or Failed."""
+        ...
+
+    def next_reports(self, timeout_s: float) -> list[Report | Failed]:
+        """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first."""
+        ...
+
+    def encoded(self, checkpoint: str) -> bytes | memoryview:
+        """Return a kept state in the checkpoint codec."""
+        ...
+
+    def restore(self, checkpoint: str, data: bytes) -> None:
+        """Take a state in, encoded, before the first order of a resumed run."""
+        ...
+
+    def keep(self, checkpoints: frozenset[str]) -> None:
+        """Drop every state that is not named."""
+        ...
+
+    def close(self) -> None:
+        """Stop at once; orders under way are lost. May be called twice."""
+        ...
+
+
+class RunStore(Protocol):
+    """The durable side of a run: the journal and the checkpoints on disk."""
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write records to the journal; one write, no fsync."""
+        ...
+
+    def commit(self, upto: int, encoded: Mapping[str, Callable[[], bytes | memoryview]], *, wait: bool) -> None:
+        """Begin to make a cut durable: `upto` reports, and every checkpoint needed there; the caller keeps them alive.
+
+        Checkpoints already on disk are not written again. With `wait` the commit is safe on return.
+        """
+        ...
+
+    def poll(self) -> bool:
+        """Finish a commit whose checkpoints have been written; True while one is still under way."""
+        ...
+
+    def close(self) -> None:
+        """Release the run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a listener is told at the start of a run."""
+
+    folder: Path | None
+    config: Mapping[str, Any]  # the resolved configuration, JSON values
+    cards: Mapping[str, Mapping[str, Any]]
+    records: Sequence[Record]  # of the run so far, when it is resumed
+    reals: Images | None
+    total_orders: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as read from its folder: what tables, pictures, pages and comparisons are made from."""
+
+    folder: Path
+    run: Mapping[str, Any]  # the journal's `run` record: config, versions, fingerprint, cards, time
+    records: Sequence[Record]  # the effective ones
+    ending: str  # "finished", "running", or why it stopped
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The resolved configuration."""
+        config: Mapping[str, Any] = self.run["config"]
+        return config
+
+    @property
+    def cards(self) -> Mapping[str, Mapping[str, Any]]:
+        """The card of each metric."""
+        cards: Mapping[str, Mapping[str, Any]] = self.run["cards"]
+        return cards
+
+
+class Listener(Protocol):
+    """Watches a run. What it writes is derived from the journal; one that fails is dropped, never the run."""
+
+    def start(self, context: RunContext) -> None:
+        """The run begins, or goes on."""
+        ...
+
+    def record(self, record: Record, preview: Images | None) -> None:
+        """One record was journaled; a report comes with its preview."""
+        ...
+
+    def flush(self) -> None:
+        """A commit is about to be written."""
+        ...
+
+    def close(self, ending: str) -> None:
+        """The run ended: "finished", or why it stopped."""
+        ...

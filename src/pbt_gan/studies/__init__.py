@@ -1,0 +1,1 @@
+"""Programs made of runs: the demo, the comparison, the figure of the paper."""

@@ -1,0 +1,1 @@
+"""Tasks of a few numbers, on which PBT can be watched."""
