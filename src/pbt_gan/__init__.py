@@ -1,1 +1,35 @@
-"""Train GANs with Population Based Training."""
+"""Train GANs, or any model of yours, with Population Based Training (Jaderberg et al. 2017, arXiv:1711.09846).
+
+The public names: `run` and `Run`; `Task` and `Training` for a task of your own; `Float`, `Integer`, `Choice` and `Range`
+for its search space; `PbtGanError`, of which every error meant for a person is a subclass.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pbt_gan.core.space import Choice, Float, Integer, Range
+    from pbt_gan.errors import PbtGanError
+    from pbt_gan.interfaces import Task, Training
+    from pbt_gan.runs.result import Run
+    from pbt_gan.runs.run import run
+
+__all__ = ["Choice", "Float", "Integer", "PbtGanError", "Range", "Run", "Task", "Training", "run"]
+
+_PLACES = {
+    "Choice": "core.space",
+    "Float": "core.space",
+    "Integer": "core.space",
+    "Range": "core.space",
+    "PbtGanError": "errors",
+    "Task": "interfaces",
+    "Training": "interfaces",
+    "Run": "runs.result",
+    "run": "runs.run",
+}
+
+
+def __getattr__(name: str) -> Any:  # so that `pbt-gan --help` need not wait for what it does not use
+    if name in _PLACES:
+        return getattr(import_module(f"pbt_gan.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

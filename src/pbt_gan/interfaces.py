@@ -80,6 +80,10 @@ class Task(ABC):
         """Return sample images of a state, always from the same latents; None: this task has no pictures."""
         return None
 
+    def sample(self, state: Tree, count: int, rng: Generator) -> Images | None:
+        """Return images of one's own choosing, from fresh latents; None: this task has no pictures."""
+        return None
+
     def reals(self, count: int) -> Images | None:
         """Return the first images of the data, to be laid beside the samples."""
         return None
@@ -156,8 +160,8 @@ class RunStore(Protocol):
         """Finish a commit whose checkpoints have been written; True while one is still under way."""
         ...
 
-    def close(self) -> None:
-        """Release the run."""
+    def close(self, ending: str) -> None:
+        """Note why the run ended, and release it; a commit under way is given up."""
         ...
 
 

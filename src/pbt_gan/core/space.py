@@ -72,7 +72,7 @@ class Float:
             raise ConfigError(f"space.{name}.bounds = {[low, high]}: give two finite numbers, the lower one first.")
         if self.scale == "log" and low <= 0:
             raise ConfigError(f"space.{name}.bounds = {[low, high]}, but a log scale needs bounds above 0.")
-        if self.scale == "logit" and not (0 < low and high < 1):
+        if self.scale == "logit" and not 0 < low < high < 1:
             raise ConfigError(f"space.{name}.bounds = {[low, high]}, but a logit scale needs bounds inside (0, 1).")
         _check_factors(name, self.factors)
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):

@@ -1,0 +1,1 @@
+"""From names and numbers in a file to objects: the only place that knows every plug-in."""

@@ -1,0 +1,210 @@
+"""From a configuration to the objects of a run: task, plan, executor, listeners."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pbt_gan import references
+from pbt_gan.config.settings import Config, DomainSettings, Named
+from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.exploit import EXPLOIT, ExploitRule
+from pbt_gan.core.explore import EXPLORE, ExploreRule
+from pbt_gan.core.controller import Plan
+from pbt_gan.core.population import Member, PopulationView
+from pbt_gan.core.rng import stream
+from pbt_gan.core.space import Choice, Domain, Float, Integer, Range, Space, check_values, draw
+from pbt_gan.errors import ConfigError
+from pbt_gan.executors.processes import ProcessesExecutor
+from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.interfaces import Executor, Listener, Task, TaskReference
+from pbt_gan.validation import suggestion, unknown
+
+TASKS: Mapping[str, str] = {
+    "gan": "pbt_gan.gan.task:GanTask",
+    "quadratic": "pbt_gan.toy.quadratic:Quadratic",
+    "mueller": "pbt_gan.toy.mueller:Mueller",
+}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def task_reference(config: Config) -> TaskReference:
+    """Return where the task comes from, for this process and every worker."""
+    name = config.task.name
+    if not references.is_reference(name):
+        if name not in TASKS:
+            raise unknown("task", name, TASKS)
+        name = TASKS[name]
+    arguments = dict(config.task.options)
+    if config.metrics:
+        arguments["metrics"] = dict(config.metrics)
+    return TaskReference(name, arguments)
+
+
+def build_task(reference: TaskReference) -> Task:
+    """Build the task in this process.
+
+    Raises:
+        ConfigError: it takes no such arguments, or is no task.
+    """
+    factory = references.load(reference.name)
+    _check_arguments("task", factory, reference.arguments)
+    task = factory(**reference.arguments)
+    if not isinstance(task, Task):
+        raise ConfigError(f"{reference.name} makes a {type(task).__name__}, which is no pbt_gan.Task.")
+    return task
+
+
+def resolve(config: Config, task: Task) -> Config:
+    """Return the configuration with everything filled in that was left open, enough to run again elsewhere."""
+    space = build_space(config, task)
+    names = {name: _domain_settings(domain) for name, domain in space.items()}
+    return config.model_copy(
+        update={
+            "space": names,
+            "pbt": config.pbt.model_copy(
+                update={"score_interval": config.pbt.score_interval or config.pbt.ready_interval}
+            ),
+            "executor": config.executor.model_copy(update={"workers": config.executor.workers or _cores()}),
+        }
+    )
+
+
+def build_space(config: Config, task: Task) -> Space:
+    """Return the evolved hyperparameters: those that the config names, else those that the task evolves by itself."""
+    own = task.space
+    space: dict[str, Domain] = {}
+    for name in config.space or task.evolved:
+        if name not in own:
+            raise ConfigError(
+                f"space.{name}: the task has no such hyperparameter.{suggestion(name, own)} "
+                f"It has {', '.join(sorted(own)) or 'none'}."
+            )
+        space[name] = _domain(name, own[name], config.space.get(name, DomainSettings()))
+        space[name].check(name)
+    return space
+
+
+def build_plan(config: Config, space: Space) -> Plan:
+    """Return what the controller is to do.
+
+    Raises:
+        ConfigError: a rule is unknown or refuses its options, or a member is given a value outside of the space.
+    """
+    for number, values in enumerate(config.pbt.initial):
+        check_values(space, values, f"pbt.initial[{number}]")
+    exploit, explore = config.pbt.exploit, config.pbt.explore
+    strategy = Strategy(
+        _rule("exploit", exploit, EXPLOIT), _rule("explore", explore, EXPLORE), exploit.copies, explore.who
+    )
+    _try(strategy, space)
+    return Plan(
+        space=space,
+        population_size=config.pbt.population_size,
+        total_steps=config.pbt.total_steps,
+        ready_interval=config.pbt.ready_interval,
+        score_interval=config.pbt.score_interval or config.pbt.ready_interval,
+        seed=config.seed,
+        mode=config.pbt.mode,
+        strategy=strategy,
+        initial=config.pbt.initial,
+    )
+
+
+def build_executor(config: Config, reference: TaskReference, folder: Path) -> Executor:
+    """Start the executor; `folder` holds the files that the task prepared."""
+    settings = config.executor
+    if settings.name == "serial":
+        return SerialExecutor(reference, seed=config.seed, folder=folder, device=settings.device)
+    workers = min(settings.workers or _cores(), config.pbt.population_size)  # more would never have work
+    devices = [device.strip() for device in settings.device.split(",")]
+    return ProcessesExecutor(
+        reference, seed=config.seed, folder=folder, workers=workers, devices=devices, threads=settings.threads
+    )
+
+
+def build_listeners(config: Config, folder: Path | None) -> list[Listener]:
+    """Return the listeners that the config names; each is made with the run's folder."""
+    return [references.load(name)(folder) for name in config.listeners]
+
+
+def _rule(kind: str, settings: Named, table: Mapping[str, _F]) -> Rule[_F]:
+    name = settings.name
+    if references.is_reference(name):
+        function: _F = references.load(name)
+    elif name in table:
+        function = table[name]
+    else:
+        raise unknown(f"pbt.{kind}", name, table)
+    _check_arguments(f"pbt.{kind}", function, settings.options)
+    return Rule(name, function, dict(settings.options))
+
+
+def _check_arguments(where: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if where != "task":
+        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for name in arguments:
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ConfigError(f"{where}.{name} is not an option here; {has}.{suggestion(name, known)}")
+
+
+def _try(strategy: Strategy, space: Space) -> None:
+    """Ask each rule once about a made-up population, so that a wrong option is told before any training."""
+    rng = stream(0, "try")
+    values = draw(space, rng)
+    members = [Member(id, values, 1, 1, 1, (float(id), float(id)), f"m{id}") for id in range(4)]
+    view = PopulationView.of(members)
+    try:
+        strategy.exploit.function(members[0], view, rng, **strategy.exploit.options)
+        strategy.explore.function(values, space, rng, **strategy.explore.options)
+    except TypeError as error:
+        raise ConfigError(f"pbt.exploit or pbt.explore has an option of a wrong type: {error}.") from None
+
+
+def _domain(name: str, own: Domain, changed: DomainSettings) -> Domain:
+    fields = {key: value for key, value in changed.model_dump().items() if value is not None}
+    allowed = set(own.__dataclass_fields__)
+    for key in fields:
+        if key not in allowed:
+            raise ConfigError(
+                f"space.{name}.{key}: {name} is a {type(own).__name__.lower()} and has {', '.join(sorted(allowed))}."
+            )
+    if "init" in fields:
+        fields["init"] = _init(fields["init"], own)
+    if isinstance(own, Integer):
+        fields = {key: _whole(value) if key in ("init", "bounds") else value for key, value in fields.items()}
+    return replace(own, **fields)
+
+
+def _init(value: Any, own: Domain) -> Any:
+    if not isinstance(value, tuple) or isinstance(own, Choice):
+        return value
+    if len(value) == 1:
+        return value[0]
+    return Range(*value) if len(value) == 2 else value
+
+
+def _whole(value: Any) -> Any:
+    """TOML bounds such as [1, 10] arrive as floats; what is no whole number is left for the check to refuse."""
+    if isinstance(value, tuple):
+        return tuple(_whole(item) for item in value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _domain_settings(domain: Domain) -> DomainSettings:
+    fields = {name: getattr(domain, name) for name in domain.__dataclass_fields__}
+    if isinstance(fields["init"], Range):
+        fields["init"] = (fields["init"].low, fields["init"].high)
+    return DomainSettings(**fields)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

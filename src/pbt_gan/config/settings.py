@@ -1,0 +1,128 @@
+"""The configuration of a run, as typed data. See `docs/run-folder.md` for the file that holds it."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from pbt_gan.core.decision import Copies, Who
+from pbt_gan.validation import Settings
+
+Scalar = float | int | str | bool
+"""In this order pydantic's smart mode keeps each value's own type."""
+
+
+class Named(Settings):
+    """A name with options: `exploit = "truncation"` or `exploit = { name = "truncation", fraction = 0.2 }`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What stands beside the name."""
+        return self.model_extra or {}
+
+
+class ExploitSettings(Named):
+    """How losers are chosen and whom they copy."""
+
+    name: str = "truncation"
+    copies: Copies = "all"  # what a recipient takes from its donor
+
+
+class ExploreSettings(Named):
+    """How hyperparameters move."""
+
+    name: str = "perturb"
+    who: Who = "recipients"  # whose hyperparameters move
+
+
+class PBTSettings(Settings):
+    """How the population is steered. All lengths are in steps of one member."""
+
+    population_size: int = Field(default=10, ge=1, le=100_000)
+    total_steps: int = Field(default=1_000, ge=1)
+    ready_interval: int = Field(default=100, ge=1)  # between two ready points
+    score_interval: int | None = Field(default=None, ge=1)  # between two scores; None: ready_interval
+    mode: Literal["sync", "async"] = "sync"
+    exploit: ExploitSettings = ExploitSettings()
+    explore: ExploreSettings = ExploreSettings()
+    initial: tuple[Mapping[str, Scalar], ...] = ()  # hyperparameters given to the first members
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "PBTSettings":
+        score = self.score_interval or self.ready_interval
+        if self.ready_interval % score:
+            raise ValueError(f"ready_interval = {self.ready_interval} is no multiple of score_interval = {score}")
+        if self.total_steps % score:
+            nearest = max(round(self.total_steps / score), 1) * score
+            raise ValueError(
+                f"total_steps = {self.total_steps} is no multiple of the {score} steps between two scores; "
+                f"{nearest} would be"
+            )
+        if len(self.initial) > self.population_size:
+            raise ValueError(f"initial names {len(self.initial)} members of {self.population_size}")
+        return self
+
+
+class DomainSettings(Settings):
+    """What is changed of the task's own domain of one hyperparameter."""
+
+    init: Scalar | tuple[Scalar, ...] | None = None  # a value; two numbers: a range; more: a list to draw from
+    bounds: tuple[float, float] | None = None
+    scale: Literal["linear", "log", "logit"] | None = None
+    factors: tuple[float, ...] | None = None
+    step: float | None = None
+    values: tuple[Scalar, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return value if isinstance(value, Mapping) else {"init": value}
+
+
+class CheckpointSettings(Settings):
+    """When a run becomes durable."""
+
+    every_s: float = Field(default=60.0, ge=0)  # a commit at the first score point after this
+
+
+class ExecutorSettings(Settings):
+    """Where members train. It may be changed on resume; on a CPU it changes no bit of the result."""
+
+    name: Literal["processes", "serial"] = "processes"
+    workers: int | None = Field(default=None, ge=1, le=1_024)  # None: one a core
+    device: str = "cpu"
+    threads: int = Field(default=1, ge=1, le=1_024)  # intra-op threads of a worker; another number may change the last bits
+
+
+class Config(Settings):
+    """Everything that a run depends on."""
+
+    name: str = "run"  # what the run's folder is called after its number
+    task: Named = Named(name="gan")
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    pbt: PBTSettings = PBTSettings()
+    space: Mapping[str, DomainSettings] = Field(default_factory=dict)  # empty: what the task evolves by itself
+    metrics: Mapping[str, Any] = Field(default_factory=dict)  # handed to the task
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    executor: ExecutorSettings = ExecutorSettings()
+    listeners: tuple[str, ...] = ()  # your own, beside those of the package: "file.py:name"
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not value or not all(c.isalnum() or c in "-_." for c in value) or value.startswith("."):
+            raise ValueError("use letters, digits, '-', '_' and '.' only; it names a folder")
+        return value
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as nested dicts of plain values, without what is None: what TOML and JSON can hold."""
+        return self.model_dump(mode="json", exclude_none=True)

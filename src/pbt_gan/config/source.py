@@ -1,0 +1,138 @@
+"""Where a configuration comes from: a preset, a TOML file, a task of one's own, and changes on the command line."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pbt_gan import references
+from pbt_gan.config.settings import Config
+from pbt_gan.errors import ConfigError
+from pbt_gan.validation import suggestion, unknown, validated
+
+Table = Mapping[str, Any]
+
+
+def presets() -> dict[str, str]:
+    """Return every preset's name and what its first comment says about it."""
+    folder = resources.files("pbt_gan") / "presets"
+    found = {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
+    return {name: _description(found[name].read_text(encoding="utf-8")) for name in sorted(found)}
+
+
+def preset_text(name: str) -> str:
+    """Return a preset's file.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+    if name not in presets():
+        raise unknown("preset", name, presets())
+    return (resources.files("pbt_gan") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def read_config(source: str | None, changes: Sequence[Table] = ()) -> Config:
+    """Return the configuration of a preset, a TOML file or a task reference, with changes laid over it in turn.
+
+    Raises:
+        ConfigError: the source is none of these, or a setting is wrong.
+    """
+    table: Table = read_table(source) if source is not None else {}
+    for change in changes:
+        table = merged(table, change)
+    return validated(Config, table)
+
+
+def read_table(source: str) -> Table:
+    """Return a source as a table, not checked yet."""
+    if source.endswith(".toml"):
+        return _own_file(Path(source))
+    if references.is_reference(source):
+        name = source.rpartition(":")[2]
+        return {"name": name.lower(), "task": {"name": references.absolute(source, Path.cwd())}}
+    if source not in presets():
+        raise ConfigError(
+            f"{source!r} is no preset ({', '.join(presets())}), no file.toml, and no task such as "
+            f"'my_task.py:Classifier'.{suggestion(source, presets())}"
+        )
+    return {"name": source, **_parsed(preset_text(source), source)}
+
+
+def parse_changes(changes: Sequence[str]) -> Table:
+    """Return the table that `--set pbt.seed=1 task.loss=hinge` describes; values are TOML, or else plain text.
+
+    Raises:
+        ConfigError: one of them is not of the form key=value.
+    """
+    table: Table = {}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {change!r}: write it as key=value, such as --set task.batch_size=32.")
+        value: Any = _value(text.strip())
+        for part in reversed(key.strip().split(".")):
+            value = {part: value}
+        table = merged(table, value)
+    return table
+
+
+def merged(base: Table, change: Table) -> dict[str, Any]:
+    """Lay one table over another; a rule or task under another name takes no options over from the old one."""
+    result = dict(base)
+    for key, value in change.items():
+        old = result.get(key)
+        if isinstance(value, Mapping) and isinstance(old, str):
+            old = {"name": old}
+        if (
+            isinstance(value, Mapping)
+            and isinstance(old, Mapping)
+            and value.get("name", old.get("name")) == old.get("name")
+        ):
+            result[key] = merged(old, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _own_file(path: Path) -> Table:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    table = {"name": path.stem, **_parsed(text, str(path))}
+    return {key: _with_absolute_references(value, path.resolve().parent) for key, value in table.items()}
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} is not TOML: {error}.") from None
+
+
+def _with_absolute_references(value: Any, folder: Path) -> Any:
+    """A file that a config names lies beside the config, wherever the run is resumed from."""
+    if isinstance(value, Mapping):
+        return {key: _with_absolute_references(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_absolute_references(item, folder) for item in value]
+    if isinstance(value, str) and ".py:" in value:
+        return references.absolute(value, folder)
+    return value
+
+
+def _description(text: str) -> str:
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("# "))
+    return " ".join(lines)

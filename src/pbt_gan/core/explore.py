@@ -1,0 +1,70 @@
+"""Explore rules: how hyperparameters move.
+
+`rule(hyperparams, space, rng, *, option=default, ...) -> new hyperparams`. A rule is pure, leaves no value's type or
+bounds, and draws in the order of the names, so that its result does not depend on the order of a dict.
+"""
+
+from collections.abc import Callable, Sequence
+
+from numpy.random import Generator
+
+from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.core.registry import register
+from pbt_gan.core.space import Space, check_factors, draw
+from pbt_gan.errors import ConfigError
+
+ExploreRule = Callable[..., dict[str, Value]]
+
+EXPLORE: dict[str, ExploreRule] = {}
+"""The built-in rules, by the name that the config gives."""
+
+FACTORS = (0.8, 1.2)
+"""Those of the paper's examples; its GANs use 0.5 and 2."""
+
+
+@register(EXPLORE)
+def perturb(
+    hyperparams: Hyperparams, space: Space, rng: Generator, *, factors: Sequence[float] = FACTORS
+) -> dict[str, Value]:
+    """Move each hyperparameter by one of the factors, drawn uniformly, or as its own domain says.
+
+    Source: Jaderberg et al. 2017, arXiv:1711.09846, section 4.1.1.
+    """
+    check_factors("pbt.explore.factors", factors)
+    return {name: space[name].perturb(hyperparams[name], factors, rng) for name in sorted(space)}
+
+
+@register(EXPLORE)
+def resample(hyperparams: Hyperparams, space: Space, rng: Generator) -> dict[str, Value]:
+    """Draw each hyperparameter anew, as for a new member.
+
+    Source: Jaderberg et al. 2017, arXiv:1711.09846, section 4.1.1.
+    """
+    return draw(space, rng)
+
+
+@register(EXPLORE)
+def perturb_or_resample(
+    hyperparams: Hyperparams,
+    space: Space,
+    rng: Generator,
+    *,
+    probability: float = 0.25,
+    factors: Sequence[float] = FACTORS,
+) -> dict[str, Value]:
+    """Draw each hyperparameter anew with a probability, each for itself, and perturb it otherwise."""
+    if not 0 <= probability <= 1:
+        raise ConfigError(f"pbt.explore.probability = {probability}: a probability lies in [0, 1].")
+    check_factors("pbt.explore.factors", factors)
+    return {
+        name: space[name].draw(rng)
+        if rng.random() < probability
+        else space[name].perturb(hyperparams[name], factors, rng)
+        for name in sorted(space)
+    }
+
+
+@register(EXPLORE)
+def none(hyperparams: Hyperparams, space: Space, rng: Generator) -> dict[str, Value]:
+    """Leave everything as it is."""
+    return dict(hyperparams)

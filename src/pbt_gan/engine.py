@@ -1,0 +1,181 @@
+"""The one loop: ask the controller, submit to the executor, tell the answers, journal what was decided."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from pbt_gan.core.controller import Controller, State, needed
+from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.core.records import Record
+from pbt_gan.errors import TaskError, WorkerError
+from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+"""How often an order is given whose worker was lost, before the run ends."""
+
+News = tuple[Record, Images | None]
+
+_POLL_S = 0.2  # how long a wish to stop may go unseen while no answer comes
+
+
+@dataclass
+class Stop:
+    """A wish to end the run early, set by a signal or by a time limit."""
+
+    reason: str | None = None
+    deadline_s: float | None = None  # of time.monotonic()
+
+    def wanted(self) -> str | None:
+        """Return why the run should end now; None: go on."""
+        if self.reason is None and self.deadline_s is not None and time.monotonic() >= self.deadline_s:
+            self.reason = "time limit"
+        return self.reason
+
+
+class Audience:
+    """The listeners. One that raises is dropped and named in the log; a picture never costs a run."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = list(listeners)
+
+    def tell(self, news: Callable[[Listener], None]) -> None:
+        """Give each listener the same news."""
+        for listener in list(self._listeners):
+            try:
+                news(listener)
+            except Exception:
+                self._listeners.remove(listener)
+                log.warning("%s failed and is switched off; the run goes on.", type(listener).__name__, exc_info=True)
+
+    def record(self, news: Sequence[News]) -> None:
+        """Pass records on, each with its preview."""
+        for record, preview in news:
+            self.tell(partial(_record, record, preview))
+
+
+def _record(record: Record, preview: Images | None, listener: Listener) -> None:
+    listener.record(record, preview)
+
+
+class Engine:
+    """Runs a population to the end of its plan or to a stop; either way, all that was decided is safe on return."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        executor: Executor,
+        store: RunStore | None = None,  # None: nothing outlives the process
+        listeners: Sequence[Listener] = (),
+        *,
+        commit_every_s: float = 60.0,
+        stop: Stop | None = None,
+    ) -> None:
+        self._controller = controller
+        self._executor = executor
+        self._store = store
+        self._audience = Audience(listeners)
+        self._commit_every_s = commit_every_s
+        self._stop = stop or Stop()
+        self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way
+        self._last_commit_s = time.monotonic()
+
+    def run(self, state: State, context: RunContext) -> State:
+        """Run on from a state whose checkpoints the executor holds. Executor and store are closed on return.
+
+        Raises:
+            TaskError: the task raised, or trained with other hyperparameters than ordered. What was done is committed.
+            WorkerError: workers cannot be started, or those of one order died three times. Likewise.
+            StorageError: the journal or a checkpoint could not be written.
+        """
+        self._audience.tell(lambda listener: listener.start(context))
+        ending = "error"
+        try:
+            state, ending = self._finish(*self._loop(state))
+        finally:
+            self._executor.close()
+            if self._store is not None:
+                self._store.close(ending)
+            self._audience.tell(lambda listener: listener.close(ending))
+        return state
+
+    def _loop(self, state: State) -> tuple[State, str | Exception]:
+        """Return the last state, and why it is the last."""
+        state, records = self._controller.start(state)
+        news = self._journal(records)
+        while not self._controller.done(state):
+            if reason := self._stop.wanted():
+                return state, reason
+            state, orders = self._controller.ask(state, self._executor.free_slots())
+            self._executor.submit(orders)
+            self._audience.record(news)  # only now: pictures are made while the workers train
+            news = []
+            try:
+                for answer in self._executor.next_reports(_POLL_S):
+                    self._verify(answer, state.pending.get(answer.member))
+                    state, records = self._controller.tell(state, answer)
+                    news += self._journal(records, answer)
+                    self._accept(answer)
+            except (TaskError, WorkerError) as error:
+                self._audience.record(news)
+                return state, error
+            self._save(state)
+        self._audience.record(news)
+        return state, "finished"
+
+    def _finish(self, state: State, ending: str | Exception) -> tuple[State, str]:
+        self._commit(state, wait=True)
+        if isinstance(ending, Exception):
+            raise ending
+        return state, ending
+
+    def _verify(self, answer: Report | Failed, order: Order | None) -> None:
+        """A hyperparameter that was changed and silently not applied is the commonest failure of PBT software."""
+        if isinstance(answer, Failed) or order is None or answer.attempt != order.attempt:
+            return
+        if dict(answer.hyperparams) != dict(order.hyperparams):
+            raise TaskError(
+                f"Member {answer.member} was to train with {dict(order.hyperparams)}, but its last step used "
+                f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
+            )
+
+    def _accept(self, answer: Report | Failed) -> None:
+        if not isinstance(answer, Failed):
+            return
+        log.error("Member %d, %s: %s\n%s", answer.member, answer.worker, answer.error, answer.details)
+        place = f"Member {answer.member} in its interval {answer.interval} ({answer.worker}): {answer.error}"
+        if not answer.retry:
+            raise TaskError(f"{place}. Mend the task and resume the run.")
+        if answer.attempt >= ATTEMPTS:
+            raise WorkerError(
+                f"{place}. That was attempt {answer.attempt} of {ATTEMPTS}; is memory short? "
+                "Resume with fewer workers, or see log.txt."
+            )
+
+    def _journal(self, records: Sequence[Record], answer: Report | Failed | None = None) -> list[News]:
+        if self._store is not None and records:
+            self._store.append(records)
+        preview = answer.preview if isinstance(answer, Report) else None
+        return [(record, preview if place == 0 else None) for place, record in enumerate(records)]
+
+    def _save(self, state: State) -> None:
+        if self._store is not None and not self._store.poll():  # one commit at a time
+            self._cut = frozenset()
+            if time.monotonic() - self._last_commit_s >= self._commit_every_s:
+                self._commit(state, wait=False)
+        under_way = {order.checkpoint for order in state.pending.values()}
+        self._executor.keep(needed(state) | self._cut | under_way)
+
+    def _commit(self, state: State, *, wait: bool) -> None:
+        if self._store is None:
+            return
+        self._audience.tell(lambda listener: listener.flush())
+        self._cut = needed(state)
+        self._store.commit(state.reports, {key: self._encoder(key) for key in sorted(self._cut)}, wait=wait)
+        self._last_commit_s = time.monotonic()
+
+    def _encoder(self, key: str) -> Callable[[], bytes | memoryview]:
+        return lambda: self._executor.encoded(key)

@@ -1,0 +1,1 @@
+"""Runs: starting one, going on with one, reading one."""

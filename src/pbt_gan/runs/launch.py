@@ -1,0 +1,229 @@
+"""Starting a run and going on with one."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tomli_w
+
+from pbt_gan import files
+from pbt_gan.config.objects import (
+    build_executor,
+    build_listeners,
+    build_plan,
+    build_space,
+    build_task,
+    resolve,
+    task_reference,
+)
+from pbt_gan.config.settings import Config
+from pbt_gan.core.controller import Controller, State, needed
+from pbt_gan.core.records import Record
+from pbt_gan.engine import Engine, Stop
+from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.interfaces import Executor, Listener, RunContext, Task
+from pbt_gan.runs.environment import machine, versions
+from pbt_gan.runs.signals import stopped_by_signals
+from pbt_gan.store.disk import DiskStore
+from pbt_gan.store.reader import read_run
+from pbt_gan.validation import validated
+
+ListenerMaker = Callable[[Path], Sequence[Listener]]
+
+CHANGEABLE = ("pbt.total_steps", "executor", "checkpoints", "listeners", "name")
+"""What may differ when a run goes on: on a CPU none of it changes what the run would have become."""
+
+REALS = 64
+"""How many real images are laid beside the samples."""
+
+
+class Project:
+    """A configuration made ready: everything that can be wrong with it has been told before this exists."""
+
+    def __init__(self, config: Config) -> None:
+        self.reference = task_reference(config)
+        self.task: Task = build_task(self.reference)
+        self.config = resolve(config, self.task)
+        self.plan = build_plan(self.config, build_space(self.config, self.task))
+        self.controller = Controller(self.plan)
+
+    @property
+    def total_orders(self) -> int:
+        """How many orders the whole run takes."""
+        return self.plan.population_size * -(-self.plan.total_steps // self.plan.score_interval)
+
+    def executor(self, folder: Path) -> Executor:
+        """Start the workers."""
+        return build_executor(self.config, self.reference, scorers(folder))
+
+
+def scorers(folder: Path) -> Path:
+    """Where a run keeps what its task prepared."""
+    return folder / "scorers"
+
+
+def start(project: Project, folder: Path, *, listeners: ListenerMaker | None = None, stop: Stop | None = None) -> str:
+    """Begin a run in a folder that holds none yet, and train it; return how it ended.
+
+    Raises:
+        PbtGanError: see its subclasses; the message is for a person.
+    """
+    _refuse_strangers(folder)
+    files.make_folder(folder)
+    project.task.prepare(scorers(folder))
+    plain = project.config.plain()
+    run = {
+        "name": project.config.name,
+        "config": plain,
+        "versions": versions(),
+        "fingerprint": dict(project.task.fingerprint()),
+        "cards": {name: dict(card) for name, card in project.task.cards().items()},
+        "time": machine(),
+    }
+    store = DiskStore.create(folder, run)
+    _write_settings(folder, run, plain)
+    return _run(project, store, folder, State(), listeners, stop)
+
+
+def go_on(
+    folder: Path,
+    config: Config | None = None,
+    *,
+    listeners: ListenerMaker | None = None,
+    stop: Stop | None = None,
+) -> str:
+    """Go on with a run from its last commit and return how it ended; a finished one is left as it is.
+
+    Args:
+        folder: the run's.
+        config: with changes to what may be changed; None: as it was.
+        listeners: makes those that watch it, given the folder.
+        stop: ends it early.
+
+    Raises:
+        RunFolderError: there is no run, another process works on it, its data is not what it was, or a change would
+            make it another run. It is untouched then.
+    """
+    view = read_run(folder)
+    project = Project(config or validated(Config, view.config))
+    changed = differences(view.config, project.config.plain())
+    _check_changes(changed)
+    _check_total(project, view.records)
+    if view.ending == "finished" and project.controller.done(project.controller.fold(view.records)):
+        return "finished already"
+    project.task.prepare(scorers(folder))
+    _check_fingerprint(view.run["fingerprint"], project.task.fingerprint())
+    store = DiskStore.resume(folder, {key: new for key, (_, new) in changed.items()})
+    _write_settings(folder, view.run, project.config.plain())
+    state = project.controller.fold(store.records)
+    return _run(project, store, folder, state, listeners, stop)
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Return what differs between two nested tables, as dotted key → (old, new); None: not there."""
+    result: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            result |= differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            result[prefix + key] = (before, after)
+    return result
+
+
+def _check_changes(changed: Mapping[str, tuple[Any, Any]]) -> None:
+    """Raise RunFolderError unless every change may be made to a run that has begun."""
+    for key, (before, after) in changed.items():
+        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE):
+            raise RunFolderError(
+                f"{key} is {before!r} in this run and {after!r} now: it would be another run. "
+                f"Give another --out, or change only {', '.join(CHANGEABLE)}."
+            )
+
+
+def _run(
+    project: Project,
+    store: DiskStore,
+    folder: Path,
+    state: State,
+    listeners: ListenerMaker | None,
+    stop: Stop | None,
+) -> str:
+    stop = stop or Stop()
+    with stopped_by_signals(stop):
+        try:
+            executor = project.executor(folder)
+            for key in sorted(needed(state)):
+                executor.restore(key, store.data(key))
+        except BaseException:
+            store.close("error")
+            raise
+        own = build_listeners(project.config, folder)
+        engine = Engine(
+            project.controller,
+            executor,
+            store,
+            [*(listeners(folder) if listeners else ()), *own],
+            commit_every_s=project.config.checkpoints.every_s,
+            stop=stop,
+        )
+        engine.run(state, _context(project, store.records, folder))
+    return stop.reason or "finished"
+
+
+def in_memory(config: Config, listeners: Sequence[Listener] = ()) -> None:
+    """Train a population of which nothing is kept but what the listeners hear. The task runs in this process."""
+    project = Project(config.model_copy(update={"executor": config.executor.model_copy(update={"name": "serial"})}))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        project.task.prepare(scorers(folder))
+        engine = Engine(project.controller, project.executor(folder), listeners=listeners)
+        engine.run(State(), _context(project, (), None))
+
+
+def _context(project: Project, records: Sequence[Record], folder: Path | None) -> RunContext:
+    return RunContext(
+        folder=folder,
+        config=project.config.plain(),
+        cards=project.task.cards(),
+        records=records,
+        reals=project.task.reals(REALS),
+        total_orders=project.total_orders,
+    )
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """A folder with somebody's files in it is not made a run's folder by a slip of the hand."""
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder} is a file; name a folder for the run.")
+    own = {"scorers", "config.toml", "environment.json"}
+    strangers = (
+        [p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(".")]
+        if folder.is_dir()
+        else []
+    )
+    if strangers:
+        raise RunFolderError(f"{folder} holds other files ({', '.join(sorted(strangers)[:3])}); name an empty folder.")
+
+
+def _check_total(project: Project, records: Sequence[Record]) -> None:
+    trained = max((member.trained_steps for member in project.controller.fold(records).members.values()), default=0)
+    if project.plan.total_steps < trained:
+        raise ConfigError(f"pbt.total_steps = {project.plan.total_steps}, but members have trained {trained} steps.")
+
+
+def _check_fingerprint(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    for name in sorted({*then, *now}):
+        if then.get(name) != now.get(name):
+            raise RunFolderError(
+                f"{name} is not what it was when this run began ({then.get(name)} then, {now.get(name)} now). "
+                "Put it back, or begin a new run."
+            )
+
+
+def _write_settings(folder: Path, run: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    files.write(folder / "config.toml", tomli_w.dumps(config).encode())
+    environment = {"versions": versions(), "machine": machine(), "began_with": run["versions"]}
+    files.write(folder / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())

@@ -1,0 +1,113 @@
+"""A run, read: its best member, schedule, lineage, table, samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pbt_gan import codec
+from pbt_gan.config.objects import build_task, task_reference
+from pbt_gan.config.settings import Config
+from pbt_gan.core.lineage import History, Segment
+from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.records import Record, Reported
+from pbt_gan.core.rng import stream
+from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.interfaces import Images
+from pbt_gan.runs.launch import scorers
+from pbt_gan.store.reader import checkpoint_bytes, read_run
+from pbt_gan.validation import validated
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run did, from its folder or from memory."""
+
+    config: Mapping[str, Any]  # the resolved configuration
+    records: Sequence[Record]  # the effective ones
+    ending: str  # "finished", "running", or why it stopped
+    folder: Path | None = None  # None: it was in memory only
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Run":
+        """Read a run's folder; also that of a run that still trains.
+
+        Raises:
+            RunFolderError: there is no run, or one of another format version.
+            DamageError: its journal is damaged.
+        """
+        view = read_run(Path(folder))
+        return cls(view.config, view.records, view.ending, view.folder)
+
+    @cached_property
+    def history(self) -> History:
+        """The records, indexed."""
+        return History.of(self.records)
+
+    @property
+    def best(self) -> Reported | None:
+        """The report with the highest selection score of the whole run; None: there is no finite one."""
+        return self.history.best
+
+    def schedule(self) -> tuple[tuple[int, Hyperparams], ...]:
+        """Return the hyperparameters that led to the best member, as (from this step on, values)."""
+        return self.history.schedule(self.best.member, self.best.interval) if self.best else ()
+
+    def lineage(self) -> tuple[Segment, ...]:
+        """Return every order that went into the best member's weights, oldest first."""
+        return self.history.ancestry(self.best.member, self.best.interval) if self.best else ()
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one flat row a report, oldest first; `pandas.DataFrame(run.table())` takes it as it is."""
+        return [
+            {
+                "member": report.member,
+                "interval": report.interval,
+                "step": report.step,
+                "trained_steps": report.trained_steps,
+                "score": report.score,
+                **report.metrics,
+                **report.hyperparams,
+                "images": report.images,
+                "cost_s": report.time.get("cost_s"),
+            }
+            for report in self.history.reports
+        ]
+
+    def member(self, which: str) -> Reported:
+        """Return the report that `best`, `last-best` or a member's number stands for.
+
+        Raises:
+            ConfigError: there is no such member, or none has a finite score.
+        """
+        if which in ("best", "last-best"):
+            found = self.best if which == "best" else self.history.last_best
+            if found is None:
+                raise ConfigError("No member of this run has a finite score yet; name a member by its number.")
+            return found
+        last = self.history.last
+        if not which.isdigit() or int(which) not in last:
+            raise ConfigError(
+                f"--member {which}: there are best, last-best and {', '.join(map(str, last)) or 'nobody'}."
+            )
+        return last[int(which)]
+
+    def sample(self, count: int, *, member: str = "best", seed: int = 0) -> Images:
+        """Return images from a member's generator, uint8[count, H, W, C].
+
+        Raises:
+            ConfigError: the task makes no images, or there is no such member.
+            RunFolderError: that member's weights are not kept any more.
+            DamageError: the checkpoint is not what was written.
+        """
+        if self.folder is None:
+            raise RunFolderError("A run in memory keeps no weights; train with `out` to sample afterwards.")
+        report = self.member(member)
+        task = build_task(task_reference(validated(Config, self.config)))
+        task.attach(scorers(self.folder), "cpu")
+        state = codec.decode(checkpoint_bytes(self.folder, report.checkpoint))
+        images = task.sample(state, count, stream(seed, "sample"))
+        if images is None:
+            raise ConfigError("The task of this run makes no images.")
+        return images

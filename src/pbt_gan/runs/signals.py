@@ -1,0 +1,31 @@
+"""Ctrl-C, SIGTERM and SIGUSR1 (what job queues send) end a run cleanly; a second Ctrl-C ends it at once."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from pbt_gan.engine import Stop
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+@contextmanager
+def stopped_by_signals(stop: Stop) -> Iterator[None]:
+    """Turn signals into a wish to stop; outside of the main thread Python has none to offer."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def wish(number: int, frame: FrameType | None) -> None:
+        if stop.reason is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.reason = "interrupted" if number == signal.SIGINT else signal.Signals(number).name
+
+    before = {number: signal.signal(number, wish) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,55 @@
+"""The demo: PBT on handwritten digits, and random search with the same members, initial draws and cost beside it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbt_gan import files
+from pbt_gan.config.source import Table, read_config
+from pbt_gan.engine import Stop
+from pbt_gan.reporting import default_listeners
+from pbt_gan.reporting.comparison import comparison
+from pbt_gan.reporting.page import write_report
+from pbt_gan.runs.folder import new_folder
+from pbt_gan.runs.launch import ListenerMaker, Project, start
+from pbt_gan.runs.result import Run
+from pbt_gan.store.reader import read_run
+
+PRESET = "digits"
+
+NO_STRATEGY: Table = {"pbt": {"exploit": {"name": "none"}, "explore": {"name": "none"}}}
+"""What makes random search of PBT: nobody copies, nothing moves. Births and training draw from the same streams."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The two runs and what was written about them."""
+
+    runs: Mapping[str, Run]
+    page: Path
+    plot: Path
+
+
+def demo(
+    seed: int, root: Path, changes: Sequence[Table] = (), *, listeners: ListenerMaker = default_listeners
+) -> Demo | None:
+    """Train both, one after the other; None: stopped before both had ended.
+
+    Raises:
+        PbtGanError: see its subclasses.
+    """
+    arms = {"PBT": (PRESET, {}), "random search": (f"{PRESET}-random-search", NO_STRATEGY)}
+    folders: dict[str, Path] = {}
+    for name, (folder_name, strategy) in arms.items():
+        config = read_config(PRESET, [{"seed": seed, "name": folder_name}, *changes, strategy])
+        project = Project(config)
+        folders[name] = new_folder(folder_name, root)
+        stop = Stop()
+        if start(project, folders[name], listeners=listeners, stop=stop) != "finished":
+            return None
+    runs = {name: Run.open(folder) for name, folder in folders.items()}
+    page = write_report(read_run(folders["PBT"]), read_run(folders["random search"]))
+    write_report(read_run(folders["random search"]))
+    plot = folders["PBT"] / "plots" / "comparison.png"
+    files.write(plot, comparison({name: [run.history] for name, run in runs.items()}))
+    return Demo(runs, page, plot)

@@ -1,0 +1,74 @@
+"""Runs beside each other in numbers: best and median member, selection and held-out metrics, cost."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from rich.table import Table
+
+from pbt_gan.core.lineage import History
+from pbt_gan.reporting.text import duration, number
+from pbt_gan.runs.result import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One run in a row of numbers. Metrics are selection scores unless held out; nan: nobody had a finite one."""
+
+    members: int
+    best: float  # best ever
+    held_out: Mapping[str, float]  # metrics of that best report which did not select it
+    final_best: float  # of the members' last scores
+    final_median: float
+    exploits: int
+    images: int
+    cost_s: float  # device seconds, scoring included
+
+    @classmethod
+    def of(cls, history: History) -> "Summary":
+        """Sum up a run."""
+        finals = [report.score for report in history.last.values() if math.isfinite(report.score)]
+        best = history.best
+        return cls(
+            members=len(history.births),
+            best=best.score if best else math.nan,
+            held_out={k: v for k, v in best.metrics.items() if k.startswith("held_out")} if best else {},
+            final_best=max(finals, default=math.nan),
+            final_median=median(finals) if finals else math.nan,
+            exploits=sum(exploit.donor is not None for exploit in history.exploits),
+            images=sum(report.images for report in history.reports),
+            cost_s=sum(float(report.time.get("cost_s", 0)) for report in history.reports),
+        )
+
+
+def summary_table(runs: Mapping[str, Run]) -> Table:
+    """Return the summaries of some runs as a table."""
+    summaries = {name: Summary.of(run.history) for name, run in runs.items()}
+    held_out = sorted({name for summary in summaries.values() for name in summary.held_out})
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in (
+        "run",
+        "members",
+        "best score",
+        *held_out,
+        "final best",
+        "final median",
+        "exploits",
+        "images",
+        "device time",
+    ):
+        table.add_column(title, justify="left" if title == "run" else "right")
+    for name, s in summaries.items():
+        table.add_row(
+            name,
+            str(s.members),
+            number(s.best),
+            *(number(s.held_out.get(key, math.nan)) for key in held_out),
+            number(s.final_best),
+            number(s.final_median),
+            str(s.exploits),
+            f"{s.images:,}",
+            duration(s.cost_s),
+        )
+    return table

@@ -1,0 +1,340 @@
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbt_gan.core.controller import Controller, Plan, State, checkpoint_key, needed
+from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.exploit import EXPLOIT
+from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.population import Failed, Member, Order, Report
+from pbt_gan.core.records import Birth, Exploit, Failure, Record, Reported
+from pbt_gan.core.rng import stream
+from pbt_gan.core.space import Float, Range
+
+SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
+
+Score = Callable[[Order], float]
+
+
+def plan(**changes) -> Plan:
+    defaults = {
+        "space": SPACE,
+        "population_size": 5,
+        "total_steps": 40,
+        "ready_interval": 10,
+        "score_interval": 5,
+        "seed": 0,
+        "strategy": strategy(),
+    }
+    return Plan(**{**defaults, **changes})
+
+
+def strategy(exploit="truncation", explore="perturb", copies="all", who="recipients", **options) -> Strategy:
+    return Strategy(Rule(exploit, EXPLOIT[exploit], options), Rule(explore, EXPLORE[explore]), copies, who)
+
+
+def answer(order: Order, score: float) -> Report:
+    return Report(
+        member=order.member,
+        interval=order.interval,
+        attempt=order.attempt,
+        step=order.step + order.steps,
+        trained_steps=order.trained_steps + order.steps,
+        score=score,
+        metrics={},
+        hyperparams=order.hyperparams,
+        checkpoint=order.checkpoint,
+        images=0,
+        cost_s=0.0,
+        worker="test",
+    )
+
+
+def by_member(order: Order) -> float:
+    return float(order.member)
+
+
+def by_stream(order: Order) -> float:
+    return float(stream(7, order.member, order.interval).normal())
+
+
+def train(
+    controller: Controller, score: Score = by_member, state: State | None = None, slots: int = 3
+) -> tuple[State, list[Record]]:
+    """Run to the end; answers come back youngest order first, so that their order is not that of the members."""
+    state, records = controller.start(state or State())
+    under_way: list[Order] = []
+    while not controller.done(state):
+        state, orders = controller.ask(state, slots - len(under_way))
+        under_way += orders
+        order = under_way.pop()
+        state, news = controller.tell(state, answer(order, score(order)))
+        records += news
+    return state, records
+
+
+def exploits(records: Iterable[Record]) -> list[Exploit]:
+    return [record for record in records if isinstance(record, Exploit)]
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_every_member_trains_all_its_steps_in_score_intervals(mode):
+    state, records = train(Controller(plan(mode=mode)))
+    reports = [record for record in records if isinstance(record, Reported)]
+    assert {member.trained_steps for member in state.members.values()} == {40}
+    assert sorted((r.member, r.interval) for r in reports) == [(m, i) for m in range(5) for i in range(1, 9)]
+    assert state.reports == len(reports) == 40
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_there_is_one_decision_for_each_ready_member_and_none_at_the_end(mode):
+    _, records = train(Controller(plan(mode=mode)))
+    assert sorted((e.recipient, e.interval) for e in exploits(records)) == [(m, i) for m in range(5) for i in (2, 4, 6)]
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("rule", sorted(EXPLOIT))
+def test_folding_the_records_gives_the_same_state_without_deciding(mode, rule):
+    controller = Controller(plan(mode=mode, strategy=strategy(rule)))
+    state, records = train(controller, by_stream)
+    assert controller.fold(records) == state
+
+
+def test_deciding_again_gives_the_journaled_records():
+    controller = Controller(plan())
+    state, records = controller.start(State())
+    while not controller.done(state):
+        state, orders = controller.ask(state, 2)
+        for order in orders:
+            report = answer(order, by_stream(order))
+            decided = controller.decide(state, report)
+            state, told = controller.tell(state, report)
+            assert decided == told
+            records += told
+    assert controller.fold(records) == state
+
+
+def test_a_synchronous_run_does_not_depend_on_the_order_of_the_answers():
+    def ordered(records):
+        return sorted((r for r in records if isinstance(r, Reported | Exploit)), key=str)
+
+    one = [train(Controller(plan()), by_stream, slots=slots)[1] for slots in (1, 2, 5)]
+    assert ordered(one[0]) == ordered(one[1]) == ordered(one[2])
+
+
+def test_the_sync_controller_decides_only_when_everybody_waits():
+    controller = Controller(plan(total_steps=20, score_interval=10))
+    state, _ = controller.start(State())
+    state, orders = controller.ask(state, 5)
+    for order in orders[:-1]:
+        state, records = controller.tell(state, answer(order, by_member(order)))
+        assert [type(record) for record in records] == [Reported]
+        assert controller.ask(state, 5)[1] == []
+    state, records = controller.tell(state, answer(orders[-1], 4.0))
+    assert [type(record) for record in records] == [Reported] + [Exploit] * 5
+
+
+def test_the_async_controller_decides_against_the_latest_scores_of_the_evaluated():
+    controller = Controller(plan(mode="async", score_interval=10, strategy=strategy(fraction=0.5)))
+    state, _ = controller.start(State())
+    state, orders = controller.ask(state, 5)
+    state, first = controller.tell(state, answer(orders[4], 4.0))
+    assert exploits(first)[0].donor is None  # alone in the ranking
+    state, second = controller.tell(state, answer(orders[1], 1.0))
+    donor = exploits(second)[0].donor
+    assert donor is not None
+    assert (donor.member, donor.checkpoint) == (4, "m04-i0001")
+    assert state.members[1].checkpoint == "m04-i0001"
+    assert state.members[1].scores == (4.0,)
+
+
+def test_exploit_copies_the_donor_whole_but_the_clocks_of_the_slot_stay():
+    controller = Controller(plan(total_steps=20))
+    state, records = train(controller)
+    (exploit,) = [e for e in exploits(records) if e.donor]
+    assert exploit.recipient == 0
+    assert exploit.donor.member == 4
+    assert exploit.copied == ("weights", "hyperparams")
+    assert exploit.scores == (4.0, 4.0)
+    assert exploit.after["lr"] / records[4].hyperparams["lr"] == pytest.approx(1.2) or exploit.after["lr"] / records[
+        4
+    ].hyperparams["lr"] == pytest.approx(0.8)
+    member = state.members[0]
+    assert (member.interval, member.trained_steps, member.scores) == (4, 20, (4.0, 4.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("copies", "weights_from", "hyperparams_from"), [("weights", 4, 0), ("hyperparams", 0, 4), ("all", 4, 4)]
+)
+def test_copies_says_what_a_recipient_takes(copies, weights_from, hyperparams_from):
+    _, records = train(Controller(plan(total_steps=20, strategy=strategy(explore="none", copies=copies))))
+    (exploit,) = [e for e in exploits(records) if e.donor]
+    births = [record for record in records if isinstance(record, Birth)]
+    assert exploit.checkpoint == f"m0{weights_from}-i0002"
+    assert exploit.scores == (float(weights_from),) * 2
+    assert exploit.after == births[hyperparams_from].hyperparams
+
+
+def test_who_all_moves_the_hyperparameters_of_those_who_stay():
+    _, records = train(Controller(plan(total_steps=20, strategy=strategy("none", "perturb", who="all"))))
+    assert all(e.donor is None and e.before != e.after and not e.kept for e in exploits(records))
+    assert len({e.after["lr"] for e in exploits(records)}) == 5
+
+
+def test_two_recipients_of_one_donor_are_no_twins():
+    controller = Controller(
+        plan(population_size=20, total_steps=20, strategy=strategy("truncation", "resample", fraction=0.5))
+    )
+    _, records = train(controller)
+    copies = [e for e in exploits(records) if e.donor]
+    assert len(copies) == 10
+    assert len({e.after["lr"] for e in copies}) == 10
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("rule", sorted(EXPLOIT))
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_tiny_populations_train_to_the_end(size, rule, mode):
+    state, records = train(Controller(plan(population_size=size, mode=mode, strategy=strategy(rule))), by_stream)
+    assert all(member.trained_steps == 40 for member in state.members.values())
+    if size == 1:
+        assert all(e.kept for e in exploits(records))
+
+
+def test_with_fraction_0_nobody_copies():
+    _, records = train(Controller(plan(strategy=strategy(fraction=0.0))), by_stream)
+    assert all(e.kept for e in exploits(records))
+
+
+def test_a_diverged_member_copies_from_the_better_half_at_its_next_ready_point():
+    def score(order):
+        return math.nan if order.member == 3 and order.interval == 2 else float(order.member)
+
+    _, records = train(Controller(plan(strategy=strategy(fraction=0.0))), score)
+    (rescue,) = [e for e in exploits(records) if e.rule == "rescue"]
+    assert (rescue.recipient, rescue.interval, rescue.copied) == (3, 2, ("weights", "hyperparams"))
+    assert rescue.donor.member in (2, 4)
+    assert rescue.before != rescue.after
+    assert math.isfinite(rescue.scores[-1])
+
+
+def test_a_rescue_copies_everything_whatever_the_rule_copies():
+    strategies = strategy("tournament", copies="hyperparams")
+    _, records = train(Controller(plan(strategy=strategies)), lambda o: math.inf if o.member == 0 else 1.0)
+    rescues = [e for e in exploits(records) if e.rule == "rescue"]
+    assert {e.recipient for e in rescues} == {0}
+    assert all(e.copied == ("weights", "hyperparams") for e in rescues)
+
+
+def test_when_everything_diverged_the_best_checkpoint_of_the_run_is_the_donor():
+    def score(order):
+        return float(order.member) if order.interval == 1 else math.nan
+
+    controller = Controller(plan(strategy=strategy(explore="resample")))
+    state, records = train(controller, score)
+    first = [e for e in exploits(records) if e.interval == 2]
+    assert {e.donor.checkpoint for e in first} == {"m04-i0001"}
+    assert len({e.after["lr"] for e in first}) == 5
+    assert state.best is not None
+    assert state.best.checkpoint == "m04-i0001"
+    assert "m04-i0001" in needed(state)
+
+
+def test_when_no_score_was_ever_finite_members_start_anew():
+    controller = Controller(plan())
+    state, records = train(controller, lambda order: math.nan)
+    assert all(e.checkpoint is None and e.donor is None and not e.kept for e in exploits(records))
+    assert all(member.step == 10 for member in state.members.values())  # two intervals old, not eight
+    assert state.best is None
+
+
+def test_without_exploit_a_diverged_member_is_left_alone():
+    _, records = train(Controller(plan(strategy=strategy("none", "none"))), lambda order: math.nan)
+    assert all(e.kept for e in exploits(records))
+
+
+@pytest.mark.parametrize("rule", ["truncation", "tournament", "t_test"])
+def test_all_scores_equal_is_no_error(rule):
+    state, _ = train(Controller(plan(strategy=strategy(rule))), lambda order: 1.0)
+    assert all(member.score == 1.0 for member in state.members.values())
+
+
+def test_a_failed_order_is_given_again_and_its_late_answer_is_dropped():
+    controller = Controller(plan())
+    state, _ = controller.start(State())
+    state, (order,) = controller.ask(state, 1)
+    lost = Failed(order.member, order.interval, order.attempt, "w0", "killed", retry=True)
+    state, records = controller.tell(state, lost)
+    assert records == [Failure(0, 1, 1, "w0", "killed")]
+    state, (again,) = controller.ask(state, 1)
+    assert again == replace(order, attempt=2)
+    assert controller.tell(state, answer(order, 1.0)) == (state, [])
+    state, (report,) = controller.tell(state, answer(again, 1.0))
+    assert isinstance(report, Reported)
+    assert controller.tell(state, answer(again, 1.0)) == (state, [])
+
+
+def test_a_longer_plan_decides_what_the_shorter_one_left_open():
+    long, short = Controller(plan(total_steps=40)), Controller(plan(total_steps=20))
+    _, uncut = train(long, by_stream)
+    _, first = train(short, by_stream)
+    _, rest = train(long, by_stream, long.fold(first))
+    assert sorted(map(str, first + rest)) == sorted(map(str, uncut))
+
+
+def test_a_resumed_run_equals_the_uncut_one_wherever_it_is_cut():
+    controller = Controller(plan())
+    uncut, records = train(controller, by_stream, slots=1)
+    for cut in [i for i, r in enumerate(records) if isinstance(r, Reported)]:
+        state, _ = train(controller, by_stream, controller.fold(records[:cut]), slots=1)
+        assert state == uncut
+
+
+def test_initial_values_are_given_to_the_first_members():
+    state, records = Controller(plan(initial=[{"lr": 0.001}, {}])).start(State())
+    assert state.members[0].hyperparams == {"lr": 0.001}
+    assert [record.origin for record in records if isinstance(record, Birth)] == ["given"] + ["drawn"] * 4
+
+
+def test_the_best_is_the_earliest_of_equals_whoever_answers_first():
+    states = [train(Controller(plan(total_steps=10)), lambda order: 1.0, slots=slots)[0] for slots in (1, 5)]
+    assert {state.best.checkpoint for state in states} == {"m00-i0001"}
+
+
+def test_needed_names_members_pending_sources_and_the_best():
+    state = State(
+        members={0: Member(0, {}, checkpoint="a"), 1: Member(1, {})},
+        pending={1: Order(1, 1, 1, {}, "b", "c", 0, 0, 5)},
+        best=Member(2, {}, checkpoint="d"),
+    )
+    assert needed(state) == {"a", "b", "d"}
+
+
+def test_checkpoint_keys_name_member_and_interval():
+    assert checkpoint_key(3, 12) == "m03-i0012"
+
+
+@given(
+    st.lists(st.floats(), min_size=40, max_size=40),
+    st.integers(1, 6),
+    st.sampled_from(["sync", "async"]),
+    st.sampled_from(sorted(EXPLOIT)),
+    st.sampled_from(sorted(EXPLORE)),
+)
+def test_whatever_the_scores_the_run_ends_and_donors_are_healthy(scores, size, mode, exploit, explore):
+    def score(order):
+        return scores[(order.member * 8 + order.interval) % len(scores)]
+
+    controller = Controller(plan(population_size=size, mode=mode, strategy=strategy(exploit, explore)))
+    state, records = train(controller, score)
+    assert controller.fold(records) == state or any(math.isnan(s) for s in scores)
+    reported = {(r.member, r.interval): r for r in records if isinstance(r, Reported)}
+    for exploit_record in exploits(records):
+        for values in (exploit_record.before, exploit_record.after):
+            assert SPACE["lr"].contains(values["lr"])
+        if exploit_record.donor:
+            assert exploit_record.donor.checkpoint in {r.checkpoint for r in reported.values() if math.isfinite(r.score)}
