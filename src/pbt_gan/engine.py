@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -91,15 +92,15 @@ class Engine:
             WorkerError: workers cannot be started, or those of one order died three times. Likewise.
             StorageError: the journal or a checkpoint could not be written.
         """
-        self._audience.tell(lambda listener: listener.start(context))
         ending = "error"
-        try:
-            state, ending = self._finish(*self._loop(state))
-        finally:
-            self._executor.close()
+        with ExitStack() as closing:  # in reverse; each is closed whatever the others do
+            closing.callback(lambda: self._audience.tell(lambda listener: listener.close(ending)))
             if self._store is not None:
-                self._store.close(ending)
-            self._audience.tell(lambda listener: listener.close(ending))
+                store = self._store
+                closing.callback(lambda: store.close(ending))
+            closing.callback(self._executor.close)
+            self._audience.tell(lambda listener: listener.start(context))
+            state, ending = self._finish(*self._loop(state))
         return state
 
     def _loop(self, state: State) -> tuple[State, str | Exception]:

@@ -12,6 +12,7 @@ from pbt_gan.config.settings import Config, DomainSettings, Named
 from pbt_gan.core.decision import Rule, Strategy
 from pbt_gan.core.exploit import EXPLOIT, ExploitRule
 from pbt_gan.core.explore import EXPLORE, ExploreRule
+from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.controller import Plan
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
@@ -21,12 +22,6 @@ from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import Executor, Listener, Task, TaskReference
 from pbt_gan.validation import suggestion, unknown
-
-TASKS: Mapping[str, str] = {
-    "gan": "pbt_gan.gan.task:GanTask",
-    "quadratic": "pbt_gan.toy.quadratic:Quadratic",
-    "mueller": "pbt_gan.toy.mueller:Mueller",
-}
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -51,11 +46,10 @@ def build_task(reference: TaskReference) -> Task:
         ConfigError: it takes no such arguments, or is no task.
     """
     factory = references.load(reference.name)
+    if not (isinstance(factory, type) and issubclass(factory, Task)):
+        raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task.")
     _check_arguments("task", factory, reference.arguments)
-    task = factory(**reference.arguments)
-    if not isinstance(task, Task):
-        raise ConfigError(f"{reference.name} makes a {type(task).__name__}, which is no pbt_gan.Task.")
-    return task
+    return factory(**reference.arguments)
 
 
 def resolve(config: Config, task: Task) -> Config:

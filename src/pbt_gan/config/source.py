@@ -8,6 +8,7 @@ from typing import Any
 
 from pbt_gan import references
 from pbt_gan.config.settings import Config
+from pbt_gan.config.tasks import TASKS
 from pbt_gan.errors import ConfigError
 from pbt_gan.validation import suggestion, unknown, validated
 
@@ -51,12 +52,15 @@ def read_table(source: str) -> Table:
     if references.is_reference(source):
         name = source.rpartition(":")[2]
         return {"name": name.lower(), "task": {"name": references.absolute(source, Path.cwd())}}
-    if source not in presets():
-        raise ConfigError(
-            f"{source!r} is no preset ({', '.join(presets())}), no file.toml, and no task such as "
-            f"'my_task.py:Classifier'.{suggestion(source, presets())}"
-        )
-    return {"name": source, **_parsed(preset_text(source), source)}
+    if source in presets():
+        return {"name": source, **_parsed(preset_text(source), source)}
+    if source in TASKS:
+        return {"name": source, "task": source}
+    known = [*presets(), *TASKS]
+    raise ConfigError(
+        f"{source!r} is no preset ({', '.join(presets())}), no file.toml, and no task ({', '.join(TASKS)}, or your own "
+        f"such as my_task.py:Classifier).{suggestion(source, known)}"
+    )
 
 
 def parse_changes(changes: Sequence[str]) -> Table:

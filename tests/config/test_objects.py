@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+
+from pbt_gan.config.objects import build_plan, build_space, build_task, resolve, task_reference
+from pbt_gan.config.settings import Config
+from pbt_gan.core.population import Member, PopulationView
+from pbt_gan.core.rng import stream
+from pbt_gan.core.space import Float, Integer, Range
+from pbt_gan.errors import ConfigError
+from pbt_gan.interfaces import Task, Training
+from pbt_gan.validation import validated
+
+
+class Spaced(Task):
+    """A task that is nothing but its space."""
+
+    @property
+    def space(self):
+        return {"lr": Float(1e-3, (1e-6, 1e-1), "log"), "k": Integer(1, (1, 10))}
+
+    @property
+    def evolved(self):
+        return ("lr",)
+
+    def init(self, rng):
+        return {}
+
+    def train(self, state, hyperparams, steps, streams):
+        return Training(state, hyperparams)
+
+    def score(self, state, rng):
+        return {"score": 0.0}
+
+
+def built(table) -> tuple[Config, Task]:
+    return validated(Config, table), Spaced()
+
+
+def refused(table) -> str:
+    config, task = built(table)
+    with pytest.raises(ConfigError) as error:
+        build_plan(config, build_space(config, task))
+    return str(error.value)
+
+
+def test_a_space_left_open_is_what_the_task_evolves():
+    assert build_space(*built({})) == {"lr": Spaced().space["lr"]}
+
+
+def test_naming_a_hyperparameter_evolves_it_and_two_numbers_are_a_range():
+    space = build_space(*built({"space": {"lr": [1e-4, 1e-2], "k": {"init": [1, 2, 5], "bounds": [1, 5]}}}))
+    assert space["lr"] == Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")
+    assert space["k"] == Integer((1, 2, 5), (1, 5))
+
+
+def test_a_resolved_configuration_resolves_to_itself():
+    config, task = built({"space": {"lr": [1e-4, 1e-2], "k": {}}, "pbt": {"ready_interval": 20}})
+    resolved = resolve(config, task)
+    assert resolved.pbt.score_interval == 20
+    assert resolve(validated(Config, resolved.plain()), task) == resolved
+    assert build_space(resolved, task) == build_space(config, task)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"space": {"rate": 1e-3}}, "space.rate: the task has no such hyperparameter"),
+        ({"space": {"lr": 1.0}}, "outside of its bounds"),
+        ({"space": {"lr": {"bounds": [1.0, 0.1]}}}, "the lower one first"),
+        ({"space": {"lr": {"values": [1, 2]}}}, "lr is a float and has"),
+        ({"space": {"k": {"init": 1.5}}}, "whole number"),
+        ({"pbt": {"exploit": "truncaton"}}, "Did you mean 'truncation'?"),
+        ({"pbt": {"exploit": {"name": "truncation", "fractoin": 0.1}}}, "Did you mean 'fraction'?"),
+        ({"pbt": {"exploit": {"name": "truncation", "fraction": 0.7}}}, "fraction = 0.7"),
+        ({"pbt": {"exploit": {"name": "truncation", "fraction": "many"}}}, "wrong type"),
+        ({"pbt": {"explore": {"name": "perturb", "factors": [0.0]}}}, "above 0"),
+        ({"pbt": {"initial": [{"rate": 1.0}]}}, "not evolved here"),
+        ({"pbt": {"initial": [{"lr": 7.0}]}}, "outside of"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_training(table, said):
+    assert said in refused(table)
+
+
+def test_unknown_tasks_and_arguments_are_refused():
+    with pytest.raises(ConfigError, match="choose one of gan, mueller, quadratic"):
+        task_reference(validated(Config, {"task": "gann"}))
+    with pytest.raises(ConfigError, match="is no subclass of pbt_gan.Task"):
+        build_task(task_reference(validated(Config, {"task": "collections:OrderedDict"})))
+
+
+def test_a_rule_of_ones_own_is_named_by_its_file(tmp_path: Path):
+    file = tmp_path / "my_rules.py"
+    file.write_text("def mine(recipient, view, rng, *, margin=0.0):\n    return view.at(len(view) - 1)\n")
+    config, task = built({"pbt": {"exploit": {"name": f"{file}:mine", "margin": 0.5}}})
+    rule = build_plan(config, build_space(config, task)).strategy.exploit
+    members = [Member(id, {}, 1, 1, 1, (float(id),), f"m{id}") for id in range(3)]
+    donor = rule.function(members[0], PopulationView.of(members), stream(0), **rule.options)
+    assert donor is members[2]
+    assert "has none" in refused({"pbt": {"explore": {"name": "resample", "margin": 1}}})

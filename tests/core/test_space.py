@@ -1,0 +1,210 @@
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pbt_gan.core.rng import stream
+from pbt_gan.core.space import Choice, Float, Integer, Range, check_values, draw
+from pbt_gan.errors import ConfigError
+
+SEEDS = st.integers(0, 2**32 - 1)
+FACTORS = st.lists(
+    st.floats(0.01, 100).filter(lambda factor: factor != 1), min_size=1, max_size=3
+)  # also those far larger than a domain
+
+
+@st.composite
+def floats(draw):
+    scale = draw(st.sampled_from(["linear", "log", "logit"]))
+    low, high = {"linear": (-1e3, 1e3), "log": (1e-9, 1e3), "logit": (1e-6, 1 - 1e-6)}[scale]
+    ends = sorted(draw(st.tuples(st.floats(low, high), st.floats(low, high))))
+    assume(ends[1] - ends[0] > 1e-6 * max(map(abs, ends)))
+    return Float(Range(*ends), tuple(ends), scale)
+
+
+@st.composite
+def integers(draw):
+    low = draw(st.integers(-20, 20))
+    high = draw(st.integers(low + 1, low + 40))
+    return Integer(Range(low, high), (low, high))
+
+
+CHOICES = st.lists(st.one_of(st.integers(), st.booleans(), st.text(max_size=3)), min_size=2, max_size=5, unique_by=repr)
+
+
+@given(floats(), FACTORS, SEEDS)
+def test_a_real_number_stays_within_its_bounds(domain, factors, seed):
+    rng = stream(seed)
+    value = domain.draw(rng)
+    for _ in range(5):
+        assert isinstance(value, float)
+        assert domain.contains(value)
+        value = domain.perturb(value, factors, rng)
+
+
+@given(integers(), FACTORS, SEEDS)
+def test_a_whole_number_stays_within_its_bounds_and_always_moves(domain, factors, seed):
+    rng = stream(seed)
+    value = domain.draw(rng)
+    for _ in range(5):
+        moved = domain.perturb(value, factors, rng)
+        assert type(moved) is int
+        assert domain.contains(moved)
+        assert moved != value
+        value = moved
+
+
+@given(CHOICES, SEEDS)
+def test_a_choice_always_moves_to_another_of_its_values(values, seed):
+    domain = Choice(tuple(values))
+    domain.check("loss")
+    rng = stream(seed)
+    value = domain.draw(rng)
+    moved = domain.perturb(value, (0.8, 1.2), rng)
+    assert domain.contains(moved)
+    assert repr(moved) != repr(value)
+
+
+def test_a_choice_tells_a_number_from_a_truth_value():
+    domain = Choice((1, True))
+    assert domain.perturb(1, (), stream(0)) is True
+    assert domain.perturb(True, (), stream(0)) == 1
+    assert not Choice((1, 2)).contains(1.0)
+
+
+@pytest.mark.parametrize("value", range(2, 10))
+def test_a_whole_number_goes_both_ways(value):
+    moved = {Integer(1, (1, 10)).perturb(value, (0.8, 1.2), stream(seed)) for seed in range(20)}
+    assert min(moved) < value < max(moved)
+
+
+@pytest.mark.parametrize("value", [1, 10])
+def test_a_whole_number_turns_back_at_its_bounds(value):
+    moved = {Integer(1, (1, 10)).perturb(value, (0.8, 1.2), stream(seed)) for seed in range(20)}
+    assert moved
+    assert value not in moved
+
+
+def test_a_number_at_its_bound_is_reflected():
+    domain = Float(1.0, (0.1, 10.0), "log")
+    up = {domain.perturb(8.0, (2.0,), stream(seed)) for seed in range(5)}
+    assert up == {pytest.approx(100 / 16)}
+    linear = Float(9.0, (1.0, 10.0))
+    assert linear.perturb(9.0, (1.5,), stream(0)) == pytest.approx(20 - 13.5)
+
+
+def test_a_move_wider_than_the_domain_is_clipped():
+    assert Float(1.0, (1.0, 2.0), "log").perturb(1.0, (100.0,), stream(0)) == 1.0
+
+
+def test_a_number_of_log_and_linear_scale_is_multiplied():
+    for scale in ("log", "linear"):
+        moved = Float(1.0, (0.1, 10.0), scale).perturb(2.0, (1.5,), stream(0))
+        assert moved == pytest.approx(3.0)
+
+
+def test_a_number_of_logit_scale_has_its_odds_multiplied():
+    assert Float(0.5, (0.01, 0.99), "logit").perturb(0.8, (0.5,), stream(0)) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(("step", "expected"), [(None, 0.05), (0.2, 0.2)])
+def test_a_number_that_may_be_0_moves_by_steps(step, expected):
+    domain = Float(0.0, (0.0, 0.5), step=step)
+    assert domain.perturb(0.0, (0.8, 1.2), stream(0)) == pytest.approx(expected)  # down is reflected
+    assert {round(domain.perturb(0.25, (0.8, 1.2), stream(seed)), 9) for seed in range(20)} == {
+        round(0.25 - expected, 9),
+        round(0.25 + expected, 9),
+    }
+
+
+def test_a_domain_prefers_its_own_factors():
+    assert Float(1.0, (0.1, 10.0), "log", factors=(3.0,)).perturb(1.0, (0.8, 1.2), stream(0)) == pytest.approx(3)
+    assert Integer(2, (1, 100), factors=(5.0,)).perturb(2, (0.8, 1.2), stream(0)) == 10
+
+
+@pytest.mark.parametrize(
+    ("domain", "drawn"),
+    [
+        (Float(0.5, (0, 1)), {0.5}),
+        (Float((0.1, 0.2), (0, 1)), {0.1, 0.2}),
+        (Integer(3, (1, 5)), {3}),
+        (Integer((1, 5), (1, 5)), {1, 5}),
+        (Integer(Range(2, 4), (1, 5)), {2, 3, 4}),
+        (Choice(("a", "b")), {"a", "b"}),
+        (Choice(("a", "b", "c"), ("a", "b")), {"a", "b"}),
+        (Choice(("a", "b"), "b"), {"b"}),
+    ],
+)
+def test_a_member_begins_with_a_value_one_of_a_list_or_any_of_a_range(domain, drawn):
+    assert {domain.draw(stream(seed)) for seed in range(60)} == drawn
+
+
+def test_a_range_is_drawn_from_evenly_in_its_scale():
+    values = [Float(Range(1e-5, 1e-1), (1e-6, 1), "log").draw(stream(seed)) for seed in range(400)]
+    assert 0.4 < sum(value < 1e-3 for value in values) / 400 < 0.6
+    assert min(values) >= 1e-5
+    assert max(values) <= 1e-1
+
+
+def test_a_space_is_drawn_in_the_order_of_its_names():
+    space = {"b": Float(Range(0, 1), (0, 1)), "a": Float(Range(0, 1), (0, 1))}
+    assert draw(space, stream(0)) == draw(dict(reversed(space.items())), stream(0))
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        Float(1.0, (2.0, 1.0)),
+        Float(1.0, (1.0, 1.0)),
+        Float(1.0, (0.0, math.inf)),
+        Float(1.0, (0.0, 2.0), "log"),
+        Float(0.5, (0.0, 0.9), "logit"),
+        Float(0.5, (0.1, 1.0), "logit"),
+        Float(3.0, (1.0, 2.0)),
+        Float(math.nan, (1.0, 2.0)),
+        Float(Range(0.0, 2.0), (1.0, 2.0)),
+        Float(Range(2.0, 1.0), (1.0, 2.0)),
+        Float((), (1.0, 2.0)),
+        Float((1.5, 3.0), (1.0, 2.0)),
+        Float(1.0, (1.0, 2.0), factors=(1.0,)),
+        Float(1.0, (1.0, 2.0), factors=()),
+        Float(1.0, (1.0, 2.0), step=0.0),
+        Integer(1, (5, 1)),
+        Integer(1, (0.5, 2)),
+        Integer(1.5, (1, 2)),
+        Integer(True, (0, 2)),
+        Integer(9, (1, 5)),
+        Integer(Range(1, 9), (1, 5)),
+        Integer(1, (1, 5), factors=(0.0,)),
+        Choice(("a",)),
+        Choice(("a", "a")),
+        Choice(("a", "b"), "c"),
+        Choice((1, 2), 1.0),
+    ],
+    ids=str,
+)
+def test_a_declaration_that_contradicts_itself_names_the_hyperparameter(domain):
+    with pytest.raises(ConfigError, match=r"space\.lr\."):
+        domain.check("lr")
+
+
+@given(st.one_of(floats(), integers()))
+def test_a_sound_declaration_passes(domain):
+    domain.check("lr")
+
+
+SPACE = {"lr": Float(0.5, (0.0, 1.0)), "n": Integer(1, (1, 5)), "loss": Choice(("a", "b"))}
+
+
+@pytest.mark.parametrize("values", [{}, {"lr": 0.5}, {"lr": 1, "n": 2, "loss": "b"}])
+def test_given_values_of_the_right_type_within_bounds_pass(values):
+    check_values(SPACE, values, "pbt.initial[0]")
+
+
+@pytest.mark.parametrize(
+    "values", [{"lr": 2.0}, {"lr": "a"}, {"lr": True}, {"lr": math.nan}, {"n": 1.0}, {"n": True}, {"loss": "c"}, {"m": 1}]
+)
+def test_given_values_of_another_name_type_or_range_are_refused(values):
+    with pytest.raises(ConfigError, match=r"pbt\.initial\[0\]"):
+        check_values(SPACE, values, "pbt.initial[0]")

@@ -1,0 +1,199 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import pbt_gan
+from pbt_gan.config.settings import Config
+from pbt_gan.config.source import merged
+from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.engine import Stop
+from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.runs.folder import new_folder
+from pbt_gan.runs.launch import Project, differences, go_on, start
+from pbt_gan.runs.result import Run
+from pbt_gan.store.reader import read_run
+from pbt_gan.validation import validated
+
+TOY = {
+    "task": "quadratic",
+    "pbt": {"population_size": 3, "total_steps": 40, "ready_interval": 10, "exploit": "tournament"},
+    "executor": {"name": "serial", "workers": 1},
+    "checkpoints": {"every_s": 0.0},
+}
+
+
+def config(**changes) -> Config:
+    return validated(Config, merged(TOY, changes))
+
+
+def decided(run: Run) -> list[str]:
+    """What two equal runs have in common."""
+    reports = [replace(r, time={}) for r in run.records if isinstance(r, Reported)]
+    return sorted(map(str, reports + [r for r in run.records if isinstance(r, Exploit)]))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    assert start(Project(config()), folder) == "finished"
+    return folder
+
+
+def test_a_run_in_memory_and_one_in_a_folder_are_equal(finished):
+    kept = Run.open(finished)
+    free = pbt_gan.run(**TOY)
+    assert decided(free) == decided(kept)
+    assert (free.folder, kept.folder) == (None, finished)
+    assert free.best == kept.best
+    assert free.schedule() == kept.schedule()
+
+
+def test_workers_change_no_record(tmp_path, finished):
+    start(Project(config(executor={"name": "processes", "workers": 2})), tmp_path / "two")
+    assert decided(Run.open(tmp_path / "two")) == decided(Run.open(finished))
+
+
+def test_a_table_row_holds_everything_of_a_report(finished):
+    rows = Run.open(finished).table()
+    assert len(rows) == 12
+    assert {"member", "interval", "step", "trained_steps", "score", "theta_0", "h0", "h1", "cost_s"} <= set(rows[0])
+
+
+def test_a_finished_run_is_left_as_it_is(finished):
+    before = contents(finished)
+    assert go_on(finished) == "finished already"
+    assert contents(finished) == before
+
+
+def test_more_steps_give_the_run_that_had_them_from_the_start(tmp_path, finished):
+    longer = {"pbt": {"total_steps": 80}}
+    assert go_on(finished, config(**longer)) == "finished"
+    start(Project(config(**longer)), tmp_path / "longer")
+    assert decided(Run.open(finished)) == decided(Run.open(tmp_path / "longer"))
+    assert Run.open(finished).config["pbt"]["total_steps"] == 80
+
+
+def test_a_stopped_run_goes_on_with_another_executor_to_the_same_end(tmp_path, finished):
+    folder = tmp_path / "stopped"
+    assert start(Project(config()), folder, stop=Stop("enough")) == "enough"
+    assert go_on(folder, config(executor={"name": "processes", "workers": 2})) == "finished"
+    assert decided(Run.open(folder)) == decided(Run.open(finished))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"seed": 1}, "seed is 0 in this run and 1 now"),
+        ({"pbt": {"population_size": 4}}, "pbt.population_size is 3"),
+        ({"pbt": {"exploit": {"name": "truncation"}}}, "pbt.exploit.name is 'tournament'"),
+        ({"space": {"h0": {"bounds": [0.0, 0.5], "init": [0.0, 0.5]}, "h1": {}}}, "space.h0.bounds"),
+    ],
+)
+def test_what_would_make_another_run_is_refused_and_nothing_is_touched(finished, change, said):
+    before = contents(finished)
+    with pytest.raises(RunFolderError, match="it would be another run") as error:
+        go_on(finished, config(**change))
+    assert said in str(error.value)
+    assert contents(finished) == before
+
+
+def test_fewer_steps_than_trained_are_refused(finished):
+    with pytest.raises(ConfigError, match="members have trained 40"):
+        go_on(finished, config(pbt={"total_steps": 20}))
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(RunFolderError, match=r"holds other files \(holiday.jpg\)"):
+        start(Project(config()), tmp_path)
+    with pytest.raises(RunFolderError, match="is a file"):
+        start(Project(config()), tmp_path / "holiday.jpg")
+
+
+def test_a_folder_without_a_run_is_no_run(tmp_path):
+    with pytest.raises(RunFolderError, match="holds no run"):
+        go_on(tmp_path)
+    with pytest.raises(RunFolderError):
+        Run.open(tmp_path / "nowhere")
+
+
+def test_data_that_changed_is_refused(tmp_path):
+    task = tmp_path / "changing.py"
+    task.write_text(
+        "from pathlib import Path\n"
+        "from pbt_gan.toy.quadratic import Quadratic\n"
+        "class Changing(Quadratic):\n"
+        "    def fingerprint(self):\n"
+        f"        return {{'data': Path({str(tmp_path / 'data')!r}).read_text()}}\n"
+    )
+    (tmp_path / "data").write_text("one")
+    mine = config(task=f"{task}:Changing")
+    start(Project(mine), tmp_path / "run", stop=Stop("enough"))
+    (tmp_path / "data").write_text("two")
+    before = contents(tmp_path / "run")
+    with pytest.raises(RunFolderError, match="data is not what it was"):
+        go_on(tmp_path / "run")
+    assert contents(tmp_path / "run") == before
+
+
+def test_the_settings_and_the_environment_are_written_beside_the_journal(finished):
+    import tomllib
+
+    written = validated(Config, tomllib.loads((finished / "config.toml").read_text()))
+    assert written == Project(config()).config
+    environment = json.loads((finished / "environment.json").read_text())
+    assert environment["machine"]["pid"] == os.getpid()
+    assert "numpy" in environment["versions"]
+
+
+def test_runs_are_numbered_and_a_number_is_never_given_twice(tmp_path):
+    folders = [new_folder("digits", tmp_path), new_folder("toy", tmp_path), new_folder("digits", tmp_path)]
+    assert [folder.name for folder in folders] == ["0001-digits", "0002-toy", "0003-digits"]
+    folders[1].rmdir()
+    assert new_folder("x", tmp_path).name == "0004-x"
+
+
+def test_which_member_is_told_by_name_or_number(finished):
+    run = Run.open(finished)
+    assert run.member("best") == run.best
+    assert run.member("2").member == 2
+    with pytest.raises(ConfigError, match="best, last-best and 0, 1, 2"):
+        run.member("7")
+    with pytest.raises(ConfigError, match="makes no images"):
+        run.sample(3)
+
+
+def test_a_misspelt_setting_is_no_silent_nothing():
+    with pytest.raises(ConfigError, match="populationsize"):
+        pbt_gan.run("quadratic", populationsize=3)
+
+
+def test_differences_are_told_by_dotted_key():
+    assert differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3, "d": 4}}) == {
+        "a.c": (2, 3),
+        "a.d": (None, 4),
+    }
+
+
+def test_a_listener_of_ones_own_hears_a_run(tmp_path):
+    ear = tmp_path / "ear.py"
+    ear.write_text(
+        "from pathlib import Path\n"
+        "class Ear:\n"
+        "    def __init__(self, folder): self.folder, self.count = folder, 0\n"
+        "    def start(self, context): pass\n"
+        "    def record(self, record, preview): self.count += 1\n"
+        "    def flush(self): pass\n"
+        "    def close(self, ending): (self.folder / 'heard.txt').write_text(f'{self.count} {ending}')\n"
+    )
+    start(Project(config(listeners=[f"{ear}:Ear"])), tmp_path / "run")
+    heard, ending = (tmp_path / "run" / "heard.txt").read_text().split()
+    assert int(heard) == len(read_run(tmp_path / "run").records)
+    assert ending == "finished"
