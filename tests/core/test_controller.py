@@ -337,4 +337,6 @@ def test_whatever_the_scores_the_run_ends_and_donors_are_healthy(scores, size, m
         for values in (exploit_record.before, exploit_record.after):
             assert SPACE["lr"].contains(values["lr"])
         if exploit_record.donor:
-            assert exploit_record.donor.checkpoint in {r.checkpoint for r in reported.values() if math.isfinite(r.score)}
+            assert exploit_record.donor.checkpoint in {
+                r.checkpoint for r in reported.values() if math.isfinite(r.score)
+            }

@@ -1,11 +1,12 @@
 import math
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pbt_gan.core.rng import stream
-from pbt_gan.core.space import Choice, Float, Integer, Range, check_values, draw
+from pbt_gan.core.space import Choice, Float, Integer, Range, Space, check_values, draw
 from pbt_gan.errors import ConfigError
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -88,8 +89,7 @@ def test_a_whole_number_turns_back_at_its_bounds(value):
 
 def test_a_number_at_its_bound_is_reflected():
     domain = Float(1.0, (0.1, 10.0), "log")
-    up = {domain.perturb(8.0, (2.0,), stream(seed)) for seed in range(5)}
-    assert up == {pytest.approx(100 / 16)}
+    assert domain.perturb(8.0, (2.0,), stream(0)) == pytest.approx(100 / 16)
     linear = Float(9.0, (1.0, 10.0))
     assert linear.perturb(9.0, (1.5,), stream(0)) == pytest.approx(20 - 13.5)
 
@@ -152,31 +152,41 @@ def test_a_space_is_drawn_in_the_order_of_its_names():
     assert draw(space, stream(0)) == draw(dict(reversed(space.items())), stream(0))
 
 
+any_float: Any = Float  # for what a type checker would refuse as well
+any_integer: Any = Integer
+any_range: Any = Range
+
+
 @pytest.mark.parametrize(
     "domain",
     [
-        Float(1.0, (2.0, 1.0)),
-        Float(1.0, (1.0, 1.0)),
-        Float(1.0, (0.0, math.inf)),
-        Float(1.0, (0.0, 2.0), "log"),
-        Float(0.5, (0.0, 0.9), "logit"),
-        Float(0.5, (0.1, 1.0), "logit"),
-        Float(3.0, (1.0, 2.0)),
-        Float(math.nan, (1.0, 2.0)),
-        Float(Range(0.0, 2.0), (1.0, 2.0)),
-        Float(Range(2.0, 1.0), (1.0, 2.0)),
-        Float((), (1.0, 2.0)),
-        Float((1.5, 3.0), (1.0, 2.0)),
-        Float(1.0, (1.0, 2.0), factors=(1.0,)),
-        Float(1.0, (1.0, 2.0), factors=()),
-        Float(1.0, (1.0, 2.0), step=0.0),
-        Integer(1, (5, 1)),
-        Integer(1, (0.5, 2)),
-        Integer(1.5, (1, 2)),
-        Integer(True, (0, 2)),
-        Integer(9, (1, 5)),
-        Integer(Range(1, 9), (1, 5)),
-        Integer(1, (1, 5), factors=(0.0,)),
+        any_float(1.0, (2.0, 1.0)),
+        any_float(1.0, (1.0, 1.0)),
+        any_float(1.0, (0.0, math.inf)),
+        any_float(1.0, (0.0, 2.0), "log"),
+        any_float(0.5, (0.0, 0.9), "logit"),
+        any_float(0.5, (0.1, 1.0), "logit"),
+        any_float(3.0, (1.0, 2.0)),
+        any_float(math.nan, (1.0, 2.0)),
+        any_float("fast", (1.0, 2.0)),
+        any_float(True, (0.0, 2.0)),
+        any_float(any_range("a", "b"), (1.0, 2.0)),
+        any_float(any_range(0.0, 2.0), (1.0, 2.0)),
+        any_float(any_range(2.0, 1.0), (1.0, 2.0)),
+        any_float((), (1.0, 2.0)),
+        any_float((1.5, 3.0), (1.0, 2.0)),
+        any_float(1.0, (1.0, 2.0), factors=(1.0,)),
+        any_float(1.0, (1.0, 2.0), factors=()),
+        any_float(1.0, (1.0, 2.0), step=0.0),
+        any_integer(1, (5, 1)),
+        any_integer(1, (0.5, 2)),
+        any_integer(1.5, (1, 2)),
+        any_integer(True, (0, 2)),
+        any_integer(math.nan, (0, 2)),
+        any_integer("few", (0, 2)),
+        any_integer(9, (1, 5)),
+        any_integer(any_range(1, 9), (1, 5)),
+        any_integer(1, (1, 5), factors=(0.0,)),
         Choice(("a",)),
         Choice(("a", "a")),
         Choice(("a", "b"), "c"),
@@ -194,7 +204,7 @@ def test_a_sound_declaration_passes(domain):
     domain.check("lr")
 
 
-SPACE = {"lr": Float(0.5, (0.0, 1.0)), "n": Integer(1, (1, 5)), "loss": Choice(("a", "b"))}
+SPACE: Space = {"lr": Float(0.5, (0.0, 1.0)), "n": Integer(1, (1, 5)), "loss": Choice(("a", "b"))}
 
 
 @pytest.mark.parametrize("values", [{}, {"lr": 0.5}, {"lr": 1, "n": 2, "loss": "b"}])
@@ -203,7 +213,8 @@ def test_given_values_of_the_right_type_within_bounds_pass(values):
 
 
 @pytest.mark.parametrize(
-    "values", [{"lr": 2.0}, {"lr": "a"}, {"lr": True}, {"lr": math.nan}, {"n": 1.0}, {"n": True}, {"loss": "c"}, {"m": 1}]
+    "values",
+    [{"lr": 2.0}, {"lr": "a"}, {"lr": True}, {"lr": math.nan}, {"n": 1.0}, {"n": True}, {"loss": "c"}, {"m": 1}],
 )
 def test_given_values_of_another_name_type_or_range_are_refused(values):
     with pytest.raises(ConfigError, match=r"pbt\.initial\[0\]"):

@@ -19,7 +19,7 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
         console.print("Stopped before both runs had ended; `pbt-gan resume` goes on with the one that was under way.")
         return
     console.print(summary_table(done.runs))
-    console.print(f"Look at {done.page} and {done.plot}", soft_wrap=True)
+    console.print(f"Look at {done.page}; it shows both.", soft_wrap=True)
 
 
 def toy(task: str, out: Path, json: Path | None) -> None:

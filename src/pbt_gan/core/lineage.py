@@ -81,6 +81,10 @@ class History:
         return {(report.member, report.interval): report for report in self.reports}
 
     @cached_property
+    def _place_of(self) -> Mapping[str, tuple[int, int]]:
+        return {report.checkpoint: (report.member, report.interval) for report in self.reports}
+
+    @cached_property
     def _exploit_at(self) -> Mapping[tuple[int, int], Exploit]:
         return {(exploit.recipient, exploit.interval): exploit for exploit in self.exploits}
 
@@ -89,7 +93,8 @@ class History:
         previous = interval - 1
         exploit = self._exploit_at.get((member, previous))
         if exploit is not None and "weights" in exploit.copied:
-            return (exploit.donor.member, exploit.donor.interval) if exploit.donor else None
+            # By the checkpoint: an asynchronous donor may itself hold a copy that it has not trained on yet.
+            return self._place_of[exploit.donor.checkpoint] if exploit.donor else None
         return (member, previous) if previous > 0 else None
 
     def ancestry(self, member: int, interval: int) -> tuple[Segment, ...]:

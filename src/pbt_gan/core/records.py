@@ -1,7 +1,7 @@
 """The records of a run: what the controller decided and what was reported, as data that goes into the journal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pbt_gan.core.population import Hyperparams, Report
@@ -96,14 +96,12 @@ class Failure:
 
 Record = Birth | Reported | Exploit | Failure
 
-_TYPES: Mapping[str, type] = {"member": Birth, "report": Reported, "exploit": Exploit, "failure": Failure}
+_TYPES: Mapping[str, type[Record]] = {"member": Birth, "report": Reported, "exploit": Exploit, "failure": Failure}
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 
 
 def to_json(record: Record) -> dict[str, Any]:
     """Return the journal's object for a record; floats may still be nan or ±inf."""
-    from dataclasses import asdict
-
     return {"type": _NAMES[type(record)], **asdict(record)}
 
 
@@ -124,6 +122,4 @@ def from_json(data: Json) -> Record | None:
         fields["copied"] = tuple(fields["copied"])
         fields["scores"] = tuple(float(score) for score in fields["scores"])
         fields["donor"] = None if fields["donor"] is None else Donor(**fields["donor"])
-    if cls in (Birth, Failure):
-        fields.pop("time", None)
-    return cls(**fields)  # type: ignore[no-any-return]
+    return cls(**fields)

@@ -128,12 +128,11 @@ class Integer:
         low, high = self.bounds
         if not (isinstance(low, int) and isinstance(high, int) and low < high):
             raise ConfigError(f"space.{name}.bounds = {[low, high]}: give two whole numbers, the lower one first.")
-        ends = (self.init.low, self.init.high) if isinstance(self.init, Range) else self.init
-        for value in ends if isinstance(ends, tuple) else (ends,):
-            if isinstance(value, bool) or value != int(value):
-                raise ConfigError(f"space.{name}.init holds {value!r}, but {name} is a whole number.")
         _check_factors(name, self.factors)
         _check_init(name, self.init, self.bounds)
+        for value in _ends(self.init):
+            if value != int(value):
+                raise ConfigError(f"space.{name}.init holds {value!r}, but {name} is a whole number.")
 
     def contains(self, value: Value) -> bool:
         """Whether a value has the right type and lies within the bounds."""
@@ -227,13 +226,20 @@ def check_factors(where: str, factors: Sequence[float]) -> None:
 
 
 def _check_init(name: str, init: float | tuple[float, ...] | Range, bounds: tuple[float, float]) -> None:
-    if isinstance(init, Range) and not init.low <= init.high:
-        raise ConfigError(f"space.{name}.init = {[init.low, init.high]}: give the lower end first.")
     if isinstance(init, tuple) and not init:
         raise ConfigError(f"space.{name}.init is an empty list; give a value, a list of values, or [low, high].")
-    ends = (init.low, init.high) if isinstance(init, Range) else init if isinstance(init, tuple) else (init,)
-    for value in ends:
+    for value in _ends(init):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"space.{name}.init holds {value!r}, which is no number.")
         if not (math.isfinite(value) and bounds[0] <= value <= bounds[1]):
             raise ConfigError(
                 f"space.{name}.init holds {value}, outside of its bounds {list(bounds)}. Mend one of the two."
             )
+    if isinstance(init, Range) and init.low > init.high:
+        raise ConfigError(f"space.{name}.init = {[init.low, init.high]}: give the lower end first.")
+
+
+def _ends(init: float | tuple[float, ...] | Range) -> tuple[float, ...]:
+    if isinstance(init, Range):
+        return (init.low, init.high)
+    return init if isinstance(init, tuple) else (init,)

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pbt_gan import files
 from pbt_gan.config.source import Table, read_config
 from pbt_gan.engine import Stop
 from pbt_gan.reporting import default_listeners
-from pbt_gan.reporting.comparison import comparison
 from pbt_gan.reporting.page import write_report
 from pbt_gan.runs.folder import new_folder
 from pbt_gan.runs.launch import ListenerMaker, Project, start
@@ -27,7 +25,6 @@ class Demo:
 
     runs: Mapping[str, Run]
     page: Path
-    plot: Path
 
 
 def demo(
@@ -50,6 +47,4 @@ def demo(
     runs = {name: Run.open(folder) for name, folder in folders.items()}
     page = write_report(read_run(folders["PBT"]), read_run(folders["random search"]))
     write_report(read_run(folders["random search"]))
-    plot = folders["PBT"] / "plots" / "comparison.png"
-    files.write(plot, comparison({name: [run.history] for name, run in runs.items()}))
-    return Demo(runs, page, plot)
+    return Demo(runs, page)

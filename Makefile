@@ -1,0 +1,39 @@
+# Each target makes the virtual environment that it needs; nothing has to be installed by hand.
+#   make demo     train on the embedded data set, compare with random search, leave everything in runs/
+#   make test     the test suite
+#   make check    what CI runs: format, lint, types, import rules, then the tests
+#   make bench    timings, one JSON object a line
+#   make golden   rewrite the golden files of the tests; say in CHANGELOG.md why they changed
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: demo test check lint bench golden environment environment-dev
+
+demo: environment
+	$(BIN)/pbt-gan demo
+
+test: environment-dev
+	$(PYTEST) --numprocesses auto --dist worksteal
+
+check: lint test
+
+lint: environment-dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: environment
+	$(BIN)/python -m benchmarks
+
+golden: environment-dev
+	PBT_GAN_GOLDEN=write $(PYTEST) tests/golden
+
+environment:
+	@$(PYTHON) tools/environment.py $(VENV)
+
+environment-dev:
+	@$(PYTHON) tools/environment.py $(VENV) dev

@@ -1,0 +1,71 @@
+"""The reference executor: members train one after another in the caller's own process."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.executors.exchange import Memory
+from pbt_gan.executors.threads import environment, variables
+from pbt_gan.executors.work import build, carry_out
+from pbt_gan.interfaces import Task, TaskReference
+
+_WORKER = "serial"
+
+
+class SerialExecutor:
+    """Trains one member at a time, here, with one thread; what any other executor reports must equal this.
+
+    Args:
+        task: an object or a reference; an object may come from a notebook.
+        seed: of the run.
+        folder: what the task has prepared; None: it needs nothing.
+        device: such as "cpu" or "cuda:0".
+    """
+
+    def __init__(
+        self, task: Task | TaskReference, *, seed: int, folder: Path | None = None, device: str = "cpu"
+    ) -> None:
+        self._seed = seed
+        self._states = Memory()
+        self._orders: list[Order] = []
+        with ExitStack() as stack:
+            stack.enter_context(variables(environment(1)))  # for libraries that are still to be loaded
+            self._task = build(task)
+            if folder is not None:
+                self._task.attach(folder, device)
+            stack.enter_context(threadpool_limits(1))  # for those that are loaded by now
+            self._limits = stack.pop_all()
+
+    def free_slots(self) -> int:
+        """How many orders can be submitted now."""
+        return 1 - len(self._orders)
+
+    def submit(self, orders: Sequence[Order]) -> None:
+        """Take an order; it is carried out when its answer is asked for."""
+        self._orders += orders
+        assert len(self._orders) <= 1, "the caller gives no more orders than there are free slots"
+
+    def next_reports(self, timeout_s: float) -> list[Report | Failed]:
+        """Carry out the order that was submitted, however long it takes."""
+        orders, self._orders = self._orders, []
+        return [carry_out(self._task, order, self._states, self._seed, _WORKER) for order in orders]
+
+    def encoded(self, checkpoint: str) -> bytes:
+        """Return a kept state in the checkpoint codec."""
+        return self._states.encoded(checkpoint)
+
+    def restore(self, checkpoint: str, data: bytes) -> None:
+        """Take a state in, encoded."""
+        self._states.restore(checkpoint, data)
+
+    def keep(self, checkpoints: frozenset[str]) -> None:
+        """Drop every state that is not named; that of an order under way is safe."""
+        self._states.keep(checkpoints | {order.source for order in self._orders if order.source is not None})
+
+    def close(self) -> None:
+        """Give the process its threads back. May be called twice."""
+        self._orders = []
+        self._limits.close()

@@ -1,0 +1,128 @@
+"""What carrying out an order means, the same wherever it is done."""
+
+import time
+import traceback
+from typing import Any, Protocol
+
+import numpy as np
+
+from pbt_gan import references
+from pbt_gan.core.population import Failed, Hyperparams, Order, Report
+from pbt_gan.core.rng import stream
+from pbt_gan.errors import PbtGanError, TaskError
+from pbt_gan.interfaces import Images, Task, TaskReference, Training, Tree
+
+
+class States(Protocol):
+    """The members' states by their checkpoint keys. What lies under a key never changes."""
+
+    def take(self, key: str) -> Tree:
+        """Return a copy that belongs to the caller."""
+        ...
+
+    def put(self, key: str, state: Tree) -> None:
+        """Keep a copy of a state."""
+        ...
+
+
+def build(task: Task | TaskReference) -> Task:
+    """Return the task that a reference names."""
+    if isinstance(task, Task):
+        return task
+    built: Task = references.load(task.name)(**task.arguments)
+    return built
+
+
+def carry_out(task: Task, order: Order, states: States, seed: int, worker: str) -> Report | Failed:
+    """Train one member, keep its new state, and score exactly that one."""
+    try:
+        return _carry_out(task, order, states, seed, worker)
+    except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
+        return Failed(order.member, order.interval, order.attempt, worker, one_line(error), traceback.format_exc())
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, for a person."""
+    lines = str(error).strip().splitlines()
+    if isinstance(error, PbtGanError):
+        return " ".join(lines)
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _carry_out(task: Task, order: Order, states: States, seed: int, worker: str) -> Report:
+    if order.source is None:
+        state = task.init(stream(seed, "init", order.member, order.interval))
+    else:
+        state = states.take(order.source)
+    began_s = time.perf_counter()
+    training = task.train(
+        state,
+        order.hyperparams,
+        order.steps,
+        lambda block: stream(seed, "train", order.member, order.interval, block),
+    )
+    trained_s = time.perf_counter() - began_s
+    hyperparams = _echoed(training, order)
+    states.put(order.checkpoint, training.state)
+    began_s = time.perf_counter()
+    measured = task.score(training.state, stream(seed, "eval"))
+    scored_s = time.perf_counter() - began_s
+    metrics = {name: _number(name, value) for name, value in {**training.metrics, **measured}.items()}
+    if "score" not in measured:
+        raise TaskError(
+            f"{type(task).__name__}.score returned {sorted(measured)}, but no 'score'; "
+            "that entry is what exploit ranks by, higher is better."
+        )
+    return Report(
+        member=order.member,
+        interval=order.interval,
+        attempt=order.attempt,
+        step=order.step + order.steps,
+        trained_steps=order.trained_steps + order.steps,
+        score=metrics.pop("score"),
+        metrics=metrics,
+        hyperparams=hyperparams,
+        checkpoint=order.checkpoint,
+        images=int(training.images),
+        cost_s=trained_s + scored_s,
+        worker=worker,
+        preview=_images(task, task.preview(training.state, stream(seed, "preview"))),
+    )
+
+
+def _echoed(training: Training, order: Order) -> Hyperparams:
+    if not isinstance(training, Training):
+        raise TaskError(
+            f"train returned a {type(training).__name__}; return Training(state, hyperparams), where "
+            "`hyperparams` are the values that the last step used."
+        )
+    if set(training.hyperparams) != set(order.hyperparams):
+        raise TaskError(
+            f"train was given the hyperparameters {sorted(order.hyperparams)}, but says that it used "
+            f"{sorted(training.hyperparams)}; Training.hyperparams must hold what the last step used of each."
+        )
+    return {name: _plain(training.hyperparams[name]) for name in order.hyperparams}
+
+
+def _plain(value: Any) -> Any:
+    """Return the Python number inside a NumPy or torch scalar, so that equal reports are equal everywhere."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(_plain(value))
+    except (TypeError, ValueError, RuntimeError):
+        raise TaskError(f"The metric {name!r} is a {type(value).__name__}; a metric is one number.") from None
+
+
+def _images(task: Task, preview: Images | None) -> Images | None:
+    if preview is None:
+        return None
+    images = np.ascontiguousarray(preview)
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise TaskError(
+            f"{type(task).__name__}.preview returned {images.dtype}{list(images.shape)}; "
+            "return images as uint8[N, H, W, C], or None."
+        )
+    return images

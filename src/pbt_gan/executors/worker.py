@@ -1,0 +1,82 @@
+"""The program of a worker process: it builds its task once and carries out orders until the run's process is gone.
+
+Started by `executors.processes` as `python -m pbt_gan.executors.worker NAME SOCKET FOLDER...`, where the folders
+hold the members' states.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.errors import PbtGanError
+from pbt_gan.executors.exchange import SharedMemory
+from pbt_gan.executors.messages import Channel
+from pbt_gan.executors.work import build, carry_out, one_line
+from pbt_gan.interfaces import TaskReference
+
+Inbox = SimpleQueue[Mapping[str, Any]]
+
+
+def main() -> None:
+    """Serve one executor."""
+    name, handle, folders = sys.argv[1], int(sys.argv[2]), [Path(folder) for folder in sys.argv[3:]]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # a signal to the whole job ends the run, and the run ends its workers
+    os.set_inheritable(handle, False)
+    channel = Channel(socket.socket(fileno=handle))
+    inbox: Inbox = SimpleQueue()
+    Thread(target=_listen, args=(channel, inbox, folders), daemon=True).start()
+    start = inbox.get()
+    try:
+        task = build(TaskReference(start["task"], start["arguments"]))
+        if start["folder"] is not None:
+            task.attach(Path(start["folder"]), start["device"])
+    except (Exception, SystemExit) as error:
+        kind = type(error).__name__ if isinstance(error, PbtGanError) else "TaskError"
+        channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": traceback.format_exc()})
+        return
+    channel.send({"type": "ready"})
+    states = SharedMemory(folders)
+    while True:
+        answer = carry_out(task, Order(**inbox.get()), states, start["seed"], name)
+        try:
+            channel.send(*_packed(answer))
+        except BrokenPipeError:  # nobody is left to listen
+            return
+
+
+def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:
+    """Pass messages on; when the run's process is gone, clean up and end at once, whatever is being trained."""
+    try:
+        while True:
+            for message in channel.receive():
+                inbox.put(message.content)
+    except EOFError:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        os.killpg(0, signal.SIGKILL)  # this process and all that the task has started
+
+
+def _packed(answer: Report | Failed) -> tuple[Mapping[str, Any], bytes]:
+    """Return the message of an answer; pixels travel as they are, behind the JSON."""
+    values = {field.name: getattr(answer, field.name) for field in fields(answer)}
+    if isinstance(answer, Failed):
+        return {"type": "failed", "values": values}, b""
+    preview = values.pop("preview")
+    if preview is None:
+        return {"type": "report", "values": values, "shape": None}, b""
+    return {"type": "report", "values": values, "shape": preview.shape}, preview.tobytes()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Every write of the package goes through here: atomic files, append-only files, errors that a person can act on."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from pbt_gan.errors import StorageError
+
+Data = bytes | bytearray | memoryview
+T = TypeVar("T")
+
+_TMP = ".tmp"
+_FULL = "Free some space, then go on with `pbt-gan resume RUN`."
+_REFUSED = "Make it writable, or choose another folder with --out."
+_MENDS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _REFUSED,
+    errno.EACCES: _REFUSED,
+    errno.EPERM: _REFUSED,
+    errno.ENOTDIR: _REFUSED,
+    errno.EEXIST: _REFUSED,
+}
+_USERS_FAULT_EXIT_CODE = 2
+
+
+def perform(primitive: Callable[..., T], *args: object) -> T:
+    """Carry out one call that changes the disk: the only place that does, so that a test can make any of them fail."""
+    return primitive(*args)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an OSError into a StorageError that names the path and says how to mend it."""
+    try:
+        yield
+    except OSError as error:
+        mend = _MENDS.get(error.errno or 0, "Is the disk still there?")
+        told = StorageError(f"Cannot write {path}: {error.strerror or error}. {mend}")
+        if mend is _REFUSED:
+            told.exit_code = _USERS_FAULT_EXIT_CODE
+        raise told from error
+
+
+def write(path: Path, data: Data, *, durable: bool = True) -> None:
+    """Write a whole file: a reader, or a crash at any moment, finds the old content or the new one.
+
+    Args:
+        path: the file; its folder exists.
+        data: its content.
+        durable: safe from a power cut on return. False is enough for what can be made again.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    tmp = path.with_name(f".{path.name}.{os.urandom(4).hex()}{_TMP}")
+    with explained(path):
+        try:
+            handle = perform(os.open, tmp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+            try:
+                _write_all(handle, data)
+                if durable:
+                    perform(os.fsync, handle)  # bytes on disk before the name points at them
+            finally:
+                os.close(handle)
+            perform(os.replace, tmp, path)
+        except OSError:
+            with suppress(OSError):
+                perform(os.unlink, tmp)  # a full disk is no place for half a file
+            raise
+        if durable:
+            _fsync_folder(path.parent)  # or a power cut may forget the rename
+
+
+def remove(path: Path) -> None:
+    """Remove a file; one that is gone already is fine."""
+    with explained(path), suppress(FileNotFoundError):
+        perform(os.unlink, path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; one that is there already is fine."""
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_folder(path.parent)
+    with explained(path):
+        try:
+            perform(os.mkdir, path)
+        except FileExistsError:
+            if not path.is_dir():  # else another process was faster
+                raise
+        _fsync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the halves of files that a crash left in a folder; only for the one process that writes there."""
+    for path in folder.glob(f".*{_TMP}"):
+        remove(path)
+
+
+class Appender:
+    """A file that only grows, save for a torn end.
+
+    Args:
+        path: the file; made if it is missing, its folder exists.
+        size: bytes to keep of it; None: all. What follows is cut off before the first write.
+    """
+
+    def __init__(self, path: Path, *, size: int | None = None) -> None:
+        self.path = path
+        self._torn = size is not None
+        with explained(path):
+            new = not path.exists()
+            self._handle = perform(os.open, path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            if new:
+                _fsync_folder(path.parent)
+        self._size = os.fstat(self._handle).st_size if size is None else size
+
+    def append(self, data: bytes) -> None:
+        """Append with one write and no fsync; after a failed one, the next begins where that one began."""
+        with explained(self.path):
+            if self._torn:
+                perform(os.ftruncate, self._handle, self._size)
+            self._torn = True
+            _write_all(self._handle, data)
+            self._torn = False
+        self._size += len(data)
+
+    def sync(self) -> None:
+        """Make all that was appended safe from a power cut."""
+        with explained(self.path):
+            perform(os.fsync, self._handle)
+
+    def close(self) -> None:
+        """Let the file go; may be called twice."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def _write_all(handle: int, data: Data) -> None:
+    view = memoryview(data).cast("B")
+    while view:  # the kernel may take less than it is given, such as when the disk fills up
+        view = view[perform(os.write, handle, view) :]
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        perform(os.fsync, handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,142 @@
+"""The small convolutional classifier whose probabilities and features the scores are made of."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+FEATURES = 64
+BATCH = 128
+
+_log = logging.getLogger(__name__)
+
+
+class Classifier(nn.Module):
+    """Convolutions down to about 4×4, one layer of features, one of logits.
+
+    Args:
+        size: height and width of the images in pixels, at least 4.
+        channels: 1 or 3.
+        classes: how many logits.
+        width: channels of the first convolution.
+    """
+
+    def __init__(self, size: int, channels: int, classes: int, width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        # Large images lose resolution in the first layer: that is where they would cost most.
+        stride, ins, outs = (1 if size < 16 else 2), channels, width
+        while True:
+            layers += [nn.Conv2d(ins, outs, 3, stride, 1, bias=False), nn.BatchNorm2d(outs), nn.ReLU()]
+            size = -(-size // stride)
+            if size <= 4:
+                break
+            stride, ins, outs = 2, outs, min(2 * outs, 4 * width)
+        # Normalised, so that distances between features are of one scale in every classifier.
+        layers += [nn.Flatten(), nn.Linear(outs * size * size, FEATURES, bias=False)]
+        layers += [nn.BatchNorm1d(FEATURES, affine=False), nn.ReLU()]
+        self.trunk = nn.Sequential(*layers)
+        self.head = nn.Linear(FEATURES, classes)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features, float32[N, FEATURES], and logits, float32[N, K], of images, uint8[N, H, W, C]."""
+        features = self.trunk(images.permute(0, 3, 1, 2).float() / 127.5 - 1)
+        return features, self.head(features)
+
+    @torch.inference_mode()
+    def measure(self, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
+        """Return features and class probabilities of any number of images, in batches, for scoring."""
+        self.eval()
+        features, logits = zip(*(self(part) for part in torch.split(images, batch)), strict=True)
+        return torch.cat(features), torch.cat(logits).double().softmax(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training a classifier leaves."""
+
+    weights: dict[str, NDArray[Any]]  # by the names of `Classifier.state_dict`
+    accuracy: float  # on the held-out images
+    held_out: int  # how many those were
+
+
+def load_classifier(weights: dict[str, NDArray[Any]], **shape: int) -> Classifier:
+    """Return a trained classifier; `shape` are the arguments of `Classifier`."""
+    with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
+        classifier = Classifier(**shape)
+    classifier.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
+    return classifier.eval().requires_grad_(False)
+
+
+def train_classifier(
+    images: NDArray[np.uint8], labels: NDArray[np.int64], classes: int, *, width: int, seed: int, steps: int
+) -> Trained:
+    """Train a classifier with AdamW and a one-cycle rate; a tenth of the images, drawn by the seed, is held out.
+
+    The images are shifted by up to a sixteenth of their size (at least one pixel) for more variety. It runs on one
+    thread, so that the result is the same on any number of cores.
+
+    Args:
+        images: uint8[N, H, W, C].
+        labels: [N], each in 0 … classes - 1.
+        classes: how many there are.
+        width: of the first convolution.
+        seed: for the split, the initial weights and the batches.
+        steps: batches of `BATCH` images.
+    """
+    order = np.random.default_rng(seed).permutation(len(images))
+    held_out, training = np.split(order, [min(len(images) // 10, 10_000)])
+    x, y = torch.from_numpy(images[training]), torch.from_numpy(labels[training])
+    with _one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        classifier = Classifier(images.shape[1], images.shape[3], classes, width)
+        _fit(classifier, x, y, steps)
+    _, probabilities = classifier.measure(torch.from_numpy(images[held_out]))
+    right = probabilities.argmax(1).numpy() == labels[held_out]
+    weights = {name: tensor.detach().numpy().copy() for name, tensor in classifier.state_dict().items()}
+    return Trained(weights, float(right.mean()), len(held_out))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(classifier: Classifier, images: Tensor, labels: Tensor, steps: int) -> None:
+    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=steps)
+    shift = max(1, images.shape[1] // 16)
+    began_s = time.monotonic()
+    classifier.train()
+    for step in range(steps):
+        chosen = torch.randint(len(images), (BATCH,))
+        batch = _shifted(images[chosen], shift)
+        loss = nn.functional.cross_entropy(classifier(batch)[1], labels[chosen])
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        schedule.step()
+        if (step + 1) % max(1, steps // 10) == 0:
+            left_s = (time.monotonic() - began_s) / (step + 1) * (steps - step - 1)
+            _log.info("classifier: step %d of %d, loss %.3f, %.0f s left", step + 1, steps, loss.item(), left_s)
+
+
+def _shifted(images: Tensor, most: int) -> Tensor:
+    """Move each image by its own whole number of pixels; the edge is repeated."""
+    count, size = images.shape[:2]
+    places = torch.arange(size)
+    rows = (places + torch.randint(-most, most + 1, (count, 1))).clamp(0, size - 1)
+    columns = (places + torch.randint(-most, most + 1, (count, 1))).clamp(0, size - 1)
+    return images[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -1,0 +1,102 @@
+"""What all readers end in: one checked uint8 array of images, with labels where there are any."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbt_gan.errors import DataError
+
+FEWEST_IMAGES = 10
+MOST_BYTES = 4 * 2**30
+"""Of all images together: a data set lies in memory as a whole, once in each worker."""
+
+FEWEST_IMAGES_A_CLASS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images to learn, and what they are known to show."""
+
+    name: str
+    images: NDArray[np.uint8]  # [N, H, W, C]; H = W, C is 1 or 3
+    labels: NDArray[np.int64] | None  # [N], each in 0 … classes - 1
+    classes: int  # 0 without labels
+    fingerprint: str  # sha256 over shape and bytes of images and labels
+
+    @classmethod
+    def of(cls, name: str, images: NDArray[Any], labels: NDArray[Any] | None = None) -> "Dataset":
+        """Check images and labels and put them into the one form that everything here works with.
+
+        Args:
+            name: what messages and reports call the data.
+            images: uint8, [N, H, W, C], [N, C, H, W] or [N, H, W].
+            labels: integers, [N] or [N, 1]; they are numbered anew from 0, in ascending order. Labels that cannot teach
+                a classifier (one class only, or fewer than ten images a class on average) count as none.
+
+        Raises:
+            DataError: not what is listed above, too few images or too many bytes.
+        """
+        images = _channels_last(name, images)
+        if labels is not None:
+            labels = _numbered(name, labels, len(images))
+        classes = 0 if labels is None else int(labels.max()) + 1
+        if classes < 2 or len(images) < FEWEST_IMAGES_A_CLASS * classes:
+            labels, classes = None, 0
+        return cls(name, images, labels, classes, _fingerprint(images, labels))
+
+
+def check_size(name: str, size: int) -> None:
+    """Refuse images of more than `MOST_BYTES` before anything of that size is read."""
+    if size > MOST_BYTES:
+        raise DataError(
+            f"{name} holds {size / 2**30:,.1f} GiB of images, more than the {MOST_BYTES / 2**30:.0f} GiB that are kept "
+            f"in memory. Take a part of them, or make them smaller."
+        )
+
+
+def _channels_last(name: str, images: NDArray[Any]) -> NDArray[np.uint8]:
+    if images.dtype != np.uint8:
+        raise DataError(
+            f"{name}: images are {images.dtype}, not uint8. Convert them to whole numbers from 0 to 255; from "
+            f"floats in [0, 1]: (255 * images).round().astype(numpy.uint8)."
+        )
+    shape = images.shape
+    if images.ndim == 3:
+        images = images[..., None]
+    elif images.ndim == 4 and shape[3] not in (1, 3) and shape[1] in (1, 3):
+        images = images.transpose(0, 2, 3, 1)
+    if images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise DataError(
+            f"{name}: images have the shape {list(shape)}; expected [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or "
+            f"3 channels C (grey or RGB)."
+        )
+    count, height, width, _ = images.shape
+    if height != width:
+        raise DataError(f"{name}: images are {height} x {width} pixels, but must be square. Crop or resize them first.")
+    if count < FEWEST_IMAGES or width == 0:
+        raise DataError(f"{name} holds {count} images of {height} x {width}; at least {FEWEST_IMAGES} are needed.")
+    check_size(name, images.nbytes)
+    return np.require(images, requirements=["C", "W"])  # torch warns of a read-only array
+
+
+def _numbered(name: str, labels: NDArray[Any], count: int) -> NDArray[np.int64]:
+    if not np.issubdtype(labels.dtype, np.integer) or labels.shape not in ((count,), (count, 1)):
+        raise DataError(
+            f"{name}: labels are {labels.dtype} of the shape {list(labels.shape)}, but {count} whole numbers are "
+            f"needed, one an image. Mend or remove them; images without labels will do."
+        )
+    _, numbers = np.unique(labels.reshape(count), return_inverse=True)
+    return numbers.astype(np.int64)
+
+
+def _fingerprint(images: NDArray[np.uint8], labels: NDArray[np.int64] | None) -> str:
+    digest = hashlib.sha256()
+    digest.update(f"images {images.shape}".encode())
+    digest.update(images.data)
+    if labels is not None:
+        digest.update(f"labels {labels.shape}".encode())
+        digest.update(labels.astype("<i8").tobytes())
+    return digest.hexdigest()

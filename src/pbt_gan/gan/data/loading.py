@@ -1,0 +1,54 @@
+"""Look at what `--data` names, and read it."""
+
+from pathlib import Path
+
+from pbt_gan.errors import DataError
+from pbt_gan.gan.data.arrays import read_npy, read_npz
+from pbt_gan.gan.data.cifar import is_cifar_folder, read_cifar_archive, read_cifar_folder
+from pbt_gan.gan.data.dataset import Dataset
+from pbt_gan.gan.data.digits import read_digits
+from pbt_gan.gan.data.folder import ENDINGS, read_folder
+from pbt_gan.gan.data.idx import find_idx, read_idx
+
+
+def load_dataset(place: str) -> Dataset:
+    """Read a data set as a whole.
+
+    Args:
+        place: "digits", which is built in, or a path: an `.npz` or `.npy`, an MNIST-style idx file or the folder of the
+            training ones, `cifar-10-python.tar.gz` or its folder, a folder of images.
+
+    Raises:
+        DataError: it is not there, cannot be read, or holds something else than images.
+    """
+    if place == "digits":
+        return read_digits()
+    path = Path(place).expanduser()
+    try:
+        return _read_folder(path) if path.is_dir() else _read_file(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights.") from error
+
+
+def _read_folder(path: Path) -> Dataset:
+    if is_cifar_folder(path):
+        return read_cifar_folder(path)
+    idx = find_idx(path)
+    return read_folder(path) if idx is None else read_idx(idx)
+
+
+def _read_file(path: Path) -> Dataset:
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Give 'digits', which is built in, or the path of a file or folder.")
+    if not path.is_file() or path.stat().st_size == 0:
+        raise DataError(f"{path} is {'empty' if path.is_file() else 'no file'}; give a file or folder with images.")
+    name = path.name.lower()
+    if name.endswith(".npz"):
+        return read_npz(path)
+    if name.endswith(".npy"):
+        return read_npy(path)
+    if name.endswith((".tar.gz", ".tgz")):
+        return read_cifar_archive(path)
+    if name.endswith(ENDINGS) or name.startswith("data_batch_"):
+        raise DataError(f"{path} is one file of many; give the folder that it lies in: {path.parent}.")
+    return read_idx(path)

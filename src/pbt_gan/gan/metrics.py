@@ -1,0 +1,103 @@
+"""The formulas of the scores, in float64 on the CPU. What is not finite gives nan, never an error."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+def classifier_score(probabilities: Tensor, splits: int = 1) -> float:
+    """Compute the inception-score formula, exp(mean KL(p(y|x) ‖ p(y))), with the probabilities of any classifier.
+
+    Args:
+        probabilities: [N, K], each row sums to 1.
+        splits: into how many equal parts the samples go, in their order; the mean of the parts' scores is returned.
+            More splits read lower.
+
+    Returns:
+        between 1 (all samples alike, or all ambiguous) and K (each sample certain, all classes equally frequent).
+
+    Source: Salimans et al. 2016, arXiv:1606.03498, section 4.
+    """
+    if not torch.isfinite(probabilities).all():
+        return math.nan
+    parts = probabilities.double().cpu().tensor_split(splits)
+    return sum(_score(part) for part in parts) / splits
+
+
+def _score(probabilities: Tensor) -> float:
+    marginal = probabilities.mean(0, keepdim=True)
+    divergence = torch.xlogy(probabilities, probabilities) - torch.xlogy(probabilities, marginal)
+    return math.exp(float(divergence.sum(1).mean()))
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and covariance of features: all that the Fréchet distance sees of a set of images."""
+
+    mean: Tensor  # float64[D]
+    covariance: Tensor  # float64[D, D], unbiased
+
+    @classmethod
+    def of(cls, features: Tensor) -> "Moments":
+        """Measure features [N, D], N ≥ 2."""
+        features = features.double().cpu()
+        return cls(features.mean(0), torch.cov(features.T).reshape(features.shape[1], features.shape[1]))
+
+    @property
+    def finite(self) -> bool:
+        """Whether all entries are."""
+        return bool(torch.isfinite(self.mean).all() and torch.isfinite(self.covariance).all())
+
+    @cached_property
+    def root(self) -> Tensor:
+        """The symmetric square root of the covariance, float64[D, D]."""
+        values, vectors = torch.linalg.eigh(self.covariance)
+        root: Tensor = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+        return root
+
+
+def frechet_distance(reference: Moments, samples: Moments) -> float:
+    """Compute the squared Fréchet (2-Wasserstein) distance of two normal distributions.
+
+    The trace of (C₁C₂)^½ is taken from the eigenvalues of the symmetric C₁^½·C₂·C₁^½, so no matrix root can turn
+    complex and the reference's root is made only once.
+
+    Source: Dowson and Landau 1982; for images Heusel et al. 2017, arXiv:1706.08500.
+    """
+    if not (reference.finite and samples.finite):
+        return math.nan
+    values = torch.linalg.eigvalsh(reference.root @ samples.covariance @ reference.root)
+    cross = values.clamp_min(0).sqrt().sum()
+    spread = reference.covariance.trace() + samples.covariance.trace() - 2 * cross
+    # Rounding can leave a tiny negative number where the sets are equal.
+    return max(0.0, float((reference.mean - samples.mean).square().sum() + spread))
+
+
+def kernel_distance(reference: Tensor, samples: Tensor) -> float:
+    """Compute the unbiased squared MMD with the kernel (x·y/D + 1)³, over all pairs.
+
+    Args:
+        reference: features [M, D], M ≥ 2.
+        samples: features [N, D], N ≥ 2.
+
+    Returns:
+        about 0 for equal distributions; an unbiased estimate, so it can be a little negative.
+
+    Source: Bińkowski et al. 2018, arXiv:1801.01401; Gretton et al. 2012, eq. 3.
+    """
+    x, y = reference.double().cpu(), samples.double().cpu()
+    if not (torch.isfinite(x).all() and torch.isfinite(y).all()):
+        return math.nan
+    return _mean_off_diagonal(x) + _mean_off_diagonal(y) - 2 * float(_kernel(x, y).mean())
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def _mean_off_diagonal(x: Tensor) -> float:
+    kernel = _kernel(x, x)
+    return float(kernel.sum() - kernel.trace()) / (len(x) * (len(x) - 1))

@@ -1,0 +1,51 @@
+"""Adam and the average of the generator, in place on flat tensors, with their settings as tensors.
+
+For one member, parameters are [N] and a setting is 0-dimensional; for P of them, [P, N] and [P, 1].
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-8
+"""Added to Adam's denominator."""
+
+Moments = Mapping[str, Tensor]
+"""Adam's memory: `mean` and `square`, averages of the gradient, and how far each is filled, float64 in [0, 1]."""
+
+
+def initial_moments(params: Tensor) -> Moments:
+    """Return empty moments of parameters [N] or [P, N]."""
+    filled = torch.zeros(params[..., :1].shape if params.ndim > 1 else (), dtype=torch.float64, device=params.device)
+    return {
+        "mean": torch.zeros_like(params),
+        "square": torch.zeros_like(params),
+        "mean_filled": filled,
+        "square_filled": filled.clone(),
+    }
+
+
+def adam_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor) -> None:
+    """Move parameters one step down their gradients, and update the moments.
+
+    An average that began at 0 is divided by the sum of its weights. That is 1 - βᵗ while β stays, as in the paper; it
+    is also right when β is changed on the way, where 1 - βᵗ would be off by orders of magnitude.
+
+    Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
+    """
+    for name, value, beta in (("mean", gradients, beta1), ("square", gradients.square(), beta2)):
+        moments[name].lerp_(value, (1 - beta).to(params.dtype))
+        filled = moments[f"{name}_filled"]
+        filled += (1 - beta) * (1 - filled)
+    deviation = moments["square"].sqrt() / moments["square_filled"].sqrt().to(params.dtype) + EPSILON
+    params -= (lr / moments["mean_filled"]).to(params.dtype) * moments["mean"] / deviation
+
+
+def average_(average: Tensor, latest: Tensor, half_life_kimg: Tensor, batch_size: int) -> None:
+    """Move an average towards the latest values, so that after `half_life_kimg` thousand images old ones count half.
+
+    Source: Karras et al. 2018, arXiv:1710.10196, with the decay from a half-life.
+    """
+    decay = 0.5 ** (batch_size / (1_000 * half_life_kimg))
+    average.lerp_(latest, (1 - decay).to(average.dtype))

@@ -1,0 +1,93 @@
+"""Everything that can be set about the GAN task, as typed data; torch is not imported."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pbt_gan.core.space import Domain, Float, Integer
+from pbt_gan.validation import Settings
+
+LossName = Literal["non-saturating", "hinge", "wgan-gp"]
+DType = Literal["float32", "float64", "bfloat16"]
+
+
+class MetricsSettings(Settings):
+    """How many images of a member are measured."""
+
+    samples: int = Field(1_000, ge=100, le=1_000_000)  # for the score that selects
+    held_out_samples: int = Field(1_000, ge=100, le=1_000_000)  # for the metrics that judge and never select
+
+
+class Scalars(Settings):
+    """The numbers of a member that may be evolved, with the values that hold where they are not."""
+
+    lr_g: float = Field(1e-3, gt=0)  # Adam's rate of the generator
+    lr_d: float = Field(1e-3, gt=0)  # and of the discriminator
+    beta1: float = Field(0.5, ge=0, lt=1)  # of both
+    beta2: float = Field(0.99, ge=0, lt=1)
+    n_critic: int = Field(1, ge=1)  # discriminator updates in a step
+    ema_half_life_kimg: float = Field(1.0, gt=0)  # thousand images after which old weights count half
+    label_smoothing: float = Field(0.0, ge=0, le=0.5)  # share of the reals that D is to call fake
+    gp_weight: float = Field(10.0, ge=0)  # λ of the gradient penalty
+
+
+class GanSettings(Scalars):
+    """The arguments of the task `gan`."""
+
+    data: str = "digits"  # or a path
+    # The nets: strided convolutions, `width` channels next to the image and twice as many with each halving of it.
+    width: int | None = Field(None, ge=1, le=1_024)  # None: by the size of the images
+    z_size: int = Field(64, ge=1, le=4_096)  # latent numbers an image, normally distributed
+    kernel: int = Field(4, ge=3, le=7)  # pixels along one side of a convolution
+    discriminator_norm: Literal["batch", "none"] = "batch"
+    bias_before_norm: bool = False  # batch norm takes it out again; kept by the seed project's net
+    init: Literal["normal", "uniform"] = "normal"  # N(0, 0.02), or uniform with a spread from fan-in and fan-out
+    sampling_norm: Literal["running", "batch"] = "running"  # whose statistics normalise when images are made
+    # Training.
+    loss: LossName = "non-saturating"
+    discriminator_loss_scale: float = Field(1.0, gt=0)  # 0.5: the mean of the real and the fake half
+    batch_size: int = Field(64, ge=2, le=65_536)
+    ema: bool = True  # images are made by an average of the generator's weights over its last steps
+    dtype: DType = "float32"  # bfloat16: of the operands of matrix products and convolutions, nothing else
+
+    @model_validator(mode="after")
+    def _separable(self) -> "GanSettings":
+        if self.loss == "wgan-gp" and self.discriminator_norm == "batch":
+            raise ValueError(
+                "loss = 'wgan-gp' penalises the gradient at each sample, but batch norm in the discriminator mixes the "
+                "samples of a batch; set discriminator_norm = 'none'"
+            )
+        return self
+
+    def scalars(self) -> Mapping[str, float | int]:
+        """Return the value of every scalar that has an effect with these settings."""
+        unused = {"gp_weight"} if self.loss != "wgan-gp" else set()
+        if self.loss != "non-saturating":
+            unused.add("label_smoothing")
+        if not self.ema:
+            unused.add("ema_half_life_kimg")
+        return {name: getattr(self, name) for name in Scalars.model_fields if name not in unused}
+
+    def space(self) -> Mapping[str, Domain]:
+        """Return where each of these scalars may go when it is evolved."""
+        return {name: _domain(name, value) for name, value in self.scalars().items()}
+
+
+def _domain(name: str, value: float) -> Domain:
+    match name:
+        case "lr_g" | "lr_d":
+            return Float(value, (1e-6, 1e-1), "log")
+        case "beta1":
+            return Float(value, (0.01, 0.99), "logit")
+        case "beta2":
+            return Float(value, (0.5, 0.9999), "logit")
+        case "n_critic":
+            return Integer(int(value), (1, 10))
+        case "ema_half_life_kimg":
+            return Float(value, (0.01, 1_000.0), "log")
+        case "label_smoothing":
+            return Float(value, (0.0, 0.3), step=0.05)
+        case "gp_weight":
+            return Float(value, (0.1, 1_000.0), "log")
+    raise AssertionError(name)

@@ -1,0 +1,81 @@
+"""The look that all plots share, and how one becomes a PNG."""
+
+import io
+import math
+from collections.abc import Callable
+from typing import Any
+
+INK = "#1f2933"
+FAINT = "#8a939e"
+GREY = "#b4bcc5"
+BLUE = "#0072b2"
+VERMILION = "#d55e00"
+ARMS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", VERMILION)
+"""Colours that people of any colour vision tell apart (Okabe and Ito 2008)."""
+
+DOTS_PER_INCH = 140
+
+_STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "text.color": INK,
+    "text.parse_math": False,  # a name with a dollar sign is a name
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e7eb",
+    "grid.linewidth": 0.7,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "lines.solid_capstyle": "round",
+}
+
+
+def png(draw: Callable[[Any], None], width: float, height: float) -> bytes:
+    """Draw on a new matplotlib figure of this size in inches and return it as a PNG.
+
+    No pyplot and no global state outside of this call, so that a program which plots itself is not disturbed.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+        draw(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.12)
+    return buffer.getvalue()
+
+
+def shades(count: int) -> list[Any]:
+    """Return blues from light to dark, for members from the worst to the best."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    ramp = LinearSegmentedColormap.from_list("rank", ["#c5dcee", "#5b9fd0", "#0b4a80"])
+    return [ramp(place / max(count - 1, 1)) for place in range(count)]
+
+
+def thousands(axis: Any) -> None:
+    """Write the numbers of an axis as 12,000."""
+    from matplotlib.ticker import StrMethodFormatter
+
+    axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def powers_of_ten(axes: Any) -> None:
+    """Give a plot a vertical log axis, labelled as learning rates are written: 1e-4."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"1e{round(math.log10(value))}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,107 @@
+"""RUN/log.txt: what happened, line by line, with the time; and what was warned of, with its traceback."""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from pbt_gan import files
+from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.records import Birth, Exploit, Record, Reported
+from pbt_gan.errors import StorageError
+from pbt_gan.interfaces import Images, RunContext
+from pbt_gan.reporting.text import member_name, number
+
+_PACKAGE = "pbt_gan"
+
+
+class RunLog:
+    """Adds a line to RUN/log.txt for every record, and every message of this package's loggers.
+
+    Unlike what other listeners write, the log is not made anew on resume: it tells what really happened.
+    """
+
+    def start(self, context: RunContext) -> None:
+        """Open the log."""
+        assert context.folder is not None
+        self._file = files.Appender(context.folder / "log.txt")
+        self._messages = _Messages(self._say)
+        logging.getLogger(_PACKAGE).addHandler(self._messages)
+        done = sum(isinstance(record, Reported) for record in context.records)
+        self._say(f"run goes on after {done} of {context.total_orders} orders" if done else "run begins")
+
+    def record(self, record: Record, preview: Images | None) -> None:
+        """Write one line."""
+        self._say(line(record))
+
+    def flush(self) -> None:
+        """Say that a commit follows."""
+        self._say("commit")
+
+    def close(self, ending: str) -> None:
+        """Say how the run ended."""
+        self._say(f"run ended: {ending}")
+        self._release()
+
+    def _say(self, text: str, level: str = "INFO") -> None:
+        try:
+            self._file.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7} {text}\n".encode(errors="replace"))
+        except StorageError:
+            self._release()  # this listener will be dropped, and not be closed
+            raise
+
+    def _release(self) -> None:
+        logging.getLogger(_PACKAGE).removeHandler(self._messages)
+        self._file.close()
+
+
+class _Messages(logging.Handler):
+    """Passes messages on to the log."""
+
+    def __init__(self, say: Callable[[str, str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message. Where the disk refuses, whoever logs it has nothing to do with that."""
+        with suppress(StorageError):
+            self._say(self.format(record), record.levelname)
+
+
+def line(record: Record) -> str:
+    """Tell one record in a line.
+
+    >>> line(Birth(3, {"lr_g": 2e-4}, "drawn"))
+    'm03 born, drawn: lr_g 2.00e-4'
+    """
+    match record:
+        case Birth():
+            return f"{member_name(record.member)} born, {record.origin}: {settings(record.hyperparams)}"
+        case Reported():
+            metrics = "".join(f", {name} {number(value)}" for name, value in sorted(record.metrics.items()))
+            return (
+                f"{member_name(record.member)} interval {record.interval}, step {record.step}: "
+                f"score {number(record.score)}{metrics}; {settings(record.hyperparams)}"
+            )
+        case Exploit():
+            if record.kept:
+                return f"{member_name(record.recipient)} goes on unchanged: {record.reason}"
+            donor = (
+                f"copies {' and '.join(record.copied)} of {member_name(record.donor.member)}"
+                if record.donor
+                else "explores"
+            )
+            return (
+                f"{member_name(record.recipient)} {donor} ({record.rule}: {record.reason}); "
+                f"{record.operation}: {settings(record.after)}"
+            )
+        case _:
+            return (
+                f"{member_name(record.member)} failed in interval {record.interval}, attempt {record.attempt}, "
+                f"on {record.worker}: {record.error}"
+            )
+
+
+def settings(hyperparams: Hyperparams) -> str:
+    """Write hyperparameters in a line."""
+    return ", ".join(f"{name} {number(value)}" for name, value in sorted(hyperparams.items()))

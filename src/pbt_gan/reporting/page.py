@@ -1,0 +1,215 @@
+"""RUN/report.html: one page that needs nothing but itself, and RUN/plots/*.png."""
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pbt_gan import files
+from pbt_gan.core.lineage import History
+from pbt_gan.core.records import Reported
+from pbt_gan.interfaces import RunView
+from pbt_gan.reporting import markup, plots
+from pbt_gan.reporting.comparison import comparison
+from pbt_gan.reporting.filmstrip import filmstrip
+from pbt_gan.reporting.images import reals_path, sample_path
+from pbt_gan.reporting.table import Population, cells, header, quantile
+from pbt_gan.reporting.text import duration, member_name, number
+
+log = logging.getLogger(__name__)
+
+ROWS = 200
+"""How many members the page's table shows; metrics.csv has them all."""
+
+_METRICS = {
+    "held_out_cs": ("held-out CS", "classifier score, higher is better"),
+    "held_out_fcd": ("held-out FCD", "Fréchet classifier distance, lower is better"),
+    "held_out_kcd": ("held-out KCD", "kernel classifier distance, lower is better"),
+}
+
+
+def write_report(view: RunView, baseline: RunView | None = None) -> Path:
+    """Draw a run's plots, write its page and return where that lies.
+
+    Args:
+        view: the run.
+        baseline: random search with the same members, drawn in grey beside it.
+
+    Raises:
+        StorageError: the page cannot be written. A plot that cannot be drawn is a note in the page.
+    """
+    history = History.of(view.records)
+    other = History.of(baseline.records) if baseline else None
+    title = str(view.run.get("name", view.folder.name))
+    parts = [_head(view, title, history), markup.tiles(_headline(history, other)), _samples(view.folder, history)]
+    parts += _plots(view.folder, history, other)
+    parts += [_members(view), _schedule(history), _cards(view), _settings(view)]
+    path = view.folder / "report.html"
+    files.write(path, markup.page(f"{title} · pbt-gan", filter(None, parts)).encode(errors="replace"))
+    return path
+
+
+def _head(view: RunView, title: str, history: History) -> str:
+    steps = max((report.trained_steps for report in history.reports), default=0)
+    size = len(history.births)
+    facts = f"{size} {'member' if size == 1 else 'members'}, {steps:,} steps each, seed {view.config.get('seed', '?')}"
+    return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{markup.text(facts)}. Run: {markup.text(view.ending)}.</p>'
+
+
+def _headline(history: History, other: History | None) -> Iterator[tuple[str, str, str]]:
+    best = history.best
+    if best is None:
+        yield "best score", "none", "no member had a finite score"
+    else:
+        yield (
+            "best score",
+            number(best.score),
+            f"{member_name(best.member)} at step {best.step:,}, by the selection metric",
+        )
+        for name, value in best.metrics.items():
+            if name.startswith("held_out"):
+                label, note = _METRICS.get(name, (name, "of the best member, never selects"))
+                yield label, number(value), f"{note}; of the same member"
+    yield "median member", number(_median(history)), "last scores"
+    if other is not None:
+        rival = number(other.best.score) if other.best else "none"
+        yield "random search", rival, f"best score; its median member {number(_median(other))}"
+    changes = [exploit for exploit in history.changes if exploit.donor]
+    yield "copies", number(len(changes)), "a member took another's state"
+    yield "cost", duration(_cost_s(history)), "device time, scoring included"
+
+
+def _median(history: History) -> float:
+    return quantile((report.score for report in history.last.values()), 0.5)
+
+
+def _cost_s(history: History) -> float:
+    return sum(float(report.time.get("cost_s", 0)) for report in history.reports)
+
+
+def _samples(folder: Path, history: History) -> str:
+    """Lay the best member's samples beside real images; empty where the task makes no pictures."""
+    best = history.best
+    if best is None or not sample_path(folder, best.member, best.interval).exists():
+        return ""
+    name = f"{member_name(best.member)} at step {best.step:,}, score {number(best.score)}"
+    pictures = [
+        markup.image(
+            sample_path(folder, best.member, best.interval).read_bytes(), f"Samples of {name}", f"Samples of {name}"
+        )
+    ]
+    if reals_path(folder).exists():
+        pictures.append(markup.image(reals_path(folder).read_bytes(), "Real images", "Real images"))
+    return markup.section("The best member's samples", f'<div class="pair">{"".join(pictures)}</div>')
+
+
+def _plots(folder: Path, history: History, other: History | None) -> Iterator[str]:
+    """Draw and embed every plot that this run has something for."""
+    if not history.reports:
+        return
+    files.make_folder(folder / "plots")
+    grey = " Random search, with the same members and initial draws, is grey." if other else ""
+    yield _plot(
+        folder / "plots" / "scores.png",
+        "Scores",
+        f"One line a member, darker the better it ends; the ancestry of the best in orange.{grey} Right: smoothed.",
+        lambda: plots.scores(history, other),
+    )
+    if other is not None and other.reports:
+        yield _plot(
+            folder / "plots" / "comparison.png",
+            "PBT and random search",
+            "Above by steps, below by cost in device seconds, scoring included.",
+            lambda: comparison({"PBT": [history], "random search": [other]}),
+            _rivals({"PBT": history, "random search": other}),
+        )
+    if any(report.hyperparams for report in history.reports):
+        yield _plot(
+            folder / "plots" / "schedules.png",
+            "Hyperparameters",
+            "What was in force in each member; the schedule that led to the best in orange.",
+            lambda: plots.schedules(history),
+        )
+    yield _plot(
+        folder / "plots" / "filmstrip.png",
+        "Ancestry of the best member",
+        "Each row is one latent vector, each column an interval. Orange: here the weights moved to another member.",
+        lambda: filmstrip(history, folder),
+    )
+    yield _plot(
+        folder / "plots" / "lineage.png",
+        "Family tree",
+        "A dot is a member after an interval; a line leads from weights to those that went on from them.",
+        lambda: plots.lineage(history),
+    )
+
+
+def _rivals(arms: Mapping[str, History]) -> str:
+    """Set the arms' numbers side by side."""
+    held_out = sorted(
+        {name for history in arms.values() if history.best for name in history.best.metrics if name in _METRICS}
+    )
+    rows = []
+    for name, history in arms.items():
+        metrics = history.best.metrics if history.best else {}
+        best = history.best.score if history.best else math.nan
+        values = [best, *(metrics.get(key, math.nan) for key in held_out), _median(history)]
+        rows.append([name, *map(number, values), duration(_cost_s(history))])
+    titles = [
+        "",
+        "best score",
+        *(f"its {_METRICS[key][0]}" for key in held_out),
+        "median of last scores",
+        "device time",
+    ]
+    return markup.table(titles, rows)
+
+
+def _plot(path: Path, title: str, note: str, draw: Callable[[], bytes | None], below: str = "") -> str:
+    """Draw one plot, keep it as a file and embed it above some more markup; a failure becomes a note."""
+    try:
+        png = draw()
+        if png is None:
+            return ""
+        files.write(path, png, durable=False)
+        return markup.section(title, markup.image(png, title), below, note=note)
+    except Exception as error:
+        log.warning("The plot %s could not be drawn.", path.name, exc_info=True)
+        return markup.section(title, note=f"This plot could not be drawn. {type(error).__name__}: {error}")
+
+
+def _members(view: RunView) -> str:
+    rows = Population.of(view.records).ranked()
+    best = 0 if rows and math.isfinite(rows[0].score) else None
+    note = (
+        "Best last score first; best: the member's best score so far; donor: whom it copied last, after which interval."
+    )
+    if len(rows) > ROWS:
+        note += f" The first {ROWS} of {len(rows)}; metrics.csv has them all."
+    return markup.section("Members", markup.table(header(rows), cells(rows[:ROWS]), best), note=note)
+
+
+def _schedule(history: History) -> str:
+    """Tell the best member's hyperparameters step by step, to train with them again."""
+    best: Reported | None = history.best
+    if best is None or not best.hyperparams:
+        return ""
+    names = sorted(best.hyperparams)
+    rows = [
+        [number(step), *(number(values.get(name, "")) for name in names)]
+        for step, values in history.schedule(best.member, best.interval)
+    ]
+    return markup.section("The schedule that led to the best member", markup.table(["from step", *names], rows))
+
+
+def _cards(view: RunView) -> str:
+    if not view.cards:
+        return ""
+    cards = [markup.folded(name, markup.facts(card)) for name, card in view.cards.items()]
+    return markup.section("Metrics", *cards, note="How each number was measured.")
+
+
+def _settings(view: RunView) -> str:
+    parts = {"Configuration": "config", "Versions": "versions", "Fingerprints": "fingerprint", "Machine": "time"}
+    tables = [markup.folded(title, markup.facts(view.run[key])) for title, key in parts.items() if view.run.get(key)]
+    return markup.section("Configuration and environment", *tables)

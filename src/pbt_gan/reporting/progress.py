@@ -1,0 +1,114 @@
+"""What a person sees while a population trains: a bar with a live table, or plain lines where output is piped."""
+
+import math
+import time
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pbt_gan.core.records import Exploit, Failure, Record, Reported
+from pbt_gan.interfaces import Images, RunContext
+from pbt_gan.reporting import table
+from pbt_gan.reporting.text import duration, member_name, number
+
+_REFRESH_S = 0.5
+_LINE_S = 2.0
+_LINES_AROUND = 7  # rows of the terminal that the table leaves free
+
+
+class Progress:
+    """Shows how far a run is. On a terminal it draws in place; elsewhere it writes a line a generation at most.
+
+    Nothing is drawn by a thread of its own: a redraw costs time that belongs to the training, so it happens after a
+    record, and at most twice a second.
+    """
+
+    def __init__(self, console: Console | None = None):
+        self._console = console or Console(stderr=True)
+        self._live: Live | None = None
+
+    def start(self, context: RunContext) -> None:
+        """Begin to show, from where the run is."""
+        self._population = table.Population.of(context.records)
+        self._total = context.total_orders
+        self._done_before = self._done = sum(isinstance(record, Reported) for record in context.records)
+        self._exploits = sum(isinstance(record, Exploit) and not record.kept for record in context.records)
+        self._started = self._shown = time.monotonic()
+        self._said = self._done
+        if self._console.is_terminal:
+            self._live = Live(self._view(), console=self._console, auto_refresh=False, transient=True)
+            self._live.start(refresh=True)
+
+    def record(self, record: Record, preview: Images | None) -> None:
+        """Take a record in, and show it if something was not shown just now."""
+        self._population.add(record)
+        match record:
+            case Reported():
+                self._done += 1
+            case Exploit():
+                self._exploits += not record.kept
+            case Failure():
+                self._console.print(
+                    f"{member_name(record.member)} failed in interval {record.interval} (attempt {record.attempt}, "
+                    f"{record.worker}): {record.error}",
+                    style="red",
+                    markup=False,
+                    highlight=False,
+                )
+        since_s = time.monotonic() - self._shown
+        if self._live is not None:
+            if since_s >= _REFRESH_S:
+                self._live.update(self._view(), refresh=True)
+                self._shown = time.monotonic()
+        elif self._done - self._said >= len(self._population.rows) and since_s >= _LINE_S:
+            self._say()
+
+    def flush(self) -> None:
+        """Do nothing: what is shown is kept nowhere."""
+
+    def close(self, ending: str) -> None:
+        """Take the table away and say how far the run came, and how it ended."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        if self._said < self._done:
+            self._say()
+        elapsed = duration(time.monotonic() - self._started)
+        self._console.print(f"{ending} after {elapsed}", markup=False, highlight=False)
+
+    def _eta(self) -> str:
+        fresh = self._done - self._done_before
+        if not fresh:
+            return "time left unknown"
+        each_s = (time.monotonic() - self._started) / fresh
+        return f"{duration(each_s * (self._total - self._done))} left"
+
+    def _say(self) -> None:
+        rows = self._population.ranked()
+        standing = "no finite score"
+        if rows and math.isfinite(rows[0].score):
+            median = table.quantile((row.score for row in self._population.rows.values() if row.interval), 0.5)
+            standing = f"best {member_name(rows[0].member)} {number(rows[0].score)}, median {number(median)}"
+        interval = max((row.interval for row in self._population.rows.values()), default=0)
+        left = "" if self._done >= self._total else f" | {self._eta()}"
+        self._console.print(
+            f"{self._done}/{self._total} orders | interval {interval} | {standing} | {self._exploits} exploits{left}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        self._said, self._shown = self._done, time.monotonic()
+
+    def _view(self) -> RenderableType:
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            ProgressBar(self._total, self._done, width=32),
+            Text(f"{self._done}/{self._total} orders"),
+            Text(f"{self._exploits} exploits", style="cyan"),
+            Text("" if self._done >= self._total else self._eta(), style="dim"),
+        )
+        rows = list(self._population.rows.values())
+        return Group(table.render(rows, max(self._console.height - _LINES_AROUND, 4)), Text(), bar)

@@ -1,0 +1,120 @@
+"""The table of a population: one row a member."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pbt_gan.core.population import Hyperparams, rank_key
+from pbt_gan.core.records import Birth, Donor, Exploit, Record, Reported
+from pbt_gan.reporting.text import member_name, number
+
+
+@dataclass(slots=True)
+class Row:
+    """What is known of one member."""
+
+    member: int
+    hyperparams: Hyperparams  # in force
+    interval: int = 0
+    step: int = 0
+    score: float = math.nan  # the latest
+    best: float = math.nan  # the best of this member's slot so far; nan: none was finite
+    donor: Donor | None = None  # whose state it copied last
+
+
+@dataclass
+class Population:
+    """Every member's row, kept up to date by one record after another."""
+
+    rows: dict[int, Row] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> "Population":
+        """Build the table of a run."""
+        population = cls()
+        for record in records:
+            population.add(record)
+        return population
+
+    def add(self, record: Record) -> None:
+        """Take one record in."""
+        match record:
+            case Birth():
+                self.rows[record.member] = Row(record.member, record.hyperparams)
+            case Reported():
+                row = self.rows.setdefault(record.member, Row(record.member, record.hyperparams))
+                row.hyperparams = record.hyperparams
+                row.interval, row.step, row.score = record.interval, record.step, record.score
+                if math.isfinite(record.score) and not row.best >= record.score:
+                    row.best = record.score
+            case Exploit():
+                row = self.rows[record.recipient]
+                row.hyperparams = record.after
+                row.donor = record.donor or row.donor
+
+    def ranked(self) -> list[Row]:
+        """The rows, best score first."""
+        return sorted(self.rows.values(), key=lambda row: rank_key(row.score, row.member), reverse=True)
+
+
+def quantile(scores: Iterable[float], share: float) -> float:
+    """Return a quantile of some members' scores, where one that diverged counts as the lowest.
+
+    >>> quantile([3.0, 1.0, math.nan, 2.0], 0.5), quantile([1.0, math.nan], 0.25)
+    (1.5, nan)
+    """
+    ordered = sorted(score if math.isfinite(score) else -math.inf for score in scores)
+    if not ordered:
+        return math.nan
+    place = share * (len(ordered) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return math.nan if low == -math.inf else low + (place % 1) * (high - low)
+
+
+def header(rows: Sequence[Row]) -> list[str]:
+    """Return the columns' titles."""
+    return ["member", "step", "score", "best", *_names(rows), "donor"]
+
+
+def cells(rows: Sequence[Row]) -> list[list[str]]:
+    """Return the rows as text, in the columns of `header`."""
+    names = _names(rows)
+    return [
+        [
+            member_name(row.member),
+            number(row.step),
+            number(row.score),
+            number(row.best),
+            *(number(row.hyperparams.get(name, "")) for name in names),
+            f"{member_name(row.donor.member)} @ {row.donor.interval}" if row.donor else "",
+        ]
+        for row in rows
+    ]
+
+
+def render(rows: Sequence[Row], limit: int | None = None) -> RenderableType:
+    """Return the table for a terminal, the best member's row in bold.
+
+    Args:
+        rows: the members.
+        limit: how many rows there is room for; if there are more, those that rank first are shown.
+    """
+    ranked = sorted(rows, key=lambda row: rank_key(row.score, row.member), reverse=True)
+    shown = sorted(ranked[:limit], key=lambda row: row.member)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in header(rows):
+        table.add_column(title, justify="left" if title == "member" else "right", no_wrap=True)
+    for row, line in zip(shown, cells(shown), strict=True):
+        best = row is ranked[0] and math.isfinite(row.score)
+        style = "bold green" if best else "red" if row.interval and not math.isfinite(row.score) else ""
+        table.add_row(*(Text(cell) for cell in line), style=style)
+    hidden = len(rows) - len(shown)
+    return Group(table, Text(f"and {hidden} more that rank lower", style="dim")) if hidden else table
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return sorted({name for row in rows for name in row.hyperparams})

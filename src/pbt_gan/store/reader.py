@@ -1,0 +1,49 @@
+"""A run's folder, read; also of a run that still trains."""
+
+from pathlib import Path
+
+from pbt_gan.errors import RunFolderError
+from pbt_gan.interfaces import RunView
+from pbt_gan.store import checkpoints
+from pbt_gan.store.journal import path_of, read
+from pbt_gan.store.lock import held
+from pbt_gan.store.progress import Progress
+
+
+def read_run(folder: Path) -> RunView:
+    """Read what a run did so far; `ending` is "interrupted" if it was cut off without a word.
+
+    Raises:
+        RunFolderError: there is no run, or one of another format version.
+        DamageError: its journal is damaged before the last commit.
+    """
+    living = held(folder)  # before the journal: one that ends meanwhile leaves its ending there
+    progress = _progress(folder)
+    ending = progress.ending or ("running" if living else "interrupted")
+    return RunView(folder, progress.run, tuple(progress.records), ending)
+
+
+def checkpoint_bytes(folder: Path, key: str) -> bytes:
+    """Return a checkpoint that the run's last commit keeps, in the codec.
+
+    Raises:
+        RunFolderError: there is no run, or it does not keep this checkpoint.
+        DamageError: the file is not what was written.
+    """
+    kept = _progress(folder).checkpoints
+    while not checkpoints.path_of(folder, key).exists():
+        now = _progress(folder).checkpoints
+        if now == kept:
+            break
+        kept = now  # a living run has committed and removed the file meanwhile
+    if key not in kept:
+        raise RunFolderError(
+            f"{folder} keeps no checkpoint {key}; it keeps {', '.join(sorted(kept)) or 'none yet'}. "
+            "A run keeps its members' newest and the best."
+        )
+    return checkpoints.read(folder, key, kept[key])
+
+
+def _progress(folder: Path) -> Progress:
+    path = path_of(folder)
+    return Progress.of(path, read(path).entries)

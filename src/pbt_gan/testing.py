@@ -1,0 +1,353 @@
+"""Public conformance suites: what any executor must do, whoever wrote it. Needs pytest.
+
+class TestMyExecutor(ExecutorConformance):
+    def make(self, task, *, seed, folder, workers):
+        return MyExecutor(task, seed=seed, folder=folder, workers=workers)
+"""
+
+import os
+import signal
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.random import Generator
+
+from pbt_gan import codec
+from pbt_gan.core.population import Failed, Hyperparams, Order, Report
+from pbt_gan.core.space import Choice, Domain, Float
+from pbt_gan.errors import PbtGanError, TaskError, WorkerError
+from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.interfaces import Executor, Images, Streams, Task, TaskReference, Training, Tree
+
+SEED = 7
+PATIENCE_S = 60.0
+"""How long the suite waits for an answer before it calls an executor hung."""
+
+_BLOCK = 5  # steps of one random stream
+_MISDEEDS = {  # what a task must not do, and what its answer then says
+    "raise": "ArithmeticError: stumbled",
+    "exit": "SystemExit: 3",
+    "hide the stride": "['deed', 'stride']",
+    "score nothing": "no 'score'",
+    "draw badly": "uint8[N, H, W, C]",
+    "keep a secret": "builtins.object at deed",
+}
+
+Answers = Mapping[int, Report | Failed]
+Start = Callable[..., Executor]
+
+
+class RandomWalk(Task):
+    """A point that walks at random: cheap, and every bit of it depends on states, streams and hyperparameters.
+
+    Args:
+        size: coordinates of the point.
+        deed: what it does while it is built: "walk" is nothing special.
+    """
+
+    def __init__(self, size: int = 200, deed: str = "walk") -> None:
+        self._size = size
+        self._tilt = np.zeros(())
+        self._before: Tree = None
+        _do(deed)
+
+    @property
+    def space(self) -> Mapping[str, Domain]:
+        """The length of a step, and what else the walker does: one deed that a task should not do for each test."""
+        return {
+            "stride": Float(init=0.1, bounds=(1e-3, 10.0), scale="log"),
+            "deed": Choice(("walk", "die", *_MISDEEDS), init="walk"),
+        }
+
+    def attach(self, folder: Path, device: str) -> None:
+        """Read the file that stands for what a real task prepares."""
+        self._tilt = np.asarray(float((folder / "tilt.txt").read_text()))
+
+    def init(self, rng: Generator) -> Tree:
+        """Return a point near the origin."""
+        return {"point": rng.normal(size=self._size), "strides": []}
+
+    def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
+        """Walk, in place; then spoil the state that was handed back before, as a module does that it was a view of."""
+        deed, stride = hyperparams["deed"], float(hyperparams["stride"])
+        _do(deed)
+        for block in range(0, steps, _BLOCK):
+            rng = streams(block // _BLOCK)
+            for _ in range(min(_BLOCK, steps - block)):
+                state["point"] += stride * rng.normal(size=self._size) + self._tilt
+        state["strides"].append(stride)
+        state["deed"] = object() if deed == "keep a secret" else deed
+        if self._before is not None:
+            self._before["point"] += 1.0
+        self._before = state
+        used = {"deed": deed} if deed == "hide the stride" else {"deed": deed, "stride": np.float64(stride)}
+        return Training(state, used, {"reach": np.abs(state["point"]).max()}, images=steps)
+
+    def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:
+        """Return the negated distance to a point drawn by the rng."""
+        if state["deed"] == "score nothing":
+            return {"distance": 0.0}
+        distance = float(np.linalg.norm(state["point"] - rng.normal(size=self._size)))
+        return {"score": -distance, "nothing": float("nan")}
+
+    def preview(self, state: Tree, rng: Generator) -> Images | None:
+        """Return the point as a picture, larger than a socket's buffer."""
+        pixels = np.zeros((2, 300, 500, 1), np.uint8)
+        pixels.flat[: self._size] = np.clip(state["point"] * 20 + 128, 0, 255)
+        return pixels / 255 if state["deed"] == "draw badly" else pixels
+
+
+def _do(deed: object) -> None:
+    match deed:
+        case "raise":
+            raise ArithmeticError("stumbled\nand fell")
+        case "exit":
+            raise SystemExit(3)
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def order(member: int, interval: int = 1, *, source: str | None = None, attempt: int = 1, deed: str = "walk") -> Order:
+    """Return the order for one interval of a member, 12 steps long."""
+    return Order(
+        member=member,
+        interval=interval,
+        attempt=attempt,
+        hyperparams={"stride": 0.1 * (member + 1), "deed": deed},
+        source=source,
+        checkpoint=key(member, interval),
+        step=12 * (interval - 1),
+        trained_steps=12 * (interval - 1),
+        steps=12,
+    )
+
+
+def key(member: int, interval: int) -> str:
+    """Return the checkpoint that `order` asks for."""
+    return f"m{member:02}-i{interval:04}"
+
+
+FIRST = [order(member) for member in range(5)]
+SECOND = [order(member, 2, source=key(donor, 1)) for member, donor in enumerate([0, 0, 2, 0, 4])]
+"""Members 1 and 3 have copied member 0."""
+
+
+def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failed]:
+    """Carry out orders, as many at a time as the executor has slots, and return one answer each, sorted by member."""
+    found: list[Report | Failed] = []
+    submitted = 0
+    while submitted < len(orders):
+        some = orders[submitted : submitted + executor.free_slots()]
+        executor.submit(some)
+        submitted += len(some)
+        found += collected(executor, 1)
+    found += collected(executor, len(orders) - len(found))
+    return sorted(found, key=lambda answer: answer.member)
+
+
+def collected(executor: Executor, count: int) -> list[Report | Failed]:
+    """Wait for at least so many answers, sorted by member; an executor that gives none for long has failed."""
+    found: list[Report | Failed] = []
+    until_s = time.monotonic() + PATIENCE_S
+    while len(found) < count:
+        assert time.monotonic() < until_s, f"{len(found)} of {count} answers came in {PATIENCE_S:.0f} s"
+        found += executor.next_reports(1.0)
+    return sorted(found, key=lambda answer: answer.member)
+
+
+def comparable(answer: Report | Failed) -> Mapping[str, str]:
+    """Return all of an answer that must not depend on where the order was carried out."""
+    assert isinstance(answer, Report), f"{answer.error}\n{answer.details}"
+    told = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name not in ("cost_s", "worker")}
+    told["metrics"], told["hyperparams"] = sorted(answer.metrics.items()), sorted(answer.hyperparams.items())
+    told["preview"] = answer.preview.tobytes()
+    return {name: repr(value) for name, value in told.items()}
+
+
+class ExecutorConformance(ABC):
+    """What every executor must do. Subclass it as `Test…` and say how yours is made."""
+
+    @abstractmethod
+    def make(self, task: TaskReference, *, seed: int, folder: Path, workers: int) -> Executor:
+        """Return a new executor with this many slots, or as many as it can have."""
+
+    @pytest.fixture
+    def prepared(self, tmp_path: Path) -> Path:
+        """Return the folder that the task has prepared."""
+        (tmp_path / "tilt.txt").write_text("0.01")
+        return tmp_path
+
+    @pytest.fixture
+    def start(self, prepared: Path) -> Iterator[Start]:
+        """Return a function that starts an executor for one test."""
+        with ExitStack() as stack:
+
+            def start(workers: int = 2, **arguments: object) -> Executor:
+                task = TaskReference("pbt_gan.testing:RandomWalk", arguments)
+                executor = self.make(task, seed=SEED, folder=prepared, workers=workers)
+                return stack.enter_context(closing(executor))
+
+            yield start
+
+    @pytest.fixture
+    def reference(self, prepared: Path) -> Iterator[Executor]:
+        """Return the serial executor, with which every other must agree."""
+        with closing(SerialExecutor(RandomWalk(), seed=SEED, folder=prepared)) as executor:
+            yield executor
+
+    @pytest.mark.parametrize("workers", [1, 2, 3])
+    def test_reports_and_weights_equal_those_of_the_serial_executor(
+        self, start: Start, reference: Executor, workers: int
+    ) -> None:
+        executor = start(workers)
+        for orders in (FIRST, SECOND):
+            expected = [comparable(answer) for answer in answers(reference, orders)]
+            assert [comparable(answer) for answer in answers(executor, orders)] == expected
+            for each in orders:
+                assert bytes(executor.encoded(each.checkpoint)) == bytes(reference.encoded(each.checkpoint))
+
+    def test_neither_the_order_of_submission_nor_the_attempt_changes_an_answer(
+        self, start: Start, reference: Executor
+    ) -> None:
+        executor = start()
+        answers(executor, FIRST[::-1])
+        answers(reference, FIRST)
+        again = [replace(each, attempt=2) for each in SECOND]
+        for mine, expected in zip(answers(executor, again[::-1]), answers(reference, SECOND), strict=True):
+            assert comparable(mine) == {**comparable(expected), "attempt": "2"}
+
+    def test_a_state_never_changes_whoever_trains_on_from_it(self, start: Start) -> None:
+        executor = start()
+        answers(executor, FIRST)
+        before = {each.checkpoint: bytes(executor.encoded(each.checkpoint)) for each in FIRST}
+        answers(executor, SECOND)
+        assert {name: bytes(executor.encoded(name)) for name in before} == before
+
+    def test_a_report_adds_its_steps_and_names_the_hyperparameters_in_force(self, start: Start) -> None:
+        executor = start(1)
+        answers(executor, [order(3)])
+        given = replace(order(1, 2, source=key(3, 1)), step=12, trained_steps=100)
+        (report,) = answers(executor, [given])
+        assert isinstance(report, Report)
+        assert (report.step, report.trained_steps, report.images) == (24, 112, 12)
+        assert report.checkpoint == given.checkpoint
+        assert report.hyperparams == given.hyperparams
+        assert {type(value) for value in report.hyperparams.values()} == {float, str}
+        assert codec.decode(bytes(executor.encoded(given.checkpoint)))["strides"] == [0.4, 0.2]
+        assert report.cost_s >= 0
+        assert report.worker
+
+    @pytest.mark.parametrize("deed", sorted(_MISDEEDS))
+    def test_a_task_that_breaks_its_contract_fails_by_name_and_the_executor_goes_on(
+        self, start: Start, deed: str
+    ) -> None:
+        executor = start()
+        good, bad, _ = answers(executor, [order(0), order(1, deed=deed), order(2)])
+        assert isinstance(good, Report)
+        assert isinstance(bad, Failed)
+        assert (bad.member, bad.interval, bad.attempt, bad.retry) == (1, 1, 1, False)
+        assert _MISDEEDS[deed] in bad.error
+        assert "\n" not in bad.error
+        assert "Traceback" in bad.details
+        assert bad.worker
+        (again,) = answers(executor, [order(1, attempt=2)])
+        assert isinstance(again, Report)
+
+    def test_as_many_orders_are_under_way_as_there_were_slots(self, start: Start) -> None:
+        executor = start()
+        slots = executor.free_slots()
+        assert slots >= 1
+        executor.submit(FIRST[:slots])
+        assert executor.free_slots() == 0
+        found = collected(executor, slots)
+        assert [answer.member for answer in found] == [each.member for each in FIRST[:slots]]
+        assert executor.free_slots() == slots
+
+    def test_states_that_are_not_kept_are_dropped(self, start: Start) -> None:
+        executor = start()
+        answers(executor, FIRST)
+        executor.keep(frozenset([key(0, 1), key(2, 1)]))
+        answers(executor, [order(1, 2, source=key(0, 1))])
+        assert len(executor.encoded(key(1, 2))) > 0
+        for member in (1, 3, 4):
+            with pytest.raises((LookupError, PbtGanError)):
+                executor.encoded(key(member, 1))
+
+    def test_states_of_orders_under_way_need_not_be_named_to_be_kept(self, start: Start) -> None:
+        executor = start(1)
+        answers(executor, FIRST)
+        executor.submit([SECOND[0]])
+        executor.keep(frozenset())
+        (report,) = collected(executor, 1)
+        assert isinstance(report, Report)
+        assert len(executor.encoded(report.checkpoint)) > 0
+
+    def test_a_restored_state_goes_on_as_if_nothing_had_been(self, start: Start) -> None:
+        first = start()
+        answers(first, FIRST)
+        saved = {each.checkpoint: bytes(first.encoded(each.checkpoint)) for each in FIRST}
+        expected = [comparable(answer) for answer in answers(first, SECOND)]
+        first.close()
+        second = start()
+        for name, data in saved.items():
+            second.restore(name, data)
+        assert {name: bytes(second.encoded(name)) for name in saved} == saved
+        assert [comparable(answer) for answer in answers(second, SECOND)] == expected
+
+    def test_a_view_of_a_state_outlives_it(self, start: Start) -> None:
+        executor = start(1)
+        answers(executor, [order(0)])
+        view = executor.encoded(key(0, 1))
+        before = bytes(view)
+        executor.keep(frozenset())
+        executor.close()
+        assert bytes(view) == before
+
+    def test_it_may_be_closed_twice_and_in_the_middle(self, start: Start) -> None:
+        executor = start()
+        executor.submit(FIRST[: executor.free_slots()])
+        executor.close()
+        executor.close()
+
+
+class WorkersConformance(ExecutorConformance):
+    """What an executor must do whose members train in other processes."""
+
+    def test_a_dead_worker_is_named_and_its_order_can_be_given_again(self, start: Start, reference: Executor) -> None:
+        executor = start()
+        slots = executor.free_slots()
+        good, dead = answers(executor, [order(0), order(1, deed="die")])
+        assert isinstance(good, Report)
+        assert isinstance(dead, Failed)
+        assert (dead.member, dead.interval, dead.attempt, dead.retry) == (1, 1, 1, True)
+        assert dead.worker
+        assert dead.worker in dead.error
+        assert "SIGKILL" in dead.error
+        assert executor.free_slots() == slots
+        (again,) = answers(executor, [order(1, attempt=2)])
+        (expected,) = answers(reference, [order(1, attempt=2)])
+        assert comparable(again) == comparable(expected)
+
+    def test_every_worker_may_die_again_and_again(self, start: Start) -> None:
+        executor = start()
+        for attempt in range(1, 5):
+            found = answers(executor, [order(member, attempt=attempt, deed="die") for member in range(3)])
+            assert [(answer.member, answer.attempt) for answer in found] == [(n, attempt) for n in range(3)]
+        assert all(isinstance(answer, Report) for answer in answers(executor, FIRST))
+
+    def test_a_worker_that_dies_whenever_it_starts_ends_the_run(self, start: Start) -> None:
+        executor = start(deed="die")
+        with pytest.raises(WorkerError, match="SIGKILL"):
+            collected(executor, 1)
+
+    @pytest.mark.parametrize("deed", ["raise", "exit"])
+    def test_a_task_that_cannot_be_built_ends_the_run_with_its_own_words(self, start: Start, deed: str) -> None:
+        executor = start(deed=deed)
+        with pytest.raises(TaskError, match=_MISDEEDS[deed]):
+            collected(executor, 1)

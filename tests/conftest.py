@@ -1,0 +1,52 @@
+import os
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import pytest
+
+from pbt_gan import files
+
+
+class Faults:
+    """Counts the calls that change the disk, and makes one of them go wrong: only it, or all from then on."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()  # checkpoints are written by a thread of their own
+        self.called: set[Callable[..., Any]] = set()
+        self.calm()
+
+    def calm(self) -> None:
+        self.arm(0, RuntimeError())
+
+    def arm(self, at: int, error: Exception, *, place: str = "before", lasting: bool = True) -> None:
+        self.calls = 0
+        self._at, self._error, self._place, self._lasting = at, error, place, lasting
+
+    @property
+    def struck(self) -> bool:
+        return 0 < self._at <= self.calls
+
+    def perform(self, primitive: Callable[..., Any], *args: Any) -> Any:
+        with self._lock:
+            self.calls += 1
+            self.called.add(primitive)
+            strikes = self.calls == self._at
+            gone = self.struck and self._lasting and not strikes
+        if gone or (strikes and self._place == "before"):
+            raise self._error
+        if strikes and self._place == "amid" and primitive is os.write:
+            handle, data = args
+            primitive(handle, data[: len(data) // 2])
+            raise self._error
+        result = None if primitive is os.fsync else primitive(*args)  # nobody pulls the plug in a test
+        if strikes:
+            raise self._error
+        return result
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
+    faults = Faults()
+    monkeypatch.setattr(files, "perform", faults.perform)
+    return faults

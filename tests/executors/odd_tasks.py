@@ -1,0 +1,80 @@
+"""Tasks that bring a worker into trouble, or that depend on how many threads it has."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pbt_gan.interfaces import Task, Training
+
+
+class Still(Task):
+    """Does nothing; the others differ from it in how they train."""
+
+    @property
+    def space(self):
+        return {}
+
+    def init(self, rng):
+        return {"point": rng.normal(size=1000)}
+
+    def train(self, state, hyperparams, steps, streams):
+        return Training(state, hyperparams)
+
+    def score(self, state, rng):
+        return {"score": 0.0}
+
+
+class Sleeper(Still):
+    """Trains for longer than any test waits, and writes down who it is."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def train(self, state, hyperparams, steps, streams):
+        child = subprocess.Popen(["sleep", "600"])
+        (self.folder / f"{os.getpid()}-{child.pid}").touch()
+        time.sleep(600)
+        return Training(state, hyperparams)
+
+
+class Parent(Still):
+    """Dies and leaves a child that holds all its files open, its connection among them."""
+
+    def train(self, state, hyperparams, steps, streams):
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(600)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Talker(Still):
+    """Prints."""
+
+    def train(self, state, hyperparams, steps, streams):
+        print("a word from the task", flush=True)
+        return Training(state, hyperparams)
+
+
+class Factory(Still):
+    """Multiplies matrices so large that the last bits depend on the number of threads; torch comes in late."""
+
+    def train(self, state, hyperparams, steps, streams):
+        import torch
+
+        rng = streams(0)
+        images = torch.from_numpy(rng.normal(size=(16, 8, 32, 32)).astype(np.float32))
+        net = torch.nn.Sequential(torch.nn.Conv2d(8, 32, 3), torch.nn.ReLU(), torch.nn.Conv2d(32, 8, 3))
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)) * 0.1))
+        optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            net(images).square().mean().backward()
+            optimizer.step()
+        square = rng.normal(size=(300, 300))
+        return Training({"net": net.state_dict(), "square": square @ square}, hyperparams)

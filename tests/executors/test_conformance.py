@@ -1,0 +1,21 @@
+"""Every executor of the package against the public suite."""
+
+from pbt_gan.executors.processes import ProcessesExecutor
+from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.executors.simulated import SimulatedExecutor
+from pbt_gan.testing import ExecutorConformance, WorkersConformance
+
+
+class TestSerialExecutor(ExecutorConformance):
+    def make(self, task, *, seed, folder, workers):
+        return SerialExecutor(task, seed=seed, folder=folder)
+
+
+class TestSimulatedExecutor(ExecutorConformance):
+    def make(self, task, *, seed, folder, workers):
+        return SimulatedExecutor(task, seed=seed, folder=folder, slots=workers)
+
+
+class TestProcessesExecutor(WorkersConformance):
+    def make(self, task, *, seed, folder, workers):
+        return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers)

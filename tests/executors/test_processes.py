@@ -1,0 +1,225 @@
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.errors import ConfigError, WorkerError
+from pbt_gan.executors import processes, scratch
+from pbt_gan.executors.processes import ProcessesExecutor
+from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.interfaces import TaskReference
+from pbt_gan.testing import FIRST, PATIENCE_S, answers, collected, order
+
+ODD = Path(__file__).with_name("odd_tasks.py")
+WALK = TaskReference("pbt_gan.testing:RandomWalk")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """Keep the states of these tests apart, to see that nothing is left."""
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    monkeypatch.setattr(processes, "places", lambda: [folder])
+    yield folder
+    assert list(folder.iterdir()) == []
+
+
+def start(task: TaskReference = WALK, workers: int = 2) -> closing[ProcessesExecutor]:
+    return closing(ProcessesExecutor(task, seed=0, workers=workers))
+
+
+def odd(name: str, **arguments: str) -> TaskReference:
+    return TaskReference(f"{ODD}:{name}", arguments)
+
+
+def plain(member: int) -> Order:
+    return replace(order(member), hyperparams={}, steps=3)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until_s, "waited in vain"
+        time.sleep(0.01)
+
+
+def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
+    rng = np.random.default_rng(0)
+    fresh = itertools.count()
+    kills = 0
+    lost: list[int] = []
+    attempts: dict[int, int] = {}  # of members that are lost or under way
+    done: list[str] = []
+    until_s = time.monotonic() + PATIENCE_S
+    with start() as executor:
+        while kills < 15 or attempts:
+            assert time.monotonic() < until_s
+            for _ in range(executor.free_slots()):
+                if lost or kills < 15:
+                    member = lost.pop() if lost else next(fresh)
+                    attempts[member] = attempts.get(member, 0) + 1
+                    executor.submit([order(member, attempt=attempts[member])])
+            victim = executor._workers[rng.integers(2)]
+            if kills < 15 and victim.ready:  # one that is killed while it starts is counted, and ends the run
+                time.sleep(rng.uniform(0, 0.005))
+                victim.process.kill()
+                kills += 1
+            for answer in executor.next_reports(0.05):
+                if isinstance(answer, Report):
+                    assert answer.attempt == attempts.pop(answer.member), "each attempt has one answer"
+                    done.append(answer.checkpoint)
+                else:
+                    assert answer.retry, answer.details
+                    assert answer.attempt == attempts[answer.member]
+                    lost.append(answer.member)
+        assert done == list(dict.fromkeys(done))
+        executor.keep(frozenset(done))
+        assert all(len(executor.encoded(checkpoint)) > 0 for checkpoint in done)
+
+
+def test_a_worker_is_missed_even_if_something_holds_its_connection_open():
+    with start(odd("Parent"), workers=1) as executor:
+        executor.submit([plain(0)])
+        (answer,) = collected(executor, 1)
+        assert isinstance(answer, Failed)
+        assert "SIGKILL" in answer.error
+
+
+def test_signals_to_the_whole_job_do_not_end_the_workers_before_the_run():
+    with start() as executor:
+        executor.submit(FIRST[:2])
+        collected(executor, 2)
+        for worker in executor._workers:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+                worker.process.send_signal(number)
+        assert all(isinstance(answer, Report) for answer in answers(executor, FIRST))
+
+
+def test_close_does_not_wait_for_training_and_kills_what_the_task_has_started(tmp_path):
+    with start(odd("Sleeper", folder=str(tmp_path)), workers=1) as executor:
+        executor.submit([plain(0)])
+        wait_until(lambda: list(tmp_path.glob("*-*")))
+    (names,) = tmp_path.glob("*-*")
+    wait_until(lambda: all(gone(int(pid)) for pid in names.name.split("-")))
+
+
+def test_a_killed_run_leaves_no_process_and_no_memory(tmp_path, place):
+    program = f"""
+import time
+from pathlib import Path
+from pbt_gan.executors import processes
+from pbt_gan.executors.processes import ProcessesExecutor
+from pbt_gan.core.population import Order
+from pbt_gan.interfaces import TaskReference
+processes.places = lambda: [Path({str(place)!r})]
+executor = ProcessesExecutor(TaskReference({f"{ODD}:Sleeper"!r}, {{"folder": {str(tmp_path)!r}}}), seed=0, workers=2)
+executor.submit([Order(n, 1, 1, {{}}, None, f"m{{n}}", 0, 0, 3) for n in range(2)])
+time.sleep(600)
+"""
+    run = subprocess.Popen([sys.executable, "-c", program])
+    wait_until(lambda: len(list(tmp_path.glob("*-*"))) == 2)
+    assert list(place.iterdir())
+    run.kill()
+    run.wait()
+    pids = [int(pid) for names in tmp_path.glob("*-*") for pid in names.name.split("-")]
+    wait_until(lambda: all(gone(pid) for pid in pids))
+    scratch.sweep(place)  # two workers may get in each other's way; the next run makes good
+
+
+def test_a_run_that_just_ends_takes_its_workers_along(place):
+    program = f"""
+from pathlib import Path
+from pbt_gan.executors import processes
+from pbt_gan.interfaces import TaskReference
+processes.places = lambda: [Path({str(place)!r})]
+executor = processes.ProcessesExecutor(TaskReference("pbt_gan.testing:RandomWalk"), seed=0, workers=2)
+print(*(worker.process.pid for worker in executor._workers))
+"""
+    run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+    assert run.returncode == 0
+    wait_until(lambda: all(gone(int(pid)) for pid in run.stdout.split()))
+
+
+def test_no_open_file_is_left():
+    def open_files() -> int:
+        return len(list(Path("/dev/fd").iterdir()))
+
+    with start(workers=1) as executor:
+        answers(executor, FIRST)
+    before = open_files()
+    with start() as executor:
+        for attempt in range(1, 4):
+            answers(executor, [order(member, attempt=attempt, deed="die") for member in range(3)])
+        answers(executor, FIRST)
+        assert sum(len(executor.encoded(each.checkpoint)) for each in FIRST) > 0
+    assert open_files() == before
+
+
+def test_what_a_task_prints_does_not_mix_with_what_a_command_prints(capfd):
+    with start(odd("Talker"), workers=1) as executor:
+        answers(executor, [plain(0)])
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "a word from the task" in err
+
+
+def test_a_worker_finds_the_modules_that_the_caller_finds(tmp_path, monkeypatch):
+    (tmp_path / "my_own_tasks.py").write_text(ODD.read_text())
+    monkeypatch.syspath_prepend(tmp_path)
+    with start(TaskReference("my_own_tasks:Still"), workers=1) as executor:
+        (answer,) = answers(executor, [plain(0)])
+    assert isinstance(answer, Report)
+
+
+def test_a_task_that_is_not_there_is_the_users_mistake():
+    with start(TaskReference("no_such_module:Task"), workers=1) as executor, pytest.raises(ConfigError, match="no mod"):
+        collected(executor, 1)
+
+
+def test_there_is_at_least_one_worker():
+    with pytest.raises(ConfigError, match="workers = 0"):
+        ProcessesExecutor(WALK, seed=0, workers=0)
+
+
+def test_workers_that_the_system_refuses_to_start_leave_nothing(monkeypatch):
+    begun: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def second_fails(*arguments, **options):
+        if begun:
+            raise OSError(11, "Resource temporarily unavailable")
+        begun.append(popen(*arguments, **options))
+        return begun[0]
+
+    monkeypatch.setattr(subprocess, "Popen", second_fails)
+    with pytest.raises(WorkerError, match="fewer workers"):
+        ProcessesExecutor(WALK, seed=0, workers=2)
+    assert begun[0].returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_torch_task_has_the_same_bits_here_and_in_workers():
+    orders = [plain(member) for member in range(3)]
+    with start(odd("Factory")) as executor, closing(SerialExecutor(odd("Factory"), seed=0)) as reference:
+        for mine, expected in zip(answers(executor, orders), answers(reference, orders), strict=True):
+            assert isinstance(mine, Report), mine.details
+            assert isinstance(expected, Report), expected.details
+            assert bytes(executor.encoded(mine.checkpoint)) == bytes(reference.encoded(expected.checkpoint))

@@ -1,0 +1,57 @@
+import csv
+import math
+
+from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.reporting.metrics import MetricsTable
+
+
+def read(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def listen(synthetic, folder, records, before=()):
+    listener = MetricsTable()
+    listener.start(synthetic.context(folder, before))
+    for record in records:
+        listener.record(record, None)
+    listener.close("finished")
+
+
+def test_the_table_has_a_row_for_every_report(synthetic, tmp_path):
+    records = synthetic.records(4, 3)
+    listen(synthetic, tmp_path, records)
+    reports = [record for record in records if isinstance(record, Reported)]
+    rows = read(tmp_path)
+    assert [(int(row["member"]), int(row["interval"])) for row in rows] == [(r.member, r.interval) for r in reports]
+    for row, report in zip(rows, reports, strict=True):
+        assert float(row["score"]) == report.score
+        assert float(row["lr_g"]) == report.hyperparams["lr_g"]
+        assert float(row["held_out_cs"]) == report.metrics["held_out_cs"]
+        assert float(row["cost_s"]) == report.time["cost_s"]
+        assert int(row["images"]) == report.images
+
+
+def test_a_donor_stands_beside_the_report_after_which_it_was_copied(synthetic, tmp_path):
+    records = synthetic.records(6, 3)
+    listen(synthetic, tmp_path, records)
+    donors = {(r.recipient, r.interval): r.donor.member for r in records if isinstance(r, Exploit) and r.donor}
+    rows = read(tmp_path)
+    found = {(int(row["member"]), int(row["interval"])): int(row["donor"]) for row in rows if row["donor"]}
+    assert found == donors != {}
+
+
+def test_a_resumed_table_equals_that_of_the_run_that_was_never_cut(synthetic, tmp_path):
+    records = synthetic.records(4, 4)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    listen(synthetic, whole, records)
+    listen(synthetic, cut, records[:15])
+    listen(synthetic, cut, records[9:], before=records[:9])
+    assert (cut / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
+
+
+def test_diverged_members_are_written_as_nan(synthetic, tmp_path):
+    listen(synthetic, tmp_path, synthetic.records(2, 1, score=lambda member, interval: math.nan))
+    assert [row["score"] for row in read(tmp_path)] == ["nan", "nan"]

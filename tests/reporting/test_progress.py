@@ -1,0 +1,69 @@
+import io
+import subprocess
+import sys
+
+from rich.console import Console
+
+from pbt_gan.core.records import Failure
+from pbt_gan.reporting import progress
+from pbt_gan.reporting.progress import Progress
+
+
+def show(synthetic, records, before=(), total_orders=240, **console):
+    output = io.StringIO()
+    listener = Progress(Console(file=output, width=100, **console))
+    listener.start(synthetic.context(None, before, total_orders))
+    for record in records:
+        listener.record(record, None)
+    listener.flush()
+    listener.close("finished")
+    return output.getvalue()
+
+
+def test_piped_output_is_a_plain_line_a_generation(synthetic, monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_S", 0.0)
+    text = show(synthetic, synthetic.records(4, 3), total_orders=12)
+    assert "\x1b" not in text
+    lines = text.splitlines()
+    assert len(lines) == 4
+    assert [line.split(" | ")[0] for line in lines[:3]] == ["4/12 orders", "8/12 orders", "12/12 orders"]
+    assert " left" in lines[0]
+    assert "best m0" in lines[0]
+    assert lines[3].startswith("finished after ")
+
+
+def test_a_fast_run_does_not_flood_a_log_with_lines(synthetic, monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_S", 1e9)
+    assert len(show(synthetic, synthetic.records(4, 10), total_orders=40).splitlines()) == 2
+
+
+def test_a_terminal_sees_the_table_and_the_bar(synthetic, monkeypatch):
+    monkeypatch.setattr(progress, "_REFRESH_S", 0.0)
+    text = show(synthetic, synthetic.records(6, 3), total_orders=18, force_terminal=True, height=40)
+    assert "18/18 orders" in text
+    for word in ("member", "score", "lr_g", "donor", "m05", "exploits"):
+        assert word in text
+
+
+def test_a_large_population_fits_the_terminal(synthetic, monkeypatch):
+    monkeypatch.setattr(progress, "_REFRESH_S", 0.0)
+    text = show(synthetic, synthetic.records(50, 1), total_orders=50, force_terminal=True, height=20)
+    assert "and 37 more that rank lower" in text
+
+
+def test_a_resumed_run_counts_from_where_it_is(synthetic):
+    records = synthetic.records(4, 3)
+    assert "12/12 orders" in show(synthetic, records[12:], before=records[:12], total_orders=12)
+
+
+def test_a_failure_is_told_at_once_and_its_text_is_no_markup(synthetic):
+    records = [*synthetic.records(2, 1), Failure(1, 2, 1, "w3", "[red]no such tag[/nope]")]
+    assert "m01 failed in interval 2 (attempt 1, w3): [red]no such tag[/nope]" in show(synthetic, records)
+
+
+def test_the_default_listeners_import_neither_torch_nor_matplotlib():
+    code = (
+        "import sys; from pathlib import Path; from pbt_gan.reporting import default_listeners; "
+        "default_listeners(Path('.')); assert not {'torch', 'matplotlib', 'tensorboard'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
