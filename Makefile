@@ -30,7 +30,7 @@ bench: environment
 	$(BIN)/python -m benchmarks
 
 golden: environment-dev
-	PBT_GAN_GOLDEN=write $(PYTEST) tests/golden
+	PBT_GAN_GOLDEN=write $(PYTEST) tests/test_golden.py
 
 environment:
 	@$(PYTHON) tools/environment.py $(VENV)
