@@ -4,8 +4,12 @@ from threading import Lock
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pbt_gan import files
+
+settings.register_profile("pbt_gan", deadline=None)  # a slow machine is no failure
+settings.load_profile("pbt_gan")
 
 
 class Faults:

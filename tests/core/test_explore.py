@@ -44,7 +44,7 @@ def test_a_rule_leaves_its_argument_as_it_was(name):
 @pytest.mark.parametrize("name", sorted(EXPLORE))
 def test_the_result_does_not_depend_on_the_order_of_names(name):
     values = draw(SPACE, stream(0))
-    backwards = dict(reversed(values.items())), dict(reversed(SPACE.items()))
+    backwards = dict(reversed(list(values.items()))), dict(reversed(list(SPACE.items())))
     assert EXPLORE[name](values, SPACE, stream(1)) == EXPLORE[name](*backwards, stream(1))
 
 

@@ -156,6 +156,20 @@ def test_cifar_is_read_alike_from_its_archive_its_folder_and_the_folder_above(tm
     np.testing.assert_array_equal(data[0].images[0], first.reshape(3, 32, 32).transpose(1, 2, 0))
 
 
+@pytest.mark.parametrize("protocol", [3, 4])
+def test_cifar_batches_that_python_3_saved_are_read_too(tmp_path, protocol):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 3072), dtype=np.uint8)
+    saved = pickle.dumps({b"data": pixels, b"labels": [0] * 20}, protocol)
+    data = load_dataset(str(cifar_folder(tmp_path, data_batch_1=saved)))
+    np.testing.assert_array_equal(data.images[:20], pixels.reshape(20, 3, 32, 32).transpose(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize("array", [np.asfortranarray(IMAGES[:20, :, 0, 0]), np.zeros((20, 3072), np.int32)])
+def test_cifar_batches_of_another_type_or_order_are_refused(tmp_path, array):
+    saved = pickle.dumps({b"data": array, b"labels": [0] * 20}, protocol=3)
+    assert "another type or order" in refused(cifar_folder(tmp_path, data_batch_1=saved))
+
+
 def test_a_folder_of_images_takes_its_sub_folders_for_classes(tmp_path):
     for place, (image, label) in enumerate(zip(IMAGES[:24], "ab" * 12, strict=True)):
         (tmp_path / label).mkdir(exist_ok=True)

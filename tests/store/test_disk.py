@@ -119,12 +119,21 @@ def test_a_commit_covers_no_report_that_came_while_it_was_written(folder: Path) 
     store.append([report(4)])
     assert names(folder) == ["k1", "k2"]
     gate.set()
-    store.commit(4, encoded("k4"), wait=True)  # finishes the first one before
-    store.append([report(5)])
+    wait_for(store)
+    assert names(folder) == ["k3"]
+    store.close("error")
+    assert intervals(read_run(folder).records) == [1, 2, 3, 4]
+    assert intervals(DiskStore.resume(folder).records) == [1, 2, 3]
+
+
+def test_a_commit_finishes_the_one_before(folder: Path) -> None:
+    store = DiskStore.resume(folder)
+    for interval in (3, 4):
+        store.append([report(interval)])
+        store.commit(interval, encoded(f"k{interval}"), wait=interval == 4)
     store.close("error")
     commits = [entry["upto"] for entry in read(path_of(folder)).entries if entry["type"] == "commit"]
     assert commits == [2, 3, 4]
-    assert intervals(DiskStore.resume(folder).records) == [1, 2, 3, 4]
 
 
 def test_a_commit_under_way_is_given_up_on_close(folder: Path) -> None:

@@ -13,6 +13,12 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor | None, compute: torch.dtype) 
     return F.linear(x.to(compute), weight.to(compute), _to(bias, compute)).to(x.dtype)
 
 
+def keep(x: Tensor, weight: Tensor, bias: Tensor | None, compute: torch.dtype) -> Tensor:
+    """Convolve at the same height and width, in `compute`; `weight`: [C_out, C_in, k, k], k odd."""
+    padding = weight.shape[-1] // 2
+    return F.conv2d(x.to(compute), weight.to(compute), _to(bias, compute), padding=padding).to(x.dtype)
+
+
 def halve(x: Tensor, weight: Tensor, bias: Tensor | None, compute: torch.dtype) -> Tensor:
     """Convolve to half the height and width, in `compute`; `weight`: [C_out, C_in, k, k]."""
     padding = (weight.shape[-1] - 1) // 2

@@ -13,12 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pbt_gan.gan.flat import Layout, Shape
-from pbt_gan.gan.layers import batch_norm, dense, double, halve, normalize
+from pbt_gan.gan.layers import batch_norm, dense, double, halve, keep, normalize
 from pbt_gan.gan.sizes import halvings
 
 Params = Mapping[str, Tensor]
 Statistics = Mapping[str, Tensor]
 """`norm0.mean`, `norm0.variance`, …: what a generator's batch norms take away, and divide by the root of."""
+
+SLOPE = 0.2
+"""Of LeakyReLU below 0."""
 
 
 @dataclass(frozen=True)
@@ -33,43 +36,40 @@ class Generator:
     width: int
     z_size: int
     kernel: int
+    full_size_layer: bool  # a convolution at the size of the images comes last
     bias_before_norm: bool
     compute: torch.dtype
 
     @cached_property
     def widths(self) -> list[int]:
         """Channels of each layer but the image, coarsest first."""
-        return [self.width * 2**n for n in reversed(range(halvings(self.size)))]
+        return _widths(self.size, self.width, self.full_size_layer)[::-1]
 
     @cached_property
     def layout(self) -> Layout:
         """The parameters."""
-        side = self.size // 2 ** len(self.widths)
-        features = self.widths[0] * side**2
+        features = self.widths[0] * _coarsest(self.size) ** 2
         shapes: dict[str, Shape] = {"dense.weight": (features, self.z_size)}
         if self.bias_before_norm:
             shapes["dense.bias"] = (features,)
-        shapes |= _norm_shapes(0, features)
-        for n, (ins, outs) in enumerate(zip(self.widths, [*self.widths[1:], self.channels], strict=True), start=1):
-            shapes[f"double{n}.weight"] = (ins, outs, self.kernel, self.kernel)
+        shapes |= _norm_shapes("norm0", features)
+        for n in range(1, halvings(self.size) + 1):
             last = n == len(self.widths)
+            outs = self.channels if last else self.widths[n]
+            shapes[f"double{n}.weight"] = (self.widths[n - 1], outs, self.kernel, self.kernel)
             if last or self.bias_before_norm:
                 shapes[f"double{n}.bias"] = (outs,)
             if not last:
-                shapes |= _norm_shapes(n, outs)
+                shapes |= _norm_shapes(f"norm{n}", outs)
+        if self.full_size_layer:
+            shapes |= {"keep.weight": (self.channels, self.width, 3, 3), "keep.bias": (self.channels,)}
         return Layout(shapes)
 
     @cached_property
     def statistics(self) -> Layout:
         """The statistics of the batch norms."""
-        return Layout(
-            {
-                f"{name.removesuffix('.scale')}.{statistic}": shape
-                for name, shape in self.layout.shapes.items()
-                if name.endswith(".scale")
-                for statistic in ("mean", "variance")
-            }
-        )
+        norms = {name.removesuffix(".scale"): shape for name, shape in self.layout.shapes.items() if "scale" in name}
+        return Layout({f"{norm}.{moment}": norms[norm] for norm in norms for moment in ("mean", "variance")})
 
     def __call__(
         self, params: Params, z: Tensor, statistics: Statistics | None = None
@@ -80,22 +80,24 @@ class Generator:
         """
         used: dict[str, Tensor] = {}
 
-        def norm(n: int, x: Tensor) -> Tensor:
-            scale, shift = params[f"norm{n}.scale"], params[f"norm{n}.shift"]
-            mean, variance = f"norm{n}.mean", f"norm{n}.variance"
+        def norm(name: str, x: Tensor) -> Tensor:
+            scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
             if statistics is None:
-                x, used[mean], used[variance] = batch_norm(x, scale, shift)
-                return x
-            used[mean], used[variance] = statistics[mean], statistics[variance]
-            return normalize(x, scale, shift, used[mean], used[variance])
+                x, mean, variance = batch_norm(x, scale, shift)
+            else:
+                mean, variance = statistics[f"{name}.mean"], statistics[f"{name}.variance"]
+                x = normalize(x, scale, shift, mean, variance)
+            used[f"{name}.mean"], used[f"{name}.variance"] = mean, variance
+            return x
 
-        x = dense(z, params["dense.weight"], params.get("dense.bias"), self.compute)
-        side = self.size // 2 ** len(self.widths)
-        x = norm(0, x).view(len(z), self.widths[0], side, side)
-        for n in range(1, len(self.widths) + 1):
+        x = norm("norm0", dense(z, params["dense.weight"], params.get("dense.bias"), self.compute))
+        x = x.view(len(z), self.widths[0], _coarsest(self.size), -1)
+        for n in range(1, halvings(self.size) + 1):
             x = double(F.relu(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"), self.compute)
             if n < len(self.widths):
-                x = norm(n, x)
+                x = norm(f"norm{n}", x)
+        if self.full_size_layer:
+            x = keep(F.relu(x), params["keep.weight"], params["keep.bias"], self.compute)
         return x.tanh(), used
 
 
@@ -110,6 +112,7 @@ class Discriminator:
     channels: int
     width: int
     kernel: int
+    full_size_layer: bool  # a convolution at the size of the images comes first
     norm: Literal["batch", "none"]
     bias_before_norm: bool
     compute: torch.dtype
@@ -117,31 +120,37 @@ class Discriminator:
     @cached_property
     def widths(self) -> list[int]:
         """Channels of each layer but the image, finest first."""
-        return [self.width * 2**n for n in range(halvings(self.size))]
+        return _widths(self.size, self.width, self.full_size_layer)
 
     @cached_property
     def layout(self) -> Layout:
         """The parameters."""
         shapes: dict[str, Shape] = {}
-        for n, (ins, outs) in enumerate(zip([self.channels, *self.widths], self.widths, strict=False)):
+        ins = self.channels
+        if self.full_size_layer:
+            shapes |= {"keep.weight": (self.width, ins, 3, 3), "keep.bias": (self.width,)}
+            ins = self.width
+        for n, outs in enumerate(self.widths[-halvings(self.size) :], start=1):
             shapes[f"halve{n}.weight"] = (outs, ins, self.kernel, self.kernel)
-            normalised = n > 0 and self.norm == "batch"
+            first = n == 1 and not self.full_size_layer
+            normalised = self.norm == "batch" and not first
             if not normalised or self.bias_before_norm:
                 shapes[f"halve{n}.bias"] = (outs,)
             if normalised:
-                shapes |= _norm_shapes(n, outs)
-        side = self.size // 2 ** len(self.widths)
-        shapes |= {"dense.weight": (1, self.widths[-1] * side**2), "dense.bias": (1,)}
-        return Layout(shapes)
+                shapes |= _norm_shapes(f"norm{n}", outs)
+            ins = outs
+        return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
 
     def __call__(self, params: Params, images: Tensor) -> Tensor:
         """Return logits [B] of images [B, C, H, W]; above 0: taken for real."""
         x = images
-        for n in range(len(self.widths)):
+        if self.full_size_layer:
+            x = F.leaky_relu(keep(x, params["keep.weight"], params["keep.bias"], self.compute), SLOPE)
+        for n in range(1, halvings(self.size) + 1):
             x = halve(x, params[f"halve{n}.weight"], params.get(f"halve{n}.bias"), self.compute)
             if f"norm{n}.scale" in params:
                 x, _, _ = batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
-            x = F.leaky_relu(x, 0.2)
+            x = F.leaky_relu(x, SLOPE)
         return dense(x.flatten(1), params["dense.weight"], params["dense.bias"], self.compute).squeeze(1)
 
 
@@ -159,18 +168,28 @@ def initial_params(layout: Layout, init: Literal["normal", "uniform"], rng: Rand
         elif init == "normal":
             parts[name] = torch.from_numpy(0.02 * rng.standard_normal(shape, np.float32))
         else:
-            reach = math.sqrt(3) * _deviation(shape)
+            reach = math.sqrt(3) * _deviation(name, shape)
             parts[name] = torch.from_numpy(rng.uniform(-reach, reach, shape).astype(np.float32))
     return layout.flat(parts)
 
 
-def _deviation(shape: Shape) -> float:
-    """A convolution's weight begins with the channels of the coarser image, whichever way it goes."""
+def _deviation(name: str, shape: Shape) -> float:
     if len(shape) == 2:
         return math.sqrt(2 / (shape[0] + shape[1]))
+    # A strided convolution's weight begins with the channels of the coarser image, whichever way it goes.
     coarser, finer, height, width = shape
-    return math.sqrt(4 / (height * width * (coarser / 4 + finer)))
+    share = 1.0 if name.startswith("keep") else 1 / 4
+    return math.sqrt(4 / (height * width * (share * coarser + finer)))
 
 
-def _norm_shapes(n: int, features: int) -> dict[str, Shape]:
-    return {f"norm{n}.scale": (features,), f"norm{n}.shift": (features,)}
+def _widths(size: int, width: int, full_size_layer: bool) -> list[int]:
+    return [width * 2**n for n in range(halvings(size) + full_size_layer)]
+
+
+def _coarsest(size: int) -> int:
+    """Return height and width of the coarsest layer."""
+    return size >> halvings(size)
+
+
+def _norm_shapes(name: str, features: int) -> dict[str, Shape]:
+    return {f"{name}.scale": (features,), f"{name}.shift": (features,)}

@@ -22,10 +22,10 @@ class MetricsSettings(Settings):
 class Scalars(Settings):
     """The numbers of a member that may be evolved, with the values that hold where they are not."""
 
-    lr_g: float = Field(1e-3, gt=0)  # Adam's rate of the generator
-    lr_d: float = Field(1e-3, gt=0)  # and of the discriminator
+    lr_g: float = Field(2e-3, gt=0)  # Adam's rate of the generator
+    lr_d: float = Field(2e-3, gt=0)  # and of the discriminator
     beta1: float = Field(0.5, ge=0, lt=1)  # of both
-    beta2: float = Field(0.99, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
     n_critic: int = Field(1, ge=1)  # discriminator updates in a step
     ema_half_life_kimg: float = Field(1.0, gt=0)  # thousand images after which old weights count half
     label_smoothing: float = Field(0.0, ge=0, le=0.5)  # share of the reals that D is to call fake
@@ -40,6 +40,7 @@ class GanSettings(Scalars):
     width: int | None = Field(None, ge=1, le=1_024)  # None: by the size of the images
     z_size: int = Field(64, ge=1, le=4_096)  # latent numbers an image, normally distributed
     kernel: int = Field(4, ge=3, le=7)  # pixels along one side of a convolution
+    full_size_layer: bool | None = None  # a 3×3 convolution at the size of the images; None: for 8×8 ones
     discriminator_norm: Literal["batch", "none"] = "batch"
     bias_before_norm: bool = False  # batch norm takes it out again; kept by the seed project's net
     init: Literal["normal", "uniform"] = "normal"  # N(0, 0.02), or uniform with a spread from fan-in and fan-out

@@ -109,12 +109,19 @@ class Trainer:
 def make_step(settings: GanSettings, size: int, channels: int) -> Step:
     """Return the step for images of size × size pixels."""
     compute = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}[settings.dtype]
-    width = settings.width or default_width(size)
+    full_size_layer = size == 8 if settings.full_size_layer is None else settings.full_size_layer
+    nets: dict[str, Any] = {
+        "size": size,
+        "channels": channels,
+        "width": settings.width or default_width(size),
+        "kernel": settings.kernel,
+        "full_size_layer": full_size_layer,
+        "bias_before_norm": settings.bias_before_norm,
+        "compute": compute,
+    }
     return Step(
-        Generator(size, channels, width, settings.z_size, settings.kernel, settings.bias_before_norm, compute),
-        Discriminator(
-            size, channels, width, settings.kernel, settings.discriminator_norm, settings.bias_before_norm, compute
-        ),
+        Generator(z_size=settings.z_size, **nets),
+        Discriminator(norm=settings.discriminator_norm, **nets),
         LOSSES[settings.loss],
         penalised=settings.loss == "wgan-gp",
         discriminator_loss_scale=settings.discriminator_loss_scale,

@@ -102,17 +102,18 @@ class _Array:
     """What a pickle says of a `numpy.ndarray`."""
 
     type: _Type
+    columns_first: bool
     data: bytes
 
     def __init__(self, *_: object) -> None:
         """The arguments of NumPy's `_reconstruct` are placeholders; the content follows as state."""
 
     def __setstate__(self, state: tuple[int, object, _Type, bool, bytes]) -> None:
-        _, _, self.type, _, self.data = state
+        _, _, self.type, self.columns_first, self.data = state
 
     def array(self) -> NDArray[np.uint8]:
-        if self.type.code != "u1" or not isinstance(self.data, bytes):
-            raise DataError("holds an array of another type than uint8; fetch CIFAR-10 again.")
+        if self.type.code != "u1" or self.columns_first or not isinstance(self.data, bytes):
+            raise DataError("holds an array of another type or order than CIFAR-10's uint8 rows; fetch CIFAR-10 again.")
         return np.frombuffer(self.data, np.uint8)
 
 
