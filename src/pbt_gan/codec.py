@@ -10,7 +10,6 @@ import json
 import math
 import sys
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +52,7 @@ def encode(tree: Any) -> bytes:
     Raises:
         TaskError: the tree holds something else than the leaves of `interfaces.Tree`; says where.
     """
-    return bytes(Encoding(tree))
+    return b"".join(Encoding(tree).parts)
 
 
 def decode(data: bytes | bytearray | memoryview) -> Any:
@@ -76,19 +75,14 @@ def clone(tree: Any) -> Any:
 
 
 class Encoding:
-    """A tree laid out as safetensors, before its one copy: `bytes(...)`, or straight into shared memory."""
+    """A tree laid out as safetensors, before the one copy that puts its parts into a file or shared memory."""
 
     def __init__(self, tree: Any) -> None:
         self.tensors: dict[str, _Tensor] = {}
         self._tied: dict[_Identity, str] = {}
         self.structure = self._structure(tree, "")
 
-    @cached_property
-    def nbytes(self) -> int:
-        """How many bytes there are to write."""
-        return sum(len(part) for part in self.parts)
-
-    @cached_property
+    @property
     def parts(self) -> list[bytes | memoryview]:
         """The bytes to write, one after another, without a copy of any tensor."""
         # The widest first, so that every tensor is aligned; the header is padded for the same reason.
@@ -102,16 +96,6 @@ class Encoding:
         text += b" " * (-len(text) % _LENGTH_BYTES)
         length = len(text).to_bytes(_LENGTH_BYTES, "little")
         return [length, text, *(tensor.content.data for tensor in laid_out.values())]
-
-    def __bytes__(self) -> bytes:
-        return b"".join(self.parts)
-
-    def write_into(self, buffer: memoryview) -> None:
-        """Write the `nbytes` bytes to the beginning of a writable buffer."""
-        start = 0
-        for part in self.parts:
-            buffer[start : start + len(part)] = part
-            start += len(part)
 
     def _structure(self, value: Any, path: str) -> Any:
         match value:

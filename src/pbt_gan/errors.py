@@ -1,5 +1,9 @@
 """Every error that this package raises on purpose, each with its exit code."""
 
+import sysconfig
+import traceback
+from pathlib import Path
+
 
 class PbtGanError(Exception):
     """Base of all errors meant for a person: one or two lines, what was wrong and how to mend it."""
@@ -39,3 +43,16 @@ class TaskError(PbtGanError):
 
 class WorkerError(PbtGanError):
     """Workers keep dying, or cannot be started."""
+
+
+def place(error: BaseException) -> str:
+    """Return where an error was raised that nobody meant to raise, such as `my_task.py, line 3`.
+
+    That is the innermost line of a person's own code; where there is none, simply the innermost one.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    libraries = ("<", str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib", "scripts")))
+    frames = [frame for frame in frames if not frame.filename.startswith(libraries)] or frames
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "pbt-gan"

@@ -1,8 +1,10 @@
 """Public conformance suites: what any executor must do, whoever wrote it. Needs pytest.
 
-class TestMyExecutor(ExecutorConformance):
-    def make(self, task, *, seed, folder, workers):
-        return MyExecutor(task, seed=seed, folder=folder, workers=workers)
+Name your executor in a test file, and run pytest::
+
+    class TestMyExecutor(ExecutorConformance):
+        def make(self, task, *, seed, folder, workers):
+            return MyExecutor(task, seed=seed, folder=folder, workers=workers)
 """
 
 import os
@@ -39,7 +41,6 @@ _MISDEEDS = {  # what a task must not do, and what its answer then says
     "keep a secret": "builtins.object at deed",
 }
 
-Answers = Mapping[int, Report | Failed]
 Start = Callable[..., Executor]
 
 
@@ -48,7 +49,7 @@ class RandomWalk(Task):
 
     Args:
         size: coordinates of the point.
-        deed: what it does while it is built: "walk" is nothing special.
+        deed: what it does while it is built; "walk" harms nobody.
     """
 
     def __init__(self, size: int = 200, deed: str = "walk") -> None:
@@ -59,11 +60,16 @@ class RandomWalk(Task):
 
     @property
     def space(self) -> Mapping[str, Domain]:
-        """The length of a step, and what else the walker does: one deed that a task should not do for each test."""
+        """The length of a step, and the deed of this order: to walk, or one thing that a task must not do."""
         return {
             "stride": Float(init=0.1, bounds=(1e-3, 10.0), scale="log"),
             "deed": Choice(("walk", "die", *_MISDEEDS), init="walk"),
         }
+
+    @property
+    def evolved(self) -> Sequence[str]:
+        """The stride only."""
+        return ("stride",)
 
     def attach(self, folder: Path, device: str) -> None:
         """Read the file that stands for what a real task prepares."""
@@ -74,7 +80,7 @@ class RandomWalk(Task):
         return {"point": rng.normal(size=self._size), "strides": []}
 
     def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
-        """Walk, in place; then spoil the state that was handed back before, as a module does that it was a view of."""
+        """Walk, in place; then write on into the state handed back before, as a module does whose tensors it held."""
         deed, stride = hyperparams["deed"], float(hyperparams["stride"])
         _do(deed)
         for block in range(0, steps, _BLOCK):

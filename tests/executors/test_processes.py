@@ -95,12 +95,15 @@ def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
         assert all(len(executor.encoded(checkpoint)) > 0 for checkpoint in done)
 
 
-def test_a_worker_is_missed_even_if_something_holds_its_connection_open():
-    with start(odd("Parent"), workers=1) as executor:
+def test_a_worker_is_missed_even_if_something_holds_its_connection_open(tmp_path, place):
+    with start(odd("Parent", folder=str(tmp_path)), workers=1) as executor:
         executor.submit([plain(0)])
         (answer,) = collected(executor, 1)
         assert isinstance(answer, Failed)
         assert "SIGKILL" in answer.error
+    (child,) = (int(path.name) for path in tmp_path.iterdir() if path != place)
+    assert not gone(child)
+    os.kill(child, signal.SIGKILL)
 
 
 def test_signals_to_the_whole_job_do_not_end_the_workers_before_the_run():

@@ -5,18 +5,19 @@ import sys
 
 
 def main() -> None:
-    """Run `pbt-gan`; a mistake of the user's ends in one or two lines and exit code 2, never in a traceback."""
-    from pbt_gan.cli.app import app
-    from pbt_gan.errors import PbtGanError
-
+    """Run `pbt-gan`; what goes wrong ends in one or two lines that say how to mend it, never in a traceback."""
     try:
-        app()
-    except PbtGanError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        from pbt_gan.cli.app import app
+
+        ending = app(args=sys.argv[1:] or ["--help"], prog_name="pbt-gan", standalone_mode=False)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print("Stopped at once. `pbt-gan resume RUN` goes on from the last commit.", file=sys.stderr)
-        sys.exit(130)
+        ending = 130
     except BrokenPipeError:  # somebody's `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        ending = 1
+    except Exception as error:
+        from pbt_gan.cli.mistakes import tell
+
+        ending = tell(error)
+    sys.exit(ending)

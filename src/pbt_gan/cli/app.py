@@ -9,17 +9,29 @@ from typer import Argument, Option
 app = typer.Typer(
     name="pbt-gan",
     help="Train GANs with Population Based Training.\n\n"
-    "First steps: [bold]pbt-gan demo[/bold], then [bold]pbt-gan train --data my-images.npz[/bold].",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
+    "\b\n"
+    "First steps:\n"
+    "  pbt-gan demo                            see what it does, in a few minutes\n"
+    "  pbt-gan train --data my-images.npz      train on images of your own\n"
+    "  pbt-gan COMMAND --help                  options and examples of a command",
+    rich_markup_mode=None,  # plain text takes half the time
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+def _examples(*lines: str) -> str:
+    """Return an epilogue whose lines stay as they are."""
+    return "\n".join(["\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
 
 
 def _preset_names(incomplete: str) -> list[str]:
     folder = Path(__file__).parent.parent / "presets"
-    return sorted(path.stem for path in folder.glob(f"{incomplete}*.toml"))
+    return sorted(path.stem for path in folder.glob("*.toml") if path.stem.startswith(incomplete))
+
+
+def _executor_names(incomplete: str) -> list[str]:
+    return [name for name in ("processes", "serial") if name.startswith(incomplete)]
 
 
 def _version(wanted: bool) -> None:
@@ -33,13 +45,16 @@ def _version(wanted: bool) -> None:
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="A run's folder, such as runs/0001-digits.")]
 Changes = Annotated[
     list[str] | None,
-    Option("--set", metavar="KEY=VALUE", help="Change any setting: --set task.batch_size=32. May be given again."),
+    Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
-Workers = Annotated[int | None, Option(help="Worker processes; one a core by default.")]
-ExecutorName = Annotated[str | None, Option("--executor", metavar="serial|processes", help="Where members train.")]
-Steps = Annotated[int | None, Option("--steps", help="Steps of each member.")]
-MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h.")]
-Device = Annotated[str | None, Option(metavar="cpu|cuda|cuda:0,cuda:1", help="Where the workers compute.")]
+Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that each member trains.")]
+MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
+ExecutorName = Annotated[
+    str | None,
+    Option("--executor", metavar="NAME", autocompletion=_executor_names, help="Where members train: processes, serial."),
+]
+Workers = Annotated[int | None, Option(metavar="N", help="Worker processes; one a core if not given.")]
+Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
 
 
 @app.callback()
@@ -50,34 +65,46 @@ def _common(
 
 
 @app.command(
-    epilog="Examples:\n\n"
-    "pbt-gan train digits --population 8 --steps 600\n\n"
-    "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h\n\n"
-    "pbt-gan train digits --set pbt.exploit.name=tournament --set task.loss=hinge --dry-run"
+    epilog=_examples(
+        "pbt-gan train digits --population 8 --steps 600",
+        "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
+        "pbt-gan train digits --set pbt.exploit=tournament --set task.loss=hinge",
+        "pbt-gan train my_task.py:Classifier --set space.lr='[1e-4, 1e-2]'",
+        "pbt-gan train digits --dry-run > my.toml && pbt-gan train my.toml",
+    )
 )
 def train(
     source: Annotated[
         str | None,
-        Argument(metavar="[PRESET|CONFIG.toml|TASK]", help="What to train.", autocompletion=_preset_names),
+        Argument(
+            metavar="PRESET|FILE.toml|TASK",
+            autocompletion=_preset_names,
+            help="A preset, a config file, or a task of your own such as my_task.py:Classifier. "
+            "If not given: the preset that fits --data, or digits.",
+        ),
     ] = None,
     data: Annotated[
         str | None,
-        Option(metavar="PATH", help="Images: idx, .npz, .npy, CIFAR-10, or a folder; without a preset one is chosen."),
+        Option(metavar="PATH", help="Images: idx, .npz, .npy, CIFAR-10, or a folder of image files."),
     ] = None,
-    out: Annotated[Path | None, Option(metavar="RUN", help="The run's folder; an existing run goes on.")] = None,
+    out: Annotated[
+        Path | None,
+        Option(metavar="RUN", help="The run's folder; a run in it goes on. If not given: runs/0001-digits, and so on."),
+    ] = None,
     population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
     steps: Steps = None,
-    seed: Annotated[int | None, Option(help="Of everything that is drawn.")] = None,
+    seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     device: Device = None,
     set_: Changes = None,
-    dry_run: Annotated[
-        bool, Option("--dry-run", help="Print the settings and what they will cost; train nothing.")
-    ] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Print settings and predicted cost; train nothing.")] = False,
 ) -> None:
-    """Train a population."""
+    """Train a population.
+
+    Ctrl-C stops cleanly, and `pbt-gan resume RUN` goes on.
+    """
     from pbt_gan.cli import training
 
     change = training.changes(
@@ -94,7 +121,7 @@ def train(
     training.train(source, data, out, change, max_time, dry_run)
 
 
-@app.command(epilog="Example:\n\npbt-gan resume runs/0001-digits --steps 2000 --workers 4")
+@app.command(epilog=_examples("pbt-gan resume runs/0001-digits", "pbt-gan resume runs/0001-digits --steps 3000"))
 def resume(
     run: RunFolder,
     steps: Steps = None,
@@ -104,7 +131,10 @@ def resume(
     device: Device = None,
     set_: Changes = None,
 ) -> None:
-    """Go on with a run from its last commit; more steps, executor and workers may change."""
+    """Go on with a run that was stopped, or train it further.
+
+    It ends as if it had never been stopped. Only steps, executor, workers, device, checkpoints and listeners may change.
+    """
     from pbt_gan.cli import training
 
     change = training.changes(
@@ -119,46 +149,54 @@ def resume(
     training.resume(run, change, max_time)
 
 
-@app.command(epilog="Example:\n\npbt-gan show runs/0001-digits --json | jq .best")
+@app.command(epilog=_examples("pbt-gan show runs/0001-digits", "pbt-gan show runs/0001-digits --json | jq .best"))
 def show(
     run: RunFolder,
     json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
-    """Show a run's population and its best member; also while it trains."""
+    """Show a run's members, also while it trains."""
     from pbt_gan.cli import reading
 
     reading.show(run, as_json=json)
 
 
-@app.command(epilog="Example:\n\npbt-gan report runs/0001-digits --baseline runs/0002-digits-random-search")
+@app.command(epilog=_examples("pbt-gan report runs/0001-digits --baseline runs/0002-digits-random-search"))
 def report(
     run: RunFolder,
     baseline: Annotated[Path | None, Option(metavar="RUN", help="Another run, drawn in grey beside it.")] = None,
 ) -> None:
-    """Draw the plots and write report.html again, from the journal."""
+    """Make a run's plots and report.html again."""
     from pbt_gan.cli import reading
 
     reading.report(run, baseline)
 
 
-@app.command(epilog="Example:\n\npbt-gan compare runs/0001-digits runs/0002-digits-random-search --out compare.png")
+@app.command(epilog=_examples("pbt-gan compare runs/0001-digits runs/0002-digits-random-search --out compare.png"))
 def compare(
-    runs: Annotated[list[Path], Argument(metavar="RUN RUN...", help="Two runs or more.")],
+    runs: Annotated[list[Path], Argument(metavar="RUN", help="Two runs or more.")],
     out: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw them.")] = None,
 ) -> None:
-    """Compare runs: best and median member, selection and held-out metrics, cost."""
+    """Compare runs: scores, held-out metrics, cost."""
     from pbt_gan.cli import reading
 
     reading.compare(runs, out)
 
 
-@app.command(epilog="Example:\n\npbt-gan sample runs/0001-digits --count 1000 --out samples.npz")
+@app.command(
+    epilog=_examples(
+        "pbt-gan sample runs/0001-digits --out samples.png",
+        "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
+    )
+)
 def sample(
     run: RunFolder,
-    out: Annotated[Path, Option(metavar="FILE.png|FILE.npz", help="A grid, or an array `images` uint8[N, H, W, C].")],
-    count: Annotated[int, Option(min=1, max=1_000_000, help="Images.")] = 64,
-    member: Annotated[str, Option(metavar="best|last-best|ID", help="Whose generator.")] = "best",
-    seed: Annotated[int, Option(min=0, help="Of the latents.")] = 0,
+    out: Annotated[
+        Path,
+        Option(metavar="FILE", help="FILE.png: one picture; FILE.npz: an array `images`, uint8[N, H, W, C]."),
+    ],
+    count: Annotated[int, Option(metavar="N", min=1, max=1_000_000, help="Images.")] = 64,
+    member: Annotated[str, Option(metavar="ID", help="Whose: a number, best (ever), or last-best.")] = "best",
+    seed: Annotated[int, Option(metavar="N", min=0, help="Equal seeds make equal images.")] = 0,
 ) -> None:
     """Draw images from a trained generator."""
     from pbt_gan.cli import reading
@@ -166,9 +204,13 @@ def sample(
     reading.sample(run, out, count, member, seed)
 
 
-@app.command(epilog="Example:\n\npbt-gan presets digits > my.toml && pbt-gan train my.toml")
+@app.command(
+    epilog=_examples("pbt-gan presets", "pbt-gan presets digits > my.toml && pbt-gan train my.toml"),
+)
 def presets(
-    name: Annotated[str | None, Argument(autocompletion=_preset_names, help="Print this one's file.")] = None,
+    name: Annotated[
+        str | None, Argument(metavar="NAME", autocompletion=_preset_names, help="Print this one's file.")
+    ] = None,
 ) -> None:
     """List the presets, or print one."""
     from pbt_gan.cli import reading
@@ -176,27 +218,29 @@ def presets(
     reading.presets(name)
 
 
-@app.command(epilog="Example:\n\npbt-gan demo --seed 7")
+@app.command(epilog=_examples("pbt-gan demo", "pbt-gan demo --seed 7 --out elsewhere"))
 def demo(
-    seed: Annotated[int, Option(min=0, help="Of both runs.")] = 0,
+    seed: Annotated[int, Option(metavar="N", min=0, help="Of both runs.")] = 0,
     out: Annotated[Path, Option(metavar="FOLDER", help="Where the two runs are put.")] = Path("runs"),
     set_: Changes = None,
 ) -> None:
-    """Train a population on handwritten digits, random search beside it, and compare them: a few minutes."""
+    """Train on handwritten digits, beside random search.
+
+    A population by PBT, then random search with the same members, initial draws and cost; a page compares them. It takes
+    a few minutes. Each call begins two new runs, also after one that was stopped.
+    """
     from pbt_gan.cli import studying
 
     studying.demo(seed, out, set_ or ())
 
 
-@app.command(epilog="Example:\n\npbt-gan toy --json toy.json")
+@app.command(epilog=_examples("pbt-gan toy", "pbt-gan toy --task mueller --out mueller.png --json mueller.json"))
 def toy(
-    task: Annotated[
-        str, Option(metavar="quadratic|mueller", help="The paper's quadratic, or the Mueller potential.")
-    ] = ("quadratic"),
+    task: Annotated[str, Option(metavar="NAME", help="quadratic (the paper's), or mueller.")] = "quadratic",
     out: Annotated[Path, Option(metavar="FILE.png", help="The picture.")] = Path("runs/toy.png"),
     json: Annotated[Path | None, Option("--json", metavar="FILE", help="Also write every seed's result.")] = None,
 ) -> None:
-    """Repeat figure 2 of the paper: two members on a quadratic, and larger populations."""
+    """Repeat figure 2 of the paper: PBT on a toy."""
     from pbt_gan.cli import studying
 
     studying.toy(task, out, json)

@@ -1,51 +1,75 @@
 """`show`, `report`, `compare`, `sample`, `presets`: what is read from runs."""
 
+import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from pbt_gan import files
+from pbt_gan.cli.terminal import console
 from pbt_gan.config.source import preset_text
 from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError
-from pbt_gan.reporting.page import write_report as write_page
+from pbt_gan.reporting.page import write_report
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
 from pbt_gan.runs.result import Run
+from pbt_gan.store.journal import strict
 from pbt_gan.store.reader import read_run
+
+_CONTENTS = {
+    "report.html": "the run on one page",
+    "plots": "scores, hyperparameters, family tree",
+    "samples": "images by member and interval",
+    "metrics.csv": "every report, a row each",
+    "tensorboard": "for tensorboard --logdir",
+    "checkpoints": "weights of the last members and of the best",
+    "config.toml": "all settings",
+    "journal.jsonl": "every report and decision",
+    "log.txt": "what was said",
+}
+"""What lies in a run's folder, most wanted first."""
 
 
 def show(folder: Path, *, as_json: bool) -> None:
     """Print a run's state."""
     run = Run.open(folder)
     if as_json:
-        print(json.dumps(_strict(_summary(run)), indent=2))
-        return
-    console = Console()
-    console.print(f"[bold]{folder}[/bold]: {run.ending}", soft_wrap=True)
-    console.print(table(run))
+        print(json.dumps(strict(_summary(run)), indent=2, allow_nan=False))
+    else:
+        console().print(overview(run))
 
 
 def report(folder: Path, baseline: Path | None) -> None:
-    """Write the page and say where it lies."""
-    Console().print(write_report(folder, baseline), soft_wrap=True)
+    """Draw the plots, write the page and say where they lie."""
+    write_report(read_run(folder), None if baseline is None else read_run(baseline))
+    console().print(contents(folder))
 
 
-def write_report(folder: Path, baseline: Path | None = None) -> str:
-    """Write plots and page; return what to say about it."""
-    page = write_page(read_run(folder), read_run(baseline) if baseline else None)
-    return f"Everything is in {folder}; look at {page}"
+def overview(run: Run) -> RenderableType:
+    """Return how far a run is, its members as a table, and what its best one has reached."""
+    pbt = run.config["pbt"]
+    trained = max((report.trained_steps for report in run.history.reports), default=0)
+    head = f"{run.folder}: {run.ending}, {number(trained)} of {number(pbt['total_steps'])} steps, seed {run.config['seed']}"
+    rows = Population.of(run.records).ranked()
+    return Group(Text(head, "bold", overflow="fold"), *([render(rows)] if rows else []), *_best(run))
 
 
-def table(run: Run) -> RenderableType:
-    """Return the population as a table, best first, and a line about the best member."""
-    population = Population.of(run.records)
-    return render(population.ranked())
+def contents(folder: Path) -> RenderableType:
+    """Return what lies in a run's folder, and what for."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold")
+    for name, what in _CONTENTS.items():
+        path = folder / name
+        if path.exists():
+            table.add_row(Text(f"{path}/" if path.is_dir() else str(path)), Text(what, "dim"))
+    return table
 
 
 def compare(folders: Sequence[Path], out: Path | None) -> None:
@@ -54,24 +78,24 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
     from pbt_gan.studies.summary import summary_table
 
     if len(folders) < 2:
-        raise ConfigError(
-            "compare takes two runs or more, such as `pbt-gan compare runs/0001-digits runs/0002-digits`."
-        )
-    runs = {folder.name or str(folder): Run.open(folder) for folder in folders}
-    console = Console()
-    console.print(summary_table(runs))
+        raise ConfigError("compare takes two runs or more: pbt-gan compare runs/0001-digits runs/0002-digits")
+    if out is not None and out.suffix != ".png":
+        raise ConfigError(f"--out {out}: the comparison is drawn as a picture; name a .png file.")
+    runs = {str(folder): Run.open(folder) for folder in folders}
+    console().print(summary_table(runs))
     if out is not None:
+        files.make_folder(out.parent)
         files.write(out, comparison({name: [run.history] for name, run in runs.items()}))
-        console.print(f"Drawn in {out}", soft_wrap=True)
+        console().print(f"Drawn in {out}", soft_wrap=True)
 
 
 def sample(folder: Path, out: Path, count: int, member: str, seed: int) -> None:
     """Write samples of a member's generator."""
-    import io
-
     if out.suffix not in (".png", ".npz"):
-        raise ConfigError(f"--out {out}: name a .png (one grid) or a .npz (an array `images`).")
-    images = Run.open(folder).sample(count, member=member, seed=seed)
+        raise ConfigError(f"--out {out}: name a .png file (one picture) or an .npz file (an array `images`).")
+    run = Run.open(folder)
+    report = run.member(member)
+    images = run.sample(count, member=member, seed=seed)
     if out.suffix == ".png":
         from pbt_gan.reporting.images import grid
 
@@ -80,8 +104,10 @@ def sample(folder: Path, out: Path, count: int, member: str, seed: int) -> None:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, images=images)
         data = buffer.getvalue()
+    files.make_folder(out.parent)
     files.write(out, data)
-    Console().print(f"{count} images of member {member} in {out}", soft_wrap=True)
+    whose = f"{member_name(report.member)} at step {number(report.step)}, score {number(report.score)}"
+    console().print(f"{number(count)} images of {whose}, in {out}", soft_wrap=True)
 
 
 def presets(name: str | None) -> None:
@@ -89,10 +115,20 @@ def presets(name: str | None) -> None:
     if name is not None:
         print(preset_text(name), end="")
         return
-    listing = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    listing = Table(box=None, show_header=False, pad_edge=False)
     for key, description in all_presets().items():
-        listing.add_row(f"[bold]{key}[/bold]", description)
-    Console().print(listing)
+        listing.add_row(Text(key, "bold"), Text(description))
+    console().print(listing)
+
+
+def _best(run: Run) -> Iterator[Text]:
+    best = run.best
+    if best is None:
+        yield Text("No member has a finite score yet.")
+        return
+    held_out = [f"{name} {number(value)}" for name, value in best.metrics.items() if name.startswith("held_out")]
+    reached = ", ".join([f"score {number(best.score)}", *held_out])
+    yield Text(f"Best ever: {member_name(best.member)} at step {number(best.step)}, {reached}")
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -114,21 +150,14 @@ def _summary(run: Run) -> dict[str, Any]:
         "members": [
             {
                 "member": member,
+                "interval": report.interval,
+                "step": report.step,
                 "trained_steps": report.trained_steps,
                 "score": report.score,
                 "metrics": dict(report.metrics),
                 "hyperparams": dict(report.hyperparams),
             }
-            for member, report in run.history.last.items()
+            for member, report in sorted(run.history.last.items())
         ],
         "config": run.config,
     }
-
-
-def _strict(value: Any) -> Any:
-    """JSON has no nan: such numbers become strings, as in the journal."""
-    if isinstance(value, dict):
-        return {key: _strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_strict(item) for item in value]
-    return str(value) if isinstance(value, float) and not np.isfinite(value) else value

@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from pbt_gan.core.exploit import EXPLOIT, ExploitRule
 from pbt_gan.core.explore import EXPLORE, ExploreRule
-from pbt_gan.core.population import Hyperparams, Member, PopulationView
+from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.records import Donor, Exploit
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Space, draw
@@ -51,9 +51,9 @@ def decide_member(
 ) -> Exploit:
     """Return the one decision for a member at its ready point.
 
-    A member that diverged is *rescued*, whatever the rule, unless exploit is none: it copies everything from a uniformly
-    drawn member of the better half of the healthy ones; if there is none, from the best checkpoint of the whole run;
-    if there never was one, it starts anew with drawn hyperparameters.
+    A member that diverged is *rescued*, whatever the rule, unless exploit is none: it copies everything from a
+    uniformly drawn member of the better half of the healthy ones; if there is none, from the best checkpoint of the
+    whole run; if there never was one, it starts anew with drawn hyperparameters.
     """
     exploit_rng = stream(seed, "exploit", member.id, member.interval)
     explore_rng = stream(seed, "explore", member.id, member.interval)  # per recipient: no two of one donor are twins

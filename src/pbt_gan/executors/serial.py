@@ -1,14 +1,11 @@
 """The reference executor: members train one after another in the caller's own process."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-
-from threadpoolctl import threadpool_limits
 
 from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.executors.exchange import Memory
-from pbt_gan.executors.threads import environment, variables
+from pbt_gan.executors.threads import OneThread
 from pbt_gan.executors.work import build, carry_out
 from pbt_gan.interfaces import Task, TaskReference
 
@@ -31,13 +28,11 @@ class SerialExecutor:
         self._seed = seed
         self._states = Memory()
         self._orders: list[Order] = []
-        with ExitStack() as stack:
-            stack.enter_context(variables(environment(1)))  # for libraries that are still to be loaded
+        self._one_thread = OneThread()
+        with self._one_thread.held():
             self._task = build(task)
             if folder is not None:
                 self._task.attach(folder, device)
-            stack.enter_context(threadpool_limits(1))  # for those that are loaded by now
-            self._limits = stack.pop_all()
 
     def free_slots(self) -> int:
         """How many orders can be submitted now."""
@@ -51,7 +46,8 @@ class SerialExecutor:
     def next_reports(self, timeout_s: float) -> list[Report | Failed]:
         """Carry out the order that was submitted, however long it takes."""
         orders, self._orders = self._orders, []
-        return [carry_out(self._task, order, self._states, self._seed, _WORKER) for order in orders]
+        with self._one_thread.held():
+            return [carry_out(self._task, order, self._states, self._seed, _WORKER) for order in orders]
 
     def encoded(self, checkpoint: str) -> bytes:
         """Return a kept state in the checkpoint codec."""
@@ -66,6 +62,5 @@ class SerialExecutor:
         self._states.keep(checkpoints | {order.source for order in self._orders if order.source is not None})
 
     def close(self) -> None:
-        """Give the process its threads back. May be called twice."""
+        """Forget the order under way. May be called twice."""
         self._orders = []
-        self._limits.close()

@@ -1,8 +1,11 @@
 """How many threads a member trains with: on a CPU the last bits of a matrix product depend on it."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController
 
 
 def environment(threads: int) -> Mapping[str, str]:
@@ -14,9 +17,25 @@ def environment(threads: int) -> Mapping[str, str]:
     return {name: str(threads) for name in names} | {"THP_MEM_ALLOC_ENABLE": "1"}
 
 
+class OneThread:
+    """Holds this process to one intra-op thread for as long as a member trains in it."""
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._pools: ThreadpoolController
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the libraries that are loaded, and by their variables those that are loaded meanwhile."""
+        if len(sys.modules) != self._modules:  # looking for thread pools takes milliseconds
+            self._modules = len(sys.modules)
+            self._pools = ThreadpoolController()
+        with _variables(environment(1)), self._pools.limit(limits=1):
+            yield
+
+
 @contextmanager
-def variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while."""
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -24,6 +43,6 @@ def variables(values: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name, value in before.items():
             if value is None:
-                os.environ.pop(name, None)
+                del os.environ[name]
             else:
                 os.environ[name] = value

@@ -3,12 +3,14 @@
 import os
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 _PACKAGES = ("pbt-gan", "torch", "numpy", "scipy", "scikit-learn", "pydantic", "safetensors", "tensorboard")
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return the versions on which a run's bits may depend."""
     found = {"python": platform.python_version()}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -73,17 +74,15 @@ def start(project: Project, folder: Path, *, listeners: ListenerMaker | None = N
     _refuse_strangers(folder)
     files.make_folder(folder)
     project.task.prepare(scorers(folder))
-    plain = project.config.plain()
     run = {
         "name": project.config.name,
-        "config": plain,
+        "config": project.config.plain(),
         "versions": versions(),
         "fingerprint": dict(project.task.fingerprint()),
         "cards": {name: dict(card) for name, card in project.task.cards().items()},
         "time": machine(),
     }
     store = DiskStore.create(folder, run)
-    _write_settings(folder, run, plain)
     return _run(project, store, folder, State(), listeners, stop)
 
 
@@ -116,7 +115,6 @@ def go_on(
     project.task.prepare(scorers(folder))
     _check_fingerprint(view.run["fingerprint"], project.task.fingerprint())
     store = DiskStore.resume(folder, {key: new for key, (_, new) in changed.items()})
-    _write_settings(folder, view.run, project.config.plain())
     state = project.controller.fold(store.records)
     return _run(project, store, folder, state, listeners, stop)
 
@@ -152,14 +150,13 @@ def _run(
     stop: Stop | None,
 ) -> str:
     stop = stop or Stop()
-    with stopped_by_signals(stop):
-        try:
-            executor = project.executor(folder)
-            for key in sorted(needed(state)):
-                executor.restore(key, store.data(key))
-        except BaseException:
-            store.close("error")
-            raise
+    with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
+        closing.callback(store.close, "error")
+        _write_settings(folder, store.run, project.config.plain())
+        executor = project.executor(folder)
+        closing.callback(executor.close)
+        for key in sorted(needed(state)):
+            executor.restore(key, store.data(key))
         own = build_listeners(project.config, folder)
         engine = Engine(
             project.controller,
@@ -169,8 +166,8 @@ def _run(
             commit_every_s=project.config.checkpoints.every_s,
             stop=stop,
         )
-        engine.run(state, _context(project, store.records, folder))
-    return stop.reason or "finished"
+        state = engine.run(state, _context(project, store.records, folder))
+    return "finished" if project.controller.done(state) else str(stop.reason)
 
 
 def in_memory(config: Config, listeners: Sequence[Listener] = ()) -> None:

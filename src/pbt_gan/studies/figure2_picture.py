@@ -31,6 +31,10 @@ def picture(setting: Setting, arms: Mapping[str, Sequence[Trial]], sizes: Mappin
         handles, labels = panels[0][0].get_legend_handles_labels()
         top.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
         _population_size(bottom, setting, sizes)
+        seeds = len(next(iter(arms.values())))
+        first = next(iter(arms.values()))[0].seed
+        _headline(top, f"Two members, the run of seed {first}; in the titles, the median of {seeds} seeds")
+        _headline(bottom, f"PBT with 1 to 32 members, medians of {seeds} seeds; the paths are those of seed {first}")
 
     return png(draw, 12.5, 10)
 
@@ -64,11 +68,15 @@ def _population_size(figure: Any, setting: Setting, sizes: Mapping[int, Sequence
         loss.plot(steps, [median(report.metrics["loss"] for report in at) for at in leaders], **look)
         path.plot(*np.array([setting.landscape.start, *trials[0].theta]).T, marker="o", markersize=2.5, **look)
     _contours(path, setting)
-    score.set(title=f"Population size: best {setting.objective} so far", xlabel="step", ylabel=setting.objective)
-    loss.set(title="loss (negated surrogate) of the best member", xlabel="step", ylabel="loss")
+    score.set(title=f"best {setting.objective} so far", xlabel="step", ylim=setting.range)
+    loss.set(title="loss of the best member", xlabel="step", ylabel="loss")
     path.set(title="path of the best weights", xlabel="θ₀", ylabel="θ₁")
     handles, labels = score.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
+
+
+def _headline(figure: Any, text: str) -> None:
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12)
 
 
 def _contours(axes: Any, setting: Setting) -> None:

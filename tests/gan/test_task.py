@@ -1,0 +1,98 @@
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from pbt_gan.core.rng import stream
+from pbt_gan.errors import ConfigError, DataError
+from pbt_gan.gan.device import check_device
+from pbt_gan.gan.task import PREVIEW_IMAGES, GanTask
+
+SMALL = {"width": 4, "z_size": 8, "batch_size": 16, "metrics": {"samples": 100, "held_out_samples": 100}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("scorers")
+
+
+@pytest.fixture(scope="module")
+def task(folder):
+    task = GanTask(**SMALL)
+    task.prepare(folder)
+    task.attach(folder, "cpu")
+    return task
+
+
+@pytest.fixture
+def state(task):
+    return task.train(task.init(stream(0, "init")), {}, 2, lambda block: stream(0, "train", block)).state
+
+
+def test_settings_and_space_need_no_torch():
+    code = "import sys; from pbt_gan.gan.task import GanTask; GanTask().space; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_score_has_a_number_for_every_card(task, state):
+    measured = task.score(state, stream(0, "eval"))
+    assert set(measured) == set(task.cards())
+    assert all(math.isfinite(value) for value in measured.values())
+    assert measured == task.score(state, stream(0, "eval"))
+
+
+@pytest.mark.parametrize("place", [("g", "params"), ("d", "params"), ("g", "moments", "mean")])
+def test_a_member_with_one_nan_anywhere_scores_nan(task, state, place):
+    part = state
+    for name in place:
+        part = part[name]
+    part[0] = torch.nan
+    measured = task.score(state, stream(0, "eval"))
+    assert math.isnan(measured["score"])
+    assert set(measured) == set(task.cards())
+
+
+def test_previews_and_samples_are_images(task, state):
+    preview, sample = task.preview(state, stream(0, "preview")), task.sample(state, 5, stream(0, "sample"))
+    assert preview.shape == (PREVIEW_IMAGES, 8, 8, 1)
+    assert sample.shape == (5, 8, 8, 1)
+    assert preview.dtype == sample.dtype == np.uint8
+    assert np.array_equal(preview, task.preview(state, stream(0, "preview")))
+    assert task.reals(7).shape == (7, 8, 8, 1)
+
+
+def test_the_fingerprint_names_data_and_scorers(task):
+    fingerprint = task.fingerprint()
+    assert set(fingerprint) == {"data", "scorers/select", "scorers/held-out"}
+    assert fingerprint["data"] == task.dataset.fingerprint
+
+
+def test_images_of_a_size_without_nets_are_refused_before_anything_is_written(tmp_path):
+    np.savez(tmp_path / "odd.npz", images=np.zeros((50, 11, 11, 1), np.uint8))
+    with pytest.raises(DataError, match="11×11"):
+        GanTask(data=str(tmp_path / "odd.npz")).prepare(tmp_path / "scorers")
+    assert not (tmp_path / "scorers").exists()
+
+
+@pytest.mark.parametrize(
+    ("device", "told"), [("mps", "float64"), ("gpu", "not known"), ("cuda:x", "not known"), ("cuda:99", "torch finds")]
+)
+def test_a_device_that_cannot_be_used_is_refused_with_the_reason(device, told):
+    with pytest.raises(ConfigError, match=told):
+        check_device(device)
+
+
+@pytest.mark.slow
+def test_a_member_learns_the_digits(folder):
+    task = GanTask(lr_g=5e-3, lr_d=5e-3)
+    task.prepare(folder)
+    task.attach(folder, "cpu")
+    state = task.init(stream(0, "init"))
+    before = task.score(state, stream(0, "eval"))
+    state = task.train(state, {}, 400, lambda block: stream(0, "train", block)).state
+    after = task.score(state, stream(0, "eval"))
+    assert after["score"] > before["score"] + 1.5
+    assert after["held_out_fcd"] < before["held_out_fcd"] / 2

@@ -1,0 +1,78 @@
+import io
+import json
+import math
+from statistics import median
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from pbt_gan.errors import ConfigError
+from pbt_gan.studies import figure2 as study
+from pbt_gan.studies.toy import ARMS, NAMES, SETTINGS, four_arms, trial
+
+
+@pytest.fixture(scope="module", params=sorted(SETTINGS))
+def written(request, tmp_path_factory):
+    """The figure of one seed, small populations only: the picture, the JSON, what was told, the setting."""
+    folder = tmp_path_factory.mktemp("figure")
+    out, json_file = folder / "new" / "toy.png", folder / "toy.json"
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pbt_gan.studies.toy.SIZES", (1, 2))
+        study.figure2(request.param, out, json_file, Console(file=told, width=500), seeds=[0])
+    return out, json.loads(json_file.read_text()), told.getvalue(), SETTINGS[request.param]
+
+
+def test_the_figure_is_a_picture_a_table_and_json(written):
+    out, data, told, _ = written
+    with Image.open(out) as picture:
+        assert picture.width > 1500
+        assert len(set(picture.convert("RGB").resize((200, 200)).tobytes())) > 100
+    assert [(arm["arm"], arm["seed"]) for arm in data["arms"]] == [(arm, 0) for arm in ARMS]
+    for name in (*NAMES.values(), str(out)):
+        assert name in told
+
+
+def test_theta_is_the_path_of_the_best_weights_step_by_step(written):
+    _, data, _, setting = written
+    for arm in data["arms"]:
+        path = np.array(arm["theta"])
+        assert path.shape[1] == 2
+        assert np.isfinite(path).all()
+        assert math.dist(path[0], setting.landscape.start) < 0.2
+        assert setting.landscape.objective(path[-1]) == pytest.approx(arm["best_q"])
+
+
+def test_the_members_of_the_paper_begin_each_arm():
+    for arm in ARMS:
+        births = trial("quadratic", arm, 0).history.births
+        assert [dict(birth.hyperparams) for birth in births.values()] == [
+            {"h0": 1.0, "h1": 0.0},
+            {"h0": 0.0, "h1": 1.0},
+        ]
+
+
+def test_each_arm_copies_and_moves_what_it_should():
+    changes = {arm: trial("quadratic", arm, 0).history.changes for arm in ARMS}
+    assert {exploit.copied for exploit in changes["pbt"]} == {("weights", "hyperparams")}
+    assert {exploit.copied for exploit in changes["exploit"]} == {("weights",)}
+    assert all(exploit.before == exploit.after for exploit in changes["exploit"])
+    assert len(changes["explore"]) == 2 * (200 // 5 - 1)  # everybody moves, and not at the end
+    assert all(exploit.donor is None for exploit in changes["explore"])
+    assert not changes["grid"]
+
+
+@pytest.mark.slow
+def test_pbt_reaches_the_top_and_grid_search_does_not():
+    best = {arm: median(trial.best_q for trial in trials) for arm, trials in four_arms("quadratic").items()}
+    assert best["pbt"] >= 1.15
+    assert best["grid"] <= 0.40
+    assert best["grid"] < min(best["exploit"], best["explore"]) <= max(best["exploit"], best["explore"]) < best["pbt"]
+
+
+def test_an_unknown_task_is_refused_with_a_suggestion(tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean 'mueller'"):
+        study.figure2("muller", tmp_path / "toy.png", None, Console())
+    assert not list(tmp_path.iterdir())
