@@ -7,6 +7,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from pbt_gan.runs.result import Run
 
 GOLDEN = Path(__file__).parent / "golden"
 
-BASE = {
+BASE: dict[str, Any] = {
     "task": "quadratic",
     "population_size": 4,
     "total_steps": 40,
@@ -24,7 +25,7 @@ BASE = {
     "score_interval": 5,
     "seed": 3,
 }
-RUNS = {
+RUNS: dict[str, dict[str, Any]] = {
     "truncation": {"exploit": {"name": "truncation", "fraction": 0.5}, "explore": "perturb"},
     "tournament": {"exploit": "tournament", "explore": "resample"},
     "t-test": {"exploit": {"name": "t_test", "alpha": 0.5}, "explore": {"name": "perturb_or_resample", "who": "all"}},

@@ -36,8 +36,7 @@ CUTS = {
     "crash": (RuntimeError("power cut"), True),
     "full for good": (FULL, True),
     "full once": (FULL, False),
-    "read-only for good": (READ_ONLY, True),
-    "read-only once": (READ_ONLY, False),
+    "read-only": (READ_ONLY, True),
 }
 MENDS = {errno.ENOSPC: (1, "Free some space, then"), errno.EROFS: (2, "Make it writable, or")}
 DERIVED = ("log.txt", "metrics.csv", "samples", "tensorboard")

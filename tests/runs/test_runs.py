@@ -2,6 +2,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
 
-TOY = {
+TOY: dict[str, Any] = {
     "task": "quadratic",
     "pbt": {"population_size": 3, "total_steps": 40, "ready_interval": 10, "exploit": "tournament"},
     "executor": {"name": "serial", "workers": 1},

@@ -51,7 +51,9 @@ Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that ea
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
 ExecutorName = Annotated[
     str | None,
-    Option("--executor", metavar="NAME", autocompletion=_executor_names, help="Where members train: processes, serial."),
+    Option(
+        "--executor", metavar="NAME", autocompletion=_executor_names, help="Where members train: processes, serial."
+    ),
 ]
 Workers = Annotated[int | None, Option(metavar="N", help="Worker processes; one a core if not given.")]
 Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]

@@ -6,66 +6,60 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import tomli_w
-from rich.console import Console
-from rich.table import Table
-from threadpoolctl import threadpool_limits
 
 from pbt_gan import codec
 from pbt_gan.config.objects import build_task
 from pbt_gan.config.settings import Config
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
-from pbt_gan.reporting.text import duration
+from pbt_gan.executors.threads import OneThread
+from pbt_gan.reporting.text import duration, number
 from pbt_gan.runs.launch import Project, scorers
 
 _TRIAL_STEPS = 5
-_ROUNDS_KEPT = 2  # a commit writes new checkpoints before those of the last one go
+_COMMITS = 2  # a commit writes new checkpoints before those of the last one go
 
 
-def predict(config: Config, console: Console) -> None:
-    """Print the resolved configuration, and time, memory and disk of the run."""
+def predict(config: Config) -> None:
+    """Print the resolved settings as TOML, and time, memory and disk of the run as comments below."""
     project = Project(config)
-    console.print(tomli_w.dumps(project.config.plain()), markup=False, highlight=False, soft_wrap=True)
     size, step_s, score_s = _measure(project)
-    plan, workers = project.plan, min(project.config.executor.workers or 1, project.plan.population_size)
-    if project.config.executor.name == "serial":
-        workers = 1
-    rounds = ceil(plan.population_size / workers) * project.total_orders // plan.population_size
-    total_s = rounds * (plan.score_interval * step_s + score_s)
-    states = plan.population_size + 1  # one of each member, and the best ever
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    plan, executor = project.plan, project.config.executor
+    members, rounds = plan.population_size, project.total_orders // plan.population_size
+    workers = 1 if executor.name == "serial" else min(executor.workers or 1, members)
+    total_s = rounds * ceil(members / workers) * (plan.score_interval * step_s + score_s)
+    states = members + 1  # one of each member, and the best ever
+    print(tomli_w.dumps(project.config.plain()))
     rows = {
-        "orders": f"{project.total_orders:,} of {plan.score_interval:,} steps, {workers} at a time",
+        "orders": f"{number(project.total_orders)} of {number(plan.score_interval)} steps, {workers} at a time",
         "time": f"about {duration(total_s)} ({1e3 * step_s:.3g} ms a step, {1e3 * score_s:.3g} ms a score)",
-        "a member's state": _bytes(size),
-        "shared memory": f"up to {_bytes(size * (states + plan.population_size))}",
-        "disk": f"up to {_bytes(size * states * _ROUNDS_KEPT)} of checkpoints",
+        "one state": _bytes(size),
+        "shared memory": f"up to {_bytes(size * (states + members))}",
+        "disk": f"up to {_bytes(size * states * _COMMITS)} of checkpoints",
     }
     for name, value in rows.items():
-        table.add_row(f"[bold]{name}[/bold]", value)
-    console.print(table)
+        print(f"# {name + ':':15}{value}")
 
 
 def _measure(project: Project) -> tuple[int, float, float]:
     """Return bytes of a state, seconds of a step and seconds of a score, of one worker alone."""
-    task = build_task(project.reference)
-    with TemporaryDirectory() as name:
+    task, device = build_task(project.reference), project.config.executor.device.split(",")[0]
+    one_thread = OneThread()
+    with TemporaryDirectory() as name, one_thread.held():
         folder = scorers(Path(name))
         task.prepare(folder)
-        with threadpool_limits(1):
-            task.attach(folder, project.config.executor.device.split(",")[0])
-            values = draw(project.plan.space, stream(0, "predict"))
-            state = task.init(stream(0, "predict", "init"))
-            size = len(codec.encode(state))
-            times = []
-            for trial in range(2):  # the first one warms up
-                begin = time.perf_counter()
-                state = task.train(state, values, _TRIAL_STEPS, lambda block: stream(0, "predict", block)).state
-                middle = time.perf_counter()
-                task.score(state, stream(0, "eval"))
-                times.append((middle - begin, time.perf_counter() - middle))
-                del trial
-    return size, times[-1][0] / _TRIAL_STEPS, times[-1][1]
+        task.attach(folder, device)
+    with one_thread.held():  # again, for the libraries that are loaded now
+        values = draw(project.plan.space, stream(0, "predict"))
+        state = task.init(stream(0, "predict", "init"))
+        size = len(codec.encode(state))
+        for _ in range(2):  # the first round warms up
+            began_s = time.perf_counter()
+            state = task.train(state, values, _TRIAL_STEPS, lambda block: stream(0, "predict", block)).state
+            trained_s = time.perf_counter()
+            task.score(state, stream(0, "eval"))
+            scored_s = time.perf_counter()
+    return size, (trained_s - began_s) / _TRIAL_STEPS, scored_s - trained_s
 
 
 def _bytes(count: float) -> str:

@@ -1,11 +1,14 @@
 """`demo` and `toy`."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from pbt_gan.cli.reading import contents
+from pbt_gan.cli.terminal import console
 from pbt_gan.config.source import parse_changes
+from pbt_gan.engine import Stop
+from pbt_gan.runs.signals import SIGNALS
 
 
 def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
@@ -13,17 +16,17 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     from pbt_gan.studies.demo import demo as run_demo
     from pbt_gan.studies.summary import summary_table
 
-    console = Console()
-    done = run_demo(seed, root, [parse_changes(sets)])
+    out, stop = console(), Stop()
+    done = run_demo(seed, root, [parse_changes(sets)], stop=stop)
     if done is None:
-        console.print("Stopped before both runs had ended; `pbt-gan resume` goes on with the one that was under way.")
-        return
-    console.print(summary_table(done.runs))
-    console.print(f"Look at {done.page}; it shows both.", soft_wrap=True)
+        out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
+        sys.exit(128 + SIGNALS[str(stop.reason)])
+    out.print(summary_table(done.runs), contents(done.page.parent), sep="\n\n")
+    out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
 
 
 def toy(task: str, out: Path, json: Path | None) -> None:
     """Repeat figure 2, draw it, and print its table."""
     from pbt_gan.studies.figure2 import figure2
 
-    figure2(task, out, json, Console())
+    figure2(task, out, json, console())

@@ -1,7 +1,6 @@
 """`train` and `resume`."""
 
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,15 +11,16 @@ from typing import Any
 from pbt_gan.cli.reading import contents, overview
 from pbt_gan.cli.terminal import console
 from pbt_gan.config.settings import Config
-from pbt_gan.config.source import Table, folder_name, merged, parse_changes, read_config
+from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, StorageError, TaskError, WorkerError
 from pbt_gan.reporting import default_listeners
 from pbt_gan.reporting.page import write_report
-from pbt_gan.runs.folder import new_folder
-from pbt_gan.runs.launch import Project, go_on
+from pbt_gan.runs.folder import holds_run, new_folder
+from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train as train_in
+from pbt_gan.runs.signals import SIGNALS
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
 
@@ -36,24 +36,30 @@ def train(
 ) -> None:
     """Train what the options describe; in an existing run's folder, go on with that run."""
     stop = Stop(deadline_s=deadline(max_time))
-    if source is None:
-        source = _preset_for(data)
-        console(stderr=True).print(f"Preset: {source}")
-    own: list[Table] = []
+    own: Table = {}
     if data is not None:
-        place = absolute(data)
-        own = [{"name": folder_name(Path(place).name.split(".")[0]), "task": {"data": place}}]
-    config = read_config(source, [*own, change])
+        data = data_place(data, Path.cwd())
+        own = {"name": folder_name(Path(data).name.split(".")[0]), "task": {"data": data}}
+    config = read_config(source or _preset_for(data), [own, change])
     if dry_run:
         from pbt_gan.cli.prediction import predict
 
         predict(config)
-        return
-    project = Project(config)  # before a folder is made: it tells what is wrong with the settings
-    folder = out or new_folder(project.config.name)
-    with _told(folder):
-        ending = train_in(project, folder, listeners=default_listeners, stop=stop)
-    _conclude(folder, ending)
+    elif out is None:
+        project = Project(config)  # first: mistakes in the settings are told before a folder is made
+        folder = new_folder(config.name)
+        with _told(folder):
+            try:
+                ending = start(project, folder, listeners=default_listeners, stop=stop)
+            except BaseException:
+                with suppress(OSError):  # no run has begun here if it is empty
+                    folder.rmdir()
+                raise
+        _conclude(folder, ending)
+    else:
+        with _told(out):
+            ending = train_in(config, out, listeners=default_listeners, stop=stop)
+        _conclude(out, ending)
 
 
 def resume(folder: Path, change: Table, max_time: str | None) -> None:
@@ -88,3 +94,54 @@ def deadline(max_time: str | None) -> float | None:
     if match is None or float(match[1]) == 0:
         raise ConfigError(f"--max-time {max_time}: write a number and s, m, h or d, such as 90s, 30m or 8h.")
     return time.monotonic() + float(match[1]) * _UNITS_S[match[2]]
+
+
+def _preset_for(data: str | None) -> str:
+    """Return the preset for images of this size, and say which one it is."""
+    if data is None:
+        preset, why = DEFAULT_PRESET, "the data that is built in"
+    else:
+        from pbt_gan.gan.data import load_dataset
+        from pbt_gan.gan.sizes import halvings
+
+        size = load_dataset(data).images.shape[1]
+        halvings(size)  # says so if there is no net for this size
+        if size not in _PRESETS:
+            raise ConfigError(
+                f"No preset is made for images of {size}×{size}; name one to begin with: pbt-gan train mnist --data {data}"
+            )
+        preset, why = _PRESETS[size], f"images of {size}×{size}"
+    console(stderr=True).print(f"Preset {preset}, for {why}", soft_wrap=True)
+    return preset
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say how a run goes on that was cut short."""
+    try:
+        yield
+    except (TaskError, WorkerError, StorageError) as error:
+        if holds_run(folder):
+            error.args = (f"{error}\nWhat was done until then is kept; go on with: pbt-gan resume {folder}",)
+        raise
+    except KeyboardInterrupt:
+        if holds_run(folder):
+            console().print(
+                f"Stopped at once. Go on from the last commit with: pbt-gan resume {folder}", soft_wrap=True
+            )
+        raise
+
+
+def _conclude(folder: Path, ending: str) -> None:
+    """Print what came out, where it lies, and how it goes on; a run that a signal stopped ends the program like one."""
+    out = console()
+    if ending == "finished already":
+        out.print(overview(Run.open(folder)))
+        out.print(f"Finished already. Train it further with: pbt-gan resume {folder} --steps N", soft_wrap=True)
+        return
+    write_report(read_run(folder))
+    out.print(overview(Run.open(folder)), contents(folder), sep="\n\n")
+    if ending != "finished":
+        out.print(f"\nStopped ({ending}). Go on with: pbt-gan resume {folder}", soft_wrap=True)
+    if ending in SIGNALS:
+        sys.exit(128 + SIGNALS[ending])

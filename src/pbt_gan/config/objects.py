@@ -2,22 +2,23 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pbt_gan import references
 from pbt_gan.config.settings import Config, DomainSettings, Named
-from pbt_gan.core.decision import Rule, Strategy
-from pbt_gan.core.exploit import EXPLOIT, ExploitRule
-from pbt_gan.core.explore import EXPLORE, ExploreRule
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.controller import Plan
+from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.exploit import EXPLOIT
+from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
-from pbt_gan.core.space import Choice, Domain, Float, Integer, Range, Space, check_values, draw
-from pbt_gan.errors import ConfigError
+from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_values, draw
+from pbt_gan.errors import ConfigError, PbtGanError, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import Executor, Listener, Task, TaskReference
@@ -43,13 +44,14 @@ def build_task(reference: TaskReference) -> Task:
     """Build the task in this process.
 
     Raises:
-        ConfigError: it takes no such arguments, or is no task.
+        ConfigError: it takes no such arguments, is no task, or fails.
     """
-    factory = references.load(reference.name)
+    factory = _load("task", reference.name)
     if not (isinstance(factory, type) and issubclass(factory, Task)):
         raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task.")
     _check_arguments("task", factory, reference.arguments)
-    return factory(**reference.arguments)
+    with _named(f"task = {reference.name!r}"):
+        return factory(**reference.arguments)
 
 
 def resolve(config: Config, task: Task) -> Config:
@@ -120,15 +122,24 @@ def build_executor(config: Config, reference: TaskReference, folder: Path) -> Ex
     )
 
 
-def build_listeners(config: Config, folder: Path | None) -> list[Listener]:
-    """Return the listeners that the config names; each is made with the run's folder."""
-    return [references.load(name)(folder) for name in config.listeners]
+def listener_makers(config: Config) -> list[Callable[[Path], Listener]]:
+    """Return what makes the listeners that the config names, each of the run's folder."""
+    return [_load("listeners", name) for name in config.listeners]
+
+
+def check_devices(config: Config) -> None:
+    """Raise ConfigError if a GPU is asked for that is not there; asking for none needs no torch."""
+    for device in config.executor.device.split(","):
+        if device != "cpu":
+            from pbt_gan.gan.device import check_device
+
+            check_device(device)
 
 
 def _rule(kind: str, settings: Named, table: Mapping[str, _F]) -> Rule[_F]:
     name = settings.name
     if references.is_reference(name):
-        function: _F = references.load(name)
+        function: _F = _load(f"pbt.{kind}", name)
     elif name in table:
         function = table[name]
     else:
@@ -155,12 +166,32 @@ def _try(strategy: Strategy, space: Space) -> None:
     rng = stream(0, "try")
     values = draw(space, rng)
     members = [Member(id, values, 1, 1, 1, (float(id), float(id)), f"m{id}") for id in range(4)]
-    view = PopulationView.of(members)
+    exploit, explore = strategy.exploit, strategy.explore
+    with _named(f"pbt.exploit = {exploit.name!r} with {dict(exploit.options)}"):
+        exploit.function(members[0], PopulationView.of(members), rng, **exploit.options)
+    with _named(f"pbt.explore = {explore.name!r} with {dict(explore.options)}"):
+        explore.function(values, space, rng, **explore.options)
+
+
+def _load(where: str, name: str) -> Any:
+    """Return what a reference names, which must be callable."""
+    with _named(f"{where} = {name!r}"):
+        found = references.load(name)
+    if not callable(found):
+        raise ConfigError(f"{where} = {name!r} is {found!r}, but must be a class or a function.")
+    return found
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Tell an error in a person's own code, or because of an option of a wrong type, by its place in one line."""
     try:
-        strategy.exploit.function(members[0], view, rng, **strategy.exploit.options)
-        strategy.explore.function(values, space, rng, **strategy.explore.options)
-    except TypeError as error:
-        raise ConfigError(f"pbt.exploit or pbt.explore has an option of a wrong type: {error}.") from None
+        yield
+    except PbtGanError:
+        raise
+    except (Exception, SystemExit) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ConfigError(f"{what} fails: {said} ({place(error)}).") from error
 
 
 def _domain(name: str, own: Domain, changed: DomainSettings) -> Domain:

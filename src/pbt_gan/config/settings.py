@@ -1,5 +1,6 @@
 """The configuration of a run, as typed data. See `docs/run-folder.md` for the file that holds it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -99,8 +100,24 @@ class ExecutorSettings(Settings):
 
     name: Literal["processes", "serial"] = "processes"
     workers: int | None = Field(default=None, ge=1, le=1_024)  # None: one a core
-    device: str = "cpu"
-    threads: int = Field(default=1, ge=1, le=1_024)  # intra-op threads of a worker; another number may change the last bits
+    device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
+    threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        devices = [device.strip() for device in value.split(",")]
+        if "mps" in devices:
+            raise ValueError("Apple's GPU has no float64, in which hyperparameters are kept; use cpu")
+        if not all(re.fullmatch(r"cpu|cuda(:\d+)?", device) for device in devices):
+            raise ValueError("use cpu, cuda, or cuda:0,cuda:1 for several GPUs")
+        return ",".join(devices)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "ExecutorSettings":
+        if self.name == "serial" and "," in self.device:
+            raise ValueError(f"the serial executor trains on one device, not on {self.device}; use processes")
+        return self
 
 
 class Config(Settings):

@@ -14,6 +14,9 @@ from pbt_gan.validation import suggestion, unknown, validated
 
 Table = Mapping[str, Any]
 
+BUILT_IN_DATA = "digits"
+"""The one data set that is no path."""
+
 
 def presets() -> dict[str, str]:
     """Return every preset's name and what its first comment says about it."""
@@ -42,7 +45,7 @@ def read_config(source: str | None, changes: Sequence[Table] = ()) -> Config:
     table: Table = read_table(source) if source is not None else {}
     for change in changes:
         table = merged(table, change)
-    return validated(Config, table)
+    return validated(Config, _with_absolute_data(table, Path.cwd()))
 
 
 def read_table(source: str) -> Table:
@@ -51,7 +54,7 @@ def read_table(source: str) -> Table:
         return _own_file(Path(source))
     if references.is_reference(source):
         name = source.rpartition(":")[2]
-        return {"name": name.lower(), "task": {"name": references.absolute(source, Path.cwd())}}
+        return {"name": folder_name(name.lower()), "task": {"name": references.absolute(source, Path.cwd())}}
     if source in presets():
         return {"name": source, **_parsed(preset_text(source), source)}
     if source in TASKS:
@@ -99,6 +102,27 @@ def merged(base: Table, change: Table) -> dict[str, Any]:
     return result
 
 
+def folder_name(text: str) -> str:
+    """Return a text as the name of a run.
+
+    >>> folder_name("my images"), folder_name(".hidden")
+    ('my-images', 'hidden')
+    """
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text).lstrip(".") or "run"
+
+
+def data_place(data: str, folder: Path) -> str:
+    """Return a path to images made absolute, so that it means the same wherever the run is resumed from."""
+    return data if data == BUILT_IN_DATA else str((folder / Path(data).expanduser()).resolve())
+
+
+def _with_absolute_data(table: Table, folder: Path) -> Table:
+    task = table.get("task")
+    if isinstance(task, Mapping) and task.get("name") == "gan" and isinstance(task.get("data"), str):
+        return {**table, "task": {**task, "data": data_place(task["data"], folder)}}
+    return table
+
+
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -111,8 +135,9 @@ def _own_file(path: Path) -> Table:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    table = {"name": path.stem, **_parsed(text, str(path))}
-    return {key: _with_absolute_references(value, path.resolve().parent) for key, value in table.items()}
+    table = {"name": folder_name(path.stem), **_parsed(text, str(path))}
+    folder = path.resolve().parent
+    return {key: _with_absolute_references(value, folder) for key, value in _with_absolute_data(table, folder).items()}
 
 
 def _parsed(text: str, where: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Numbered folders: `runs/0001-digits`."""
 
+import os
 import re
 from pathlib import Path
 
@@ -20,10 +21,11 @@ def new_folder(name: str, root: Path = ROOT) -> Path:
         numbers = (re.match(r"(\d{4,})-", path.name) for path in root.iterdir())
         number = max((int(match[1]) for match in numbers if match), default=0) + 1
         folder = root / f"{number:04d}-{name}"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue  # somebody else took the number just now
+        with files.explained(folder):
+            try:
+                files.perform(os.mkdir, folder)
+            except FileExistsError:
+                continue  # somebody else took the number just now
         return folder
     raise RunFolderError(f"{root} gives out no number; name a folder with --out.")
 

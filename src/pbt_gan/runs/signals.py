@@ -8,7 +8,8 @@ from types import FrameType
 
 from pbt_gan.engine import Stop
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = {"interrupted": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGUSR1": signal.SIGUSR1}
+"""Why a run ended, by the signal that ended it."""
 
 
 @contextmanager
@@ -21,9 +22,9 @@ def stopped_by_signals(stop: Stop) -> Iterator[None]:
     def wish(number: int, frame: FrameType | None) -> None:
         if stop.reason is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.reason = "interrupted" if number == signal.SIGINT else signal.Signals(number).name
+        stop.reason = next(reason for reason, own in SIGNALS.items() if own == number)
 
-    before = {number: signal.signal(number, wish) for number in _SIGNALS}
+    before = {number: signal.signal(number, wish) for number in SIGNALS.values()}
     try:
         yield
     finally:

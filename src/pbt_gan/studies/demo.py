@@ -28,9 +28,14 @@ class Demo:
 
 
 def demo(
-    seed: int, root: Path, changes: Sequence[Table] = (), *, listeners: ListenerMaker = default_listeners
+    seed: int,
+    root: Path,
+    changes: Sequence[Table] = (),
+    *,
+    listeners: ListenerMaker = default_listeners,
+    stop: Stop | None = None,
 ) -> Demo | None:
-    """Train both, one after the other; None: stopped before both had ended.
+    """Train both, one after the other, in new folders; None: stopped before both had ended.
 
     Raises:
         PbtGanError: see its subclasses.
@@ -41,7 +46,6 @@ def demo(
         config = read_config(PRESET, [{"seed": seed, "name": folder_name}, *changes, strategy])
         project = Project(config)
         folders[name] = new_folder(folder_name, root)
-        stop = Stop()
         if start(project, folders[name], listeners=listeners, stop=stop) != "finished":
             return None
     runs = {name: Run.open(folder) for name, folder in folders.items()}
