@@ -206,6 +206,20 @@ def test_a_wish_to_stop_commits_and_a_later_run_goes_on_to_the_same_end():
     assert Engine(controller(), executor, MemoryStore()).run(controller().fold(store.records), CONTEXT) == uncut
 
 
+def test_a_stop_keeps_no_record_from_the_listeners():
+    stop, store, ear = Stop(), MemoryStore(), Ear()
+
+    class StopsOnReport(SimulatedExecutor):
+        def next_reports(self, timeout_s):
+            answers = super().next_reports(timeout_s)
+            stop.reason = "enough"
+            return answers
+
+    Engine(controller(), StopsOnReport(Quadratic(), seed=0), store, [ear], stop=stop).run(State(), CONTEXT)
+    assert [name for name in ear.heard if name[0].isupper()] == [type(r).__name__ for r in store.records]
+    assert ear.heard[-2:] == ["flush", "close: enough"]
+
+
 def test_a_time_limit_is_a_wish_to_stop():
     stop = Stop(deadline_s=time.monotonic())
     store = MemoryStore()

@@ -81,6 +81,7 @@ class Engine:
         self._audience = Audience(listeners)
         self._commit_every_s = commit_every_s
         self._stop = stop or Stop()
+        self._news: list[News] = []  # journaled, and not told to the audience yet
         self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way
         self._last_commit_s = time.monotonic()
 
@@ -106,28 +107,26 @@ class Engine:
     def _loop(self, state: State) -> tuple[State, str | Exception]:
         """Return the last state, and why it is the last."""
         state, records = self._controller.start(state)
-        news = self._journal(records)
+        self._journal(records)
         while not self._controller.done(state):
             if reason := self._stop.wanted():
                 return state, reason
             state, orders = self._controller.ask(state, self._executor.free_slots())
             self._executor.submit(orders)
-            self._audience.record(news)  # only now: pictures are made while the workers train
-            news = []
+            self._tell_news()  # only now: pictures are made while the workers train
             try:
                 for answer in self._executor.next_reports(_POLL_S):
                     self._verify(answer, state.pending.get(answer.member))
                     state, records = self._controller.tell(state, answer)
-                    news += self._journal(records, answer)
+                    self._journal(records, answer)
                     self._accept(answer)
             except (TaskError, WorkerError) as error:
-                self._audience.record(news)
                 return state, error
             self._save(state)
-        self._audience.record(news)
         return state, "finished"
 
     def _finish(self, state: State, ending: str | Exception) -> tuple[State, str]:
+        self._tell_news()
         self._commit(state, wait=True)
         if isinstance(ending, Exception):
             raise ending
@@ -156,11 +155,15 @@ class Engine:
                 "Resume with fewer workers, or see log.txt."
             )
 
-    def _journal(self, records: Sequence[Record], answer: Report | Failed | None = None) -> list[News]:
+    def _journal(self, records: Sequence[Record], answer: Report | Failed | None = None) -> None:
         if self._store is not None and records:
             self._store.append(records)
         preview = answer.preview if isinstance(answer, Report) else None
-        return [(record, preview if place == 0 else None) for place, record in enumerate(records)]
+        self._news += [(record, preview if place == 0 else None) for place, record in enumerate(records)]
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, []
+        self._audience.record(news)
 
     def _save(self, state: State) -> None:
         if self._store is not None and not self._store.poll():  # one commit at a time

@@ -54,5 +54,5 @@ def place(error: BaseException) -> str:
         return f"{error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
     libraries = ("<", str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib", "scripts")))
-    frames = [frame for frame in frames if not frame.filename.startswith(libraries)] or frames
-    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "pbt-gan"
+    own = [frame for frame in frames if not frame.filename.startswith(libraries)] or list(frames)
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else "pbt-gan"

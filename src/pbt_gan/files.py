@@ -13,7 +13,7 @@ Data = bytes | bytearray | memoryview
 T = TypeVar("T")
 
 _TMP = ".tmp"
-_FULL = "Free some space, then go on with `pbt-gan resume RUN`."
+_FULL = "Free some space and try again."
 _REFUSED = "Make it writable, or choose another folder with --out."
 _MENDS = {
     errno.ENOSPC: _FULL,
@@ -97,8 +97,8 @@ def make_folder(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the halves of files that a crash left in a folder; only for the one process that writes there."""
-    for path in folder.glob(f".*{_TMP}"):
+    """Remove the halves of files that a crash left in a folder or below; only for the one process that writes there."""
+    for path in folder.rglob(f".*{_TMP}"):
         remove(path)
 
 

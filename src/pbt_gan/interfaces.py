@@ -50,6 +50,13 @@ class Task(ABC):
         """Names of `space` that are evolved when the config names none."""
         return tuple(self.space)
 
+    def arguments(self) -> Mapping[str, Any]:
+        """Return the arguments that build an equal task, with everything filled in that was left to a default.
+
+        They are written into the run's config, so that a later default changes no run that has begun.
+        """
+        return {}
+
     def prepare(self, folder: Path) -> None:
         """Put the files that all members depend on (trained scorers, say) into the run's own folder, once.
 

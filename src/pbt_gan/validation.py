@@ -48,11 +48,14 @@ def _told(model: type[BaseModel], error: ValidationError, where: str) -> str:
     key = ".".join([where, *place] if where else place)
     if first["type"] == "extra_forbidden":
         known = _keys(model, place[:-1])
-        return f"{key} is not a setting.{suggestion(place[-1], known)} Known here: {', '.join(sorted(known))}."
+        listing = f" Known here: {', '.join(sorted(known))}."
+        return f"{key} is not a setting.{suggestion(place[-1], known) or listing}"
     if first["type"] == "missing":
         return f"{key} is missing; give it a value."
     message = first["msg"].removeprefix("Value error, ")
     given = repr(first["input"])
+    if isinstance(first["input"], Mapping):  # a rule about several settings names them itself
+        return f"{key}: {message}." if key else f"{message}."
     return f"{key} = {given[:77] + '…' if len(given) > 78 else given}: {message}." if key else f"{message}."
 
 

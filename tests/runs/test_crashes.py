@@ -3,6 +3,7 @@
 import csv
 import errno
 import io
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from pbt_gan import cli
 from pbt_gan.config.settings import Config
+from pbt_gan.config.source import merged
 from pbt_gan.core.records import Reported
 from pbt_gan.errors import StorageError
 from pbt_gan.reporting import default_listeners
@@ -30,15 +32,20 @@ SETTINGS = {
     "executor": {"name": "serial", "workers": 1},
     "checkpoints": {"every_s": 0.0},
 }
-FULL = OSError(errno.ENOSPC, "No space left on device")
-READ_ONLY = OSError(errno.EROFS, "Read-only file system")
 CUTS = {
-    "crash": (RuntimeError("power cut"), True),
-    "full for good": (FULL, True),
-    "full once": (FULL, False),
-    "read-only": (READ_ONLY, True),
+    "crash": (None, True),
+    "full for good": (errno.ENOSPC, True),
+    "full once": (errno.ENOSPC, False),
+    "read-only": (errno.EROFS, True),
 }
-MENDS = {errno.ENOSPC: (1, "Free some space, then"), errno.EROFS: (2, "Make it writable, or")}
+"""By kind: the error's number, or None for an end without a word; and whether all later writes fail too."""
+
+MENDS = {
+    errno.ENOSPC: (1, "Free some space and try again."),
+    errno.EROFS: (2, "Make it writable, or choose another folder"),
+}
+"""By the error's number: the exit code, and what a person is told."""
+
 DERIVED = ("log.txt", "metrics.csv", "samples", "tensorboard")
 
 
@@ -65,32 +72,41 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "ThreadPoolExecutor", AtOnce)
 
 
-def config(task: str = "quadratic") -> Config:
-    return validated(Config, {"task": task, **SETTINGS})
+def config() -> Config:
+    return validated(Config, {"task": "quadratic", **SETTINGS})
+
+
+def pictured() -> Config:
+    return validated(Config, merged({"task": PICTURED, **SETTINGS}, {"pbt": {"total_steps": 20}}))
 
 
 def listeners(folder: Path) -> Any:
     return default_listeners(folder, Console(file=io.StringIO()))
 
 
+def error(number: int | None) -> Exception:
+    return RuntimeError("power cut") if number is None else OSError(number, os.strerror(number))
+
+
 def cuts(folders: Path, faults: Any, kind: str, place: str, begin: Callable[[Path], Any]) -> Iterator[tuple[Any, ...]]:
     """Begin a run for every write that there is, cut at it; yield its folder and the error that it ended with."""
-    error, lasting = CUTS[kind]
+    number, lasting = CUTS[kind]
     at = 0
     while True:
         at += 1
         folder = folders / str(at)
-        faults.arm(at, error, place=place, lasting=lasting)
-        caught: Exception | None = None
+        faults.arm(at, error(number), place=place, lasting=lasting)
+        ended: Exception | None = None
         try:
             begin(folder)
-        except (RuntimeError if kind == "crash" else StorageError) as raised:
-            caught = raised
+        except (RuntimeError, StorageError) as caught:
+            assert isinstance(caught, RuntimeError) == (number is None)
+            ended = caught
         if not faults.struck:
             break
         faults.calm()
-        yield folder, caught
-        shutil.rmtree(folder)
+        yield folder, ended
+        shutil.rmtree(folder, ignore_errors=True)  # the very first write would have made it
     assert at > 60  # there were that many to cut at
 
 
@@ -104,18 +120,15 @@ def names(folder: Path) -> list[str]:
 def test_a_run_cut_at_any_write_ends_as_the_uncut_one(
     tmp_path: Path, faults: Any, outcome: Any, kind: str, place: str
 ) -> None:
-    uncut = tmp_path / "uncut"
-    train(config(), uncut)
-    for folder, error in cuts(tmp_path, faults, kind, place, lambda folder: train(config(), folder)):
-        if isinstance(error, StorageError):
-            cause = CUTS[kind][0]
-            assert isinstance(cause, OSError)
-            exit_code, mend = MENDS[cause.errno or 0]
-            assert error.exit_code == exit_code
-            assert mend in str(error)
+    train(config(), tmp_path / "uncut")
+    expected = outcome(tmp_path / "uncut"), names(tmp_path / "uncut")
+    for folder, ended in cuts(tmp_path, faults, kind, place, lambda folder: train(config(), folder)):
+        if isinstance(ended, StorageError):
+            exit_code, mend = MENDS[CUTS[kind][0] or 0]
+            assert ended.exit_code == exit_code
+            assert mend in str(ended)
         train(config(), folder)
-        assert outcome(folder) == outcome(uncut), f"cut {folder.name}"
-        assert names(folder) == names(uncut), f"cut {folder.name}"
+        assert (outcome(folder), names(folder)) == expected, f"cut {folder.name}"
 
 
 def derived(folder: Path) -> tuple[Any, ...]:
@@ -138,22 +151,21 @@ def derived(folder: Path) -> tuple[Any, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["before", "after"])
-@pytest.mark.parametrize("kind", ["crash", "full for good"])
+@pytest.mark.parametrize(("kind", "place"), [("crash", "after"), ("full for good", "before")])
 def test_what_listeners_write_is_whole_again_when_a_cut_run_has_gone_on(
     tmp_path: Path, faults: Any, outcome: Any, kind: str, place: str
 ) -> None:
     def begin(folder: Path) -> None:
-        train(config(PICTURED), folder, listeners=listeners)
+        train(pictured(), folder, listeners=listeners)
 
     uncut = tmp_path / "uncut"
     begin(uncut)
+    expected = outcome(uncut), derived(uncut)
     reports = [record for record in Run.open(uncut).records if isinstance(record, Reported)]
     assert all(sample_path(uncut, report.member, report.interval).exists() for report in reports)
     for folder, _ in cuts(tmp_path, faults, kind, place, begin):
         begin(folder)
-        assert outcome(folder) == outcome(uncut), f"cut {folder.name}"
-        assert derived(folder) == derived(uncut), f"cut {folder.name}"
+        assert (outcome(folder), derived(folder)) == expected, f"cut {folder.name}"
 
 
 @pytest.mark.slow
@@ -162,36 +174,33 @@ def test_a_listener_that_cannot_write_is_dropped_and_the_run_goes_on(
 ) -> None:
     def begin(folder: Path) -> None:
         caplog.clear()
-        train(config(PICTURED), folder, listeners=listeners)
+        train(pictured(), folder, listeners=listeners)
 
-    uncut = tmp_path / "uncut"
-    begin(uncut)
+    begin(tmp_path / "uncut")
+    expected = outcome(tmp_path / "uncut")
     dropped = set()
-    for folder, error in cuts(tmp_path, faults, "full once", "before", begin):
-        if error is None:
-            dropped |= {record.args[0] for record in caplog.records if record.args}
-            assert outcome(folder) == outcome(uncut), f"cut {folder.name}"
+    for folder, ended in cuts(tmp_path, faults, "full once", "before", begin):
+        if ended is None:
+            dropped |= {message.split()[0] for message in caplog.messages if message.endswith("the run goes on.")}
+            assert outcome(folder) == expected, f"cut {folder.name}"
         else:
-            assert not any(name in str(error) for name in DERIVED)
+            assert not any(name in str(ended) for name in DERIVED)
     assert dropped == {"RunLog", "MetricsTable", "SampleGrids", "TensorBoard"}
 
 
-@pytest.mark.parametrize(("cause", "exit_code"), [(FULL, 1), (READ_ONLY, 2)], ids=["full", "read-only"])
-def test_the_command_line_tells_a_refused_write_in_a_line_and_how_to_mend_it(
-    tmp_path: Path,
-    faults: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    cause: OSError,
-    exit_code: int,
+@pytest.mark.parametrize("number", MENDS, ids=errno.errorcode.get)
+def test_the_command_line_tells_a_refused_write_and_how_to_mend_it(
+    tmp_path: Path, faults: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
     run = tmp_path / "run"
     monkeypatch.setattr("sys.argv", ["pbt-gan", "train", "quadratic", "--out", str(run), "--executor", "serial"])
-    for at in (1, 20, 60):  # before there is a run, while it trains, and of its checkpoints
-        faults.arm(at, cause)
+    exit_code, mend = MENDS[number]
+    for at in (1, 20, 60):  # before there is a run, when it begins, while it trains
+        faults.arm(at, error(number))
         with pytest.raises(SystemExit) as ending:
             cli.main()
         assert ending.value.code == exit_code
-        last = capsys.readouterr().err.splitlines()[-1]
-        assert last.startswith(f"StorageError: Cannot write {run}")
-        assert MENDS[cause.errno or 0][1] in last
+        told = capsys.readouterr().err
+        assert f"StorageError: Cannot write {run}" in told
+        assert mend in told
+        assert "Traceback" not in told

@@ -15,6 +15,7 @@ from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.folder import new_folder
 from pbt_gan.runs.launch import Project, differences, go_on, start
 from pbt_gan.runs.result import Run
+from pbt_gan.runs.run import Recorder
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
 
@@ -86,6 +87,19 @@ def test_a_stopped_run_goes_on_with_another_executor_to_the_same_end(tmp_path, f
     assert start(Project(config()), folder, stop=Stop("enough")) == "enough"
     assert go_on(folder, config(executor={"name": "processes", "workers": 2})) == "finished"
     assert decided(Run.open(folder)) == decided(Run.open(finished))
+
+
+def test_a_run_that_was_done_when_the_wish_to_stop_came_is_finished(tmp_path):
+    stop = Stop()
+
+    class Late(Recorder):
+        def flush(self):
+            if sum(isinstance(record, Reported) for record in self.records) == 12:
+                stop.reason = "too late"
+
+    assert start(Project(config()), tmp_path / "run", listeners=lambda folder: [Late()], stop=stop) == "finished"
+    assert stop.reason == "too late"
+    assert Run.open(tmp_path / "run").ending == "finished"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Reporte
 from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read
 
-RUN = {"type": "run", "format": FORMAT, "versions": {"pbt_gan": "0.1"}}
+RUN = {"type": "run", "format": FORMAT, "versions": {"pbt-gan": "0.1"}}
 
 numbers = st.floats()
 metrics = st.dictionaries(st.text(max_size=8), numbers, max_size=2)

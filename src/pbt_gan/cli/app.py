@@ -135,7 +135,7 @@ def resume(
 ) -> None:
     """Go on with a run that was stopped, or train it further.
 
-    It ends as if it had never been stopped. Only steps, executor, workers, device, checkpoints and listeners may change.
+    It ends as if it had never been stopped. Steps, executor, workers, device, checkpoints and listeners may change.
     """
     from pbt_gan.cli import training
 
@@ -173,7 +173,7 @@ def report(
     reading.report(run, baseline)
 
 
-@app.command(epilog=_examples("pbt-gan compare runs/0001-digits runs/0002-digits-random-search --out compare.png"))
+@app.command(epilog=_examples("pbt-gan compare runs/0001-digits runs/0002-hinge --out compare.png"))
 def compare(
     runs: Annotated[list[Path], Argument(metavar="RUN", help="Two runs or more.")],
     out: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw them.")] = None,
@@ -228,8 +228,8 @@ def demo(
 ) -> None:
     """Train on handwritten digits, beside random search.
 
-    A population by PBT, then random search with the same members, initial draws and cost; a page compares them. It takes
-    a few minutes. Each call begins two new runs, also after one that was stopped.
+    A population by PBT, then random search with the same members, initial draws and cost; a page compares them.
+    It takes a few minutes. Each call begins two new runs, also after one that was stopped.
     """
     from pbt_gan.cli import studying
 

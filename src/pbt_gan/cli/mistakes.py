@@ -27,8 +27,8 @@ def _told(error: Exception) -> tuple[str, str, int]:
     if hasattr(error, "format_message"):  # typer's own, which it has under different names in different versions
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "pbt-gan"
-        message = error.format_message().strip().rstrip(".")
-        return "UsageError", f"{message}. See `{command} --help`.", 2
+        message = error.format_message().strip()
+        return "UsageError", f"{message}{'' if message[-1:] in '.?' else '.'} See `{command} --help`.", 2
     if isinstance(error, OSError) and error.filename is not None:
         return "Error", f"{error.filename}: {error.strerror}. Check the path.", 2
     lines = str(error).strip().splitlines()

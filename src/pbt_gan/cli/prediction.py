@@ -34,7 +34,7 @@ def predict(config: Config) -> None:
         "orders": f"{number(project.total_orders)} of {number(plan.score_interval)} steps, {workers} at a time",
         "time": f"about {duration(total_s)} ({1e3 * step_s:.3g} ms a step, {1e3 * score_s:.3g} ms a score)",
         "one state": _bytes(size),
-        "shared memory": f"up to {_bytes(size * (states + members))}",
+        "memory": f"up to {_bytes(size * (states + members))}",
         "disk": f"up to {_bytes(size * states * _COMMITS)} of checkpoints",
     }
     for name, value in rows.items():

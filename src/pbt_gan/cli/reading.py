@@ -54,9 +54,9 @@ def report(folder: Path, baseline: Path | None) -> None:
 
 def overview(run: Run) -> RenderableType:
     """Return how far a run is, its members as a table, and what its best one has reached."""
-    pbt = run.config["pbt"]
+    total, seed = run.config["pbt"]["total_steps"], run.config["seed"]
     trained = max((report.trained_steps for report in run.history.reports), default=0)
-    head = f"{run.folder}: {run.ending}, {number(trained)} of {number(pbt['total_steps'])} steps, seed {run.config['seed']}"
+    head = f"{run.folder}: {run.ending}, {number(trained)} of {number(total)} steps, seed {seed}"
     rows = Population.of(run.records).ranked()
     return Group(Text(head, "bold", overflow="fold"), *([render(rows)] if rows else []), *_best(run))
 

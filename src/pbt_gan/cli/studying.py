@@ -21,7 +21,9 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     if done is None:
         out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
         sys.exit(128 + SIGNALS[str(stop.reason)])
-    out.print(summary_table(done.runs), contents(done.page.parent), sep="\n\n")
+    out.print(summary_table(done.runs))
+    out.print()
+    out.print(contents(done.page.parent))
     out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
 
 

@@ -108,7 +108,8 @@ def _preset_for(data: str | None) -> str:
         halvings(size)  # says so if there is no net for this size
         if size not in _PRESETS:
             raise ConfigError(
-                f"No preset is made for images of {size}×{size}; name one to begin with: pbt-gan train mnist --data {data}"
+                f"No preset is made for images of {size}×{size}; name one to begin with, such as "
+                f"`pbt-gan train mnist --data {data}`."
             )
         preset, why = _PRESETS[size], f"images of {size}×{size}"
     console(stderr=True).print(f"Preset {preset}, for {why}", soft_wrap=True)
@@ -140,7 +141,9 @@ def _conclude(folder: Path, ending: str) -> None:
         out.print(f"Finished already. Train it further with: pbt-gan resume {folder} --steps N", soft_wrap=True)
         return
     write_report(read_run(folder))
-    out.print(overview(Run.open(folder)), contents(folder), sep="\n\n")
+    out.print(overview(Run.open(folder)))
+    out.print()
+    out.print(contents(folder))
     if ending != "finished":
         out.print(f"\nStopped ({ending}). Go on with: pbt-gan resume {folder}", soft_wrap=True)
     if ending in SIGNALS:

@@ -50,7 +50,7 @@ def build_task(reference: TaskReference) -> Task:
     if not (isinstance(factory, type) and issubclass(factory, Task)):
         raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task.")
     _check_arguments("task", factory, reference.arguments)
-    with _named(f"task = {reference.name!r}"):
+    with _told("task", reference.name):
         return factory(**reference.arguments)
 
 
@@ -58,8 +58,12 @@ def resolve(config: Config, task: Task) -> Config:
     """Return the configuration with everything filled in that was left open, enough to run again elsewhere."""
     space = build_space(config, task)
     names = {name: _domain_settings(domain) for name, domain in space.items()}
+    arguments = {**config.task.options, **task.arguments()}
+    metrics = arguments.pop("metrics", config.metrics)
     return config.model_copy(
         update={
+            "task": Named(name=config.task.name, **arguments),
+            "metrics": metrics,
             "space": names,
             "pbt": config.pbt.model_copy(
                 update={"score_interval": config.pbt.score_interval or config.pbt.ready_interval}
@@ -167,15 +171,15 @@ def _try(strategy: Strategy, space: Space) -> None:
     values = draw(space, rng)
     members = [Member(id, values, 1, 1, 1, (float(id), float(id)), f"m{id}") for id in range(4)]
     exploit, explore = strategy.exploit, strategy.explore
-    with _named(f"pbt.exploit = {exploit.name!r} with {dict(exploit.options)}"):
+    with _told("pbt.exploit", exploit.name, exploit.options):
         exploit.function(members[0], PopulationView.of(members), rng, **exploit.options)
-    with _named(f"pbt.explore = {explore.name!r} with {dict(explore.options)}"):
+    with _told("pbt.explore", explore.name, explore.options):
         explore.function(values, space, rng, **explore.options)
 
 
 def _load(where: str, name: str) -> Any:
     """Return what a reference names, which must be callable."""
-    with _named(f"{where} = {name!r}"):
+    with _told(where, name):
         found = references.load(name)
     if not callable(found):
         raise ConfigError(f"{where} = {name!r} is {found!r}, but must be a class or a function.")
@@ -183,15 +187,17 @@ def _load(where: str, name: str) -> Any:
 
 
 @contextmanager
-def _named(what: str) -> Iterator[None]:
-    """Tell an error in a person's own code, or because of an option of a wrong type, by its place in one line."""
+def _told(where: str, name: str, options: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Tell in one line what a person's own code, or an option of a wrong type, has raised."""
     try:
         yield
     except PbtGanError:
         raise
     except (Exception, SystemExit) as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ConfigError(f"{what} fails: {said} ({place(error)}).") from error
+        given = f" with {dict(options)}" if options else ""
+        said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+        mend = f"Mend it at {place(error)}." if references.is_reference(name) else "Has an option a wrong type?"
+        raise ConfigError(f"{where} = {name!r}{given} fails: {said}. {mend}") from error
 
 
 def _domain(name: str, own: Domain, changed: DomainSettings) -> Domain:

@@ -59,10 +59,9 @@ def read_table(source: str) -> Table:
         return {"name": source, **_parsed(preset_text(source), source)}
     if source in TASKS:
         return {"name": source, "task": source}
-    known = [*presets(), *TASKS]
     raise ConfigError(
-        f"{source!r} is no preset ({', '.join(presets())}), no file.toml, and no task ({', '.join(TASKS)}, or your own "
-        f"such as my_task.py:Classifier).{suggestion(source, known)}"
+        f"{source!r} is no preset ({', '.join(presets())}), no file such as my.toml, and no task "
+        f"({', '.join(TASKS)}, or your own such as my_task.py:Classifier).{suggestion(source, [*presets(), *TASKS])}"
     )
 
 

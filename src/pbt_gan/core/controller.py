@@ -254,4 +254,8 @@ _T = TypeVar("_T")
 
 
 def _without(mapping: Mapping[int, _T], key: int) -> Mapping[int, _T]:
-    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
+    if key not in mapping:
+        return mapping
+    rest = dict(mapping)
+    del rest[key]
+    return rest

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pbt_gan.core.space import Domain, Float, Integer
+from pbt_gan.gan.sizes import default_width
 from pbt_gan.validation import Settings
 
 LossName = Literal["non-saturating", "hinge", "wgan-gp"]
@@ -60,6 +61,13 @@ class GanSettings(Scalars):
                 "samples of a batch; set discriminator_norm = 'none'"
             )
         return self
+
+    def resolved(self, size: int) -> "GanSettings":
+        """Return the settings with everything filled in that depends on the images' size in pixels."""
+        full_size_layer = size == 8 if self.full_size_layer is None else self.full_size_layer
+        return self.model_copy(
+            update={"width": self.width or default_width(size), "full_size_layer": full_size_layer}
+        )
 
     def scalars(self) -> Mapping[str, float | int]:
         """Return the value of every scalar that has an effect with these settings."""

@@ -44,8 +44,14 @@ class GanTask(Task):
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The real images."""
-        return load_dataset(self.settings.data)
+        """The real images.
+
+        Raises:
+            DataError: these are no images that can be trained on.
+        """
+        dataset = load_dataset(self.settings.data)
+        halvings(dataset.images.shape[1])
+        return dataset
 
     @property
     def space(self) -> Mapping[str, Domain]:
@@ -57,13 +63,13 @@ class GanTask(Task):
         """The two learning rates."""
         return ("lr_g", "lr_d")
 
-    def prepare(self, folder: Path) -> None:
-        """Read the images, and put the scorers for them into the folder.
+    def arguments(self) -> Mapping[str, Any]:
+        """Return every setting, those too that the size of the images decides."""
+        size = self.dataset.images.shape[1]
+        return {**self.settings.resolved(size).model_dump(), "metrics": self.metrics.model_dump()}
 
-        Raises:
-            DataError: these are no images that can be trained on.
-        """
-        halvings(self.dataset.images.shape[1])
+    def prepare(self, folder: Path) -> None:
+        """Put the scorers for the images into the folder."""
         judge.prepare_scorers(self.dataset, folder)
         self._prepared = folder
 

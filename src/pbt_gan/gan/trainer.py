@@ -15,7 +15,6 @@ from pbt_gan.gan.draws import Needs, draw
 from pbt_gan.gan.losses import LOSSES
 from pbt_gan.gan.models import Discriminator, Generator, initial_params
 from pbt_gan.gan.settings import GanSettings, Scalars
-from pbt_gan.gan.sizes import default_width
 from pbt_gan.gan.step import Hyper, State, Step
 from pbt_gan.interfaces import Streams, Training
 
@@ -109,13 +108,13 @@ class Trainer:
 def make_step(settings: GanSettings, size: int, channels: int) -> Step:
     """Return the step for images of size × size pixels."""
     compute = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}[settings.dtype]
-    full_size_layer = size == 8 if settings.full_size_layer is None else settings.full_size_layer
+    settings = settings.resolved(size)
     nets: dict[str, Any] = {
         "size": size,
         "channels": channels,
-        "width": settings.width or default_width(size),
+        "width": settings.width,
         "kernel": settings.kernel,
-        "full_size_layer": full_size_layer,
+        "full_size_layer": settings.full_size_layer,
         "bias_before_norm": settings.bias_before_norm,
         "compute": compute,
     }

@@ -5,9 +5,10 @@ import platform
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("pbt-gan", "torch", "numpy", "scipy", "scikit-learn", "pydantic", "safetensors", "tensorboard")
+_PACKAGES = ("pbt-gan", "torch", "numpy", "scipy", "scikit-learn", "pydantic", "tensorboard")
 
 
 @cache
@@ -36,7 +37,7 @@ def machine() -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     except OSError:
         names = []

@@ -12,10 +12,11 @@ import tomli_w
 from pbt_gan import files
 from pbt_gan.config.objects import (
     build_executor,
-    build_listeners,
     build_plan,
     build_space,
     build_task,
+    check_devices,
+    listener_makers,
     resolve,
     task_reference,
 )
@@ -49,6 +50,8 @@ class Project:
         self.config = resolve(config, self.task)
         self.plan = build_plan(self.config, build_space(self.config, self.task))
         self.controller = Controller(self.plan)
+        self.listener_makers = listener_makers(self.config)
+        check_devices(self.config)
 
     @property
     def total_orders(self) -> int:
@@ -157,7 +160,7 @@ def _run(
         closing.callback(executor.close)
         for key in sorted(needed(state)):
             executor.restore(key, store.data(key))
-        own = build_listeners(project.config, folder)
+        own = [make(folder) for make in project.listener_makers]
         engine = Engine(
             project.controller,
             executor,

@@ -86,7 +86,6 @@ class DiskStore:
             journal.append([entry], durable=True)
             files.make_folder(checkpoints.folder_of(folder))
             files.sweep(folder)
-            files.sweep(checkpoints.folder_of(folder))
             checkpoints.remove_others(folder, progress.checkpoints)
         except BaseException:
             lock.release()

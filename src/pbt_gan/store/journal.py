@@ -107,7 +107,7 @@ def _check_format(path: Path, lines: Sequence[bytes]) -> None:
     first = _parse(lines[0]) if lines else None
     if first and first.get("type") == "run" and first.get("format") != FORMAT:
         writer = first.get("versions", {})
-        version = f" (written by pbt-gan {writer['pbt_gan']})" if "pbt_gan" in writer else ""
+        version = f" (written by pbt-gan {writer['pbt-gan']})" if "pbt-gan" in writer else ""
         raise RunFolderError(
             f"{path.parent} has run format {first.get('format')}{version}; this pbt-gan reads format {FORMAT}. "
             "Use the pbt-gan that wrote it."

@@ -1,10 +1,12 @@
 """Runs beside each other in numbers: best and median member, selection and held-out metrics, cost."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from rich.table import Table
+from rich.text import Text
 
 from pbt_gan.core.lineage import History
 from pbt_gan.reporting.table import quantile
@@ -43,32 +45,26 @@ class Summary:
 
 
 def summary_table(runs: Mapping[str, Run]) -> Table:
-    """Return the summaries of some runs as a table."""
-    summaries = {name: Summary.of(run.history) for name, run in runs.items()}
-    held_out = sorted({name for summary in summaries.values() for name in summary.held_out})
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in (
-        "run",
-        "members",
-        "best score",
-        *held_out,
-        "final best",
-        "final median",
-        "exploits",
-        "images",
-        "device time",
-    ):
-        table.add_column(title, justify="left" if title == "run" else "right")
-    for name, s in summaries.items():
-        table.add_row(
-            name,
-            str(s.members),
-            number(s.best),
-            *(number(s.held_out.get(key, math.nan)) for key in held_out),
-            number(s.final_best),
-            number(s.final_median),
-            str(s.exploits),
-            f"{s.images:,}",
-            duration(s.cost_s),
-        )
+    """Return the summaries of some runs as a table, a column a run."""
+    summaries = [Summary.of(run.history) for run in runs.values()]
+    held_out = sorted({name for summary in summaries for name in summary.held_out})
+    table = Table("", box=None, pad_edge=False, header_style="bold")
+    for name in runs:
+        table.add_column(Text(name, overflow="fold"), justify="right", overflow="fold")
+    rows: dict[str, Callable[[Summary], str]] = {
+        "members": lambda s: number(s.members),
+        "best score": lambda s: number(s.best),
+        **{f"  its {key}": partial(_held_out, key) for key in held_out},
+        "best of last scores": lambda s: number(s.final_best),
+        "median of last scores": lambda s: number(s.final_median),
+        "copies of a donor": lambda s: number(s.exploits),
+        "images seen": lambda s: number(s.images),
+        "device time": lambda s: duration(s.cost_s),
+    }
+    for title, cell in rows.items():
+        table.add_row(title, *map(cell, summaries))
     return table
+
+
+def _held_out(key: str, summary: Summary) -> str:
+    return number(summary.held_out[key]) if key in summary.held_out else "–"

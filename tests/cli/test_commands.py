@@ -1,0 +1,289 @@
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.main import get_command
+
+from pbt_gan.cli.app import app
+from pbt_gan.config.settings import Config
+from pbt_gan.store.reader import read_run
+from pbt_gan.validation import validated
+
+COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "tensorboard", "numpy", "PIL", "pydantic", "rich")
+PNG = b"\x89PNG"
+
+
+def copied(folder: Path, to: Path) -> Path:
+    shutil.copytree(folder, to)
+    return to
+
+
+def test_training_says_how_far_it_is_what_came_out_and_where_everything_lies(pbt_gan, kept):
+    said = pbt_gan("train", kept / "toy.toml")
+    assert said.code == 0
+    assert "6/6 orders" in said.err
+    assert "runs/0001-toy: finished, 20 of 20 steps, seed 0" in said.out
+    assert "Best ever: m0" in said.out
+    named = [line.split()[0] for line in said.out.splitlines() if line.startswith("runs/0001-toy/")]
+    assert "runs/0001-toy/report.html" in named
+    assert all(Path(path).exists() for path in named)
+    assert {path.name for path in Path("runs/0001-toy").iterdir() if not path.name.startswith(".")} - {
+        Path(path).name for path in named
+    } == {"environment.json", "scorers"} & {path.name for path in Path("runs/0001-toy").iterdir()}
+
+
+def test_output_that_is_piped_holds_no_control_characters_and_whole_tables(pbt_gan, kept):
+    said = pbt_gan("train", kept / "toy.toml")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f…]", said.out + said.err)
+
+
+def test_options_and_set_reach_the_run(pbt_gan, kept):
+    options = ["--population", 2, "--steps", 10, "--seed", 5, "--executor", "serial", "--workers", 1, "--device", "cpu"]
+    said = pbt_gan(
+        "train", kept / "toy.toml", *options, "--set", "pbt.exploit=none", "--set", "space.h0=0.5", "--out", "run"
+    )
+    assert said.code == 0
+    config = read_run(Path("run")).config
+    assert (config["pbt"]["population_size"], config["pbt"]["total_steps"], config["seed"]) == (2, 10, 5)
+    assert config["pbt"]["exploit"]["name"] == "none"
+    assert config["space"]["h0"]["init"] == 0.5
+
+
+def test_a_dry_run_prints_a_config_file_and_the_cost_and_trains_nothing(pbt_gan, kept):
+    said = pbt_gan("train", kept / "gan.toml", "--dry-run")
+    assert said.code == 0
+    config = validated(Config, tomllib.loads(said.out))
+    assert config.task.options["width"] == 2
+    for name in ("orders", "time", "one state", "memory", "disk"):
+        assert f"\n# {name}: " in said.out
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_training_into_a_run_goes_on_with_it_and_a_finished_one_says_so(pbt_gan, kept, tmp_path):
+    run = copied(kept / "toy", tmp_path / "run")
+    before = (run / "journal.jsonl").read_bytes()
+    for command in (["train", kept / "toy.toml", "--out", run], ["resume", run]):
+        said = pbt_gan(*command)
+        assert said.code == 0
+        assert f"Finished already. Train it further with: pbt-gan resume {run} --steps N" in said.out
+        assert (run / "journal.jsonl").read_bytes() == before
+
+
+def test_a_run_is_trained_further(pbt_gan, kept, tmp_path):
+    run = copied(kept / "toy", tmp_path / "run")
+    said = pbt_gan("resume", run, "--steps", 40)
+    assert said.code == 0
+    assert "finished, 40 of 40 steps" in said.out
+    assert max(row.trained_steps for row in read_run(run).records if hasattr(row, "trained_steps")) == 40
+
+
+def test_a_run_that_runs_out_of_time_says_how_it_goes_on(pbt_gan, kept):
+    said = pbt_gan("train", kept / "toy.toml", "--out", "run", "--max-time", "0.000001s")
+    assert said.code == 0
+    assert "Stopped (time limit). Go on with: pbt-gan resume run" in said.out
+    assert "finished" in pbt_gan("resume", "run").out
+
+
+def test_a_run_is_shown(pbt_gan, kept):
+    said = pbt_gan("show", kept / "gan")
+    assert said.code == 0
+    assert f"{kept / 'gan'}: finished, 4 of 4 steps" in said.out
+    assert "held_out_cs" in said.out
+    assert re.search(r"^m00 ", said.out, re.M)
+    assert re.search(r"^m01 ", said.out, re.M)
+
+
+@pytest.mark.parametrize("run", ["toy", "gan"])
+def test_a_run_is_shown_as_strict_json(pbt_gan, kept, run):
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    shown = json.loads(pbt_gan("show", kept / run, "--json").out, parse_constant=refuse)
+    assert shown["ending"] == "finished"
+    assert shown["best"]["score"] == max(row["score"] for row in [shown["best"], *shown["members"]])
+    assert shown["best"]["schedule"][0][0] == 0
+    assert shown["config"] == dict(read_run(kept / run).config)
+
+
+def test_a_diverged_member_is_shown_as_strict_json(pbt_gan, kept):
+    Path("odd.py").write_text(
+        "from pbt_gan.toy.quadratic import Quadratic\n"
+        "class Odd(Quadratic):\n"
+        "    def score(self, state, rng):\n"
+        "        return {'score': float('nan'), 'height': float('inf')}\n"
+    )
+    said = pbt_gan("train", "odd.py:Odd", "--executor", "serial", "--population", 2, "--steps", 100, "--out", "run")
+    assert said.code == 0
+    assert "No member has a finite score yet." in said.out
+    shown = json.loads(pbt_gan("show", "run", "--json").out)
+    assert shown["best"] is None
+    assert shown["members"][0]["metrics"]["height"] == "Infinity"
+
+
+def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, tmp_path):
+    run = copied(kept / "toy", tmp_path / "run")
+    (run / "report.html").unlink()
+    said = pbt_gan("report", run, "--baseline", kept / "toy")
+    assert said.code == 0
+    assert f"{run}/report.html" in said.out
+    assert "Random search" in (run / "report.html").read_text()
+
+
+def test_runs_are_compared_in_numbers_and_in_a_picture(pbt_gan, kept):
+    said = pbt_gan("compare", kept / "toy", kept / "gan", "--out", "pictures/compare.png")
+    assert said.code == 0
+    for row in ("best score", "median of last scores", "its held_out_fcd", "device time"):
+        assert row in said.out
+    assert Path("pictures/compare.png").read_bytes().startswith(PNG)
+
+
+def test_samples_are_written_as_one_picture(pbt_gan, kept):
+    said = pbt_gan("sample", kept / "gan", "--count", 9, "--out", "new/samples.png")
+    assert said.code == 0
+    assert "9 images of m0" in said.out
+    assert Path("new/samples.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("member", ["best", "last-best", "0", "1"])
+def test_samples_are_written_as_an_array(pbt_gan, kept, member):
+    options = ["--member", member, "--count", 5, "--seed", 3]
+    assert pbt_gan("sample", kept / "gan", *options, "--out", "a.npz").code == 0
+    assert pbt_gan("sample", kept / "gan", *options, "--out", "b.npz").code == 0
+    with np.load("a.npz") as one, np.load("b.npz") as two:
+        assert (one["images"].dtype, one["images"].shape) == (np.uint8, (5, 8, 8, 1))
+        assert (one["images"] == two["images"]).all()
+
+
+def test_presets_are_listed_and_each_is_a_config_file(pbt_gan):
+    listed = pbt_gan("presets").out
+    names = [line.split()[0] for line in listed.splitlines()]
+    assert {"digits", "mnist", "cifar10"} <= set(names)
+    for name in names:
+        text = pbt_gan("presets", name).out
+        assert text.startswith("#")
+        validated(Config, tomllib.loads(text))
+
+
+@pytest.mark.parametrize(("size", "preset"), [(8, "digits"), (28, "mnist"), (32, "cifar10")])
+def test_data_without_a_preset_chooses_one_and_says_so(pbt_gan, size, preset, monkeypatch):
+    monkeypatch.setattr("pbt_gan.cli.prediction.predict", lambda config: print(config.model_dump_json()))
+    np.savez("my images.npz", images=np.zeros((20, size, size, 1), np.uint8))
+    said = pbt_gan("train", "--data", "my images.npz", "--dry-run")
+    assert said.err == f"Preset {preset}, for images of {size}×{size}\n"
+    config = json.loads(said.out)
+    assert config["name"] == "my-images"
+    assert config["task"]["data"] == str(Path("my images.npz").resolve())
+
+
+def test_nothing_at_all_trains_the_digits(pbt_gan, monkeypatch):
+    monkeypatch.setattr("pbt_gan.cli.prediction.predict", lambda config: print(config.model_dump_json()))
+    said = pbt_gan("train", "--dry-run")
+    assert "Preset digits" in said.err
+    assert json.loads(said.out)["task"]["data"] == "digits"
+
+
+def test_the_toy_prints_a_table_and_writes_its_files(pbt_gan, monkeypatch):
+    called = []
+    monkeypatch.setattr("pbt_gan.studies.figure2.figure2", lambda *given: called.append(given))
+    assert pbt_gan("toy", "--task", "mueller", "--out", "toy.png", "--json", "toy.json").code == 0
+    assert called[0][:3] == ("mueller", Path("toy.png"), Path("toy.json"))
+
+
+def test_the_demo_trains_two_runs_and_compares_them(pbt_gan, kept):
+    config = tomllib.loads((kept / "gan.toml").read_text())
+    sets = [
+        f"--set={table}.{key}={json.dumps(value)}"
+        for table in ("task", "pbt", "metrics", "executor")
+        for key, value in config[table].items()
+    ]
+    said = pbt_gan("demo", "--seed", 3, *sets)
+    assert said.code == 0
+    assert [path.name for path in sorted(Path("runs").iterdir())] == ["0001-digits", "0002-digits-random-search"]
+    assert "PBT" in said.out
+    assert "Look at runs/0001-digits/report.html: it shows both." in said.out
+    assert not [r for r in read_run(Path("runs/0002-digits-random-search")).records if getattr(r, "donor", None)]
+
+
+def test_a_demo_that_is_stopped_begins_anew(pbt_gan, monkeypatch):
+    def stopped(seed, root, changes, *, stop):
+        stop.reason = "SIGTERM"
+
+    monkeypatch.setattr("pbt_gan.studies.demo.demo", stopped)
+    said = pbt_gan("demo")
+    assert said.code == 143
+    assert "Stopped (SIGTERM). `pbt-gan demo` begins anew" in said.out
+
+
+def test_the_version_is_told(pbt_gan):
+    said = pbt_gan("--version")
+    assert (said.code, said.out) == (0, f"pbt-gan {said.out.split()[1]}\n")
+
+
+def test_no_command_at_all_shows_help(pbt_gan):
+    assert pbt_gan() == pbt_gan("--help")
+    assert pbt_gan().code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_s_help_has_an_example_and_fits_a_narrow_terminal(pbt_gan, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    said = pbt_gan(command, "--help")
+    assert said.code == 0
+    assert re.search(rf"Examples?:\n    pbt-gan {command}", said.out)
+    assert max(map(len, said.out.splitlines())) <= 80
+
+
+def test_what_does_not_work_yet_is_not_in_any_help(pbt_gan):
+    for command in COMMANDS:
+        assert not re.search(r"\b(async|ray|vectorize)\b", pbt_gan(command, "--help").out)
+
+
+def separately(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Call the command in a process of its own, which prints the modules that it has imported by then."""
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr))\n"
+        "from pbt_gan.cli import main\n"
+        f"sys.argv = ['pbt-gan', *{list(arguments)!r}]\n"
+        "main()\n"
+    )
+    environment = {**os.environ, **variables}
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"], ["train", "--populatoin", "3"]])
+def test_help_imports_nothing_heavy(arguments):
+    done = separately(*arguments)
+    imported = done.stderr.splitlines()[-1].split()
+    assert "typer" in imported
+    assert not set(HEAVY[:5]) & set(imported)
+
+
+def completed(text: str) -> tuple[list[str], list[str]]:
+    done = separately(_PBT_GAN_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS=text)
+    return re.findall(r'"([^"]+)"', done.stdout), done.stderr.splitlines()[-1].split()
+
+
+def test_names_are_completed_without_importing_anything_heavy():
+    found, imported = completed("pbt-gan train di")
+    assert found == ["digits"]
+    assert not set(HEAVY[:5]) & set(imported)
+
+
+def test_commands_and_executors_are_completed():
+    assert completed("pbt-gan sh")[0][0] == "show"
+    assert completed("pbt-gan train --executor p")[0] == ["processes"]
+
+
+def test_mistakes_are_told_before_torch_is_imported():
+    done = separately("train", "digits", "--population", "0")
+    assert done.returncode == 2
+    assert not {"torch", "sklearn", "matplotlib", "tensorboard"} & set(done.stderr.splitlines()[-1].split())
