@@ -6,9 +6,11 @@ from pathlib import Path
 
 
 class PbtGanError(Exception):
-    """Base of all errors meant for a person: one or two lines, what was wrong and how to mend it."""
+    """Base of all errors meant for a person: one line, what was wrong and how to mend it."""
 
     exit_code = 1
+    hint = ""
+    """A second line, added on the way by somebody who knows more: how a run goes on, say."""
 
 
 class ConfigError(PbtGanError):

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.main import get_command
 
 from pbt_gan.cli.app import app
 from pbt_gan.config.settings import Config
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
 
-COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
+COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "tensorboard", "numpy", "PIL", "pydantic", "rich")
 PNG = b"\x89PNG"
 
@@ -48,7 +47,15 @@ def test_output_that_is_piped_holds_no_control_characters_and_whole_tables(pbt_g
 def test_options_and_set_reach_the_run(pbt_gan, kept):
     options = ["--population", 2, "--steps", 10, "--seed", 5, "--executor", "serial", "--workers", 1, "--device", "cpu"]
     said = pbt_gan(
-        "train", kept / "toy.toml", *options, "--set", "pbt.exploit=none", "--set", "space.h0=0.5", "--out", "run"
+        "train",
+        kept / "toy.toml",
+        *options,
+        "--set",
+        "pbt.exploit=none",
+        "--set",
+        "space={h0=0.5, h1=[0, 1]}",
+        "--out",
+        "run",
     )
     assert said.code == 0
     config = read_run(Path("run")).config
@@ -197,6 +204,7 @@ def test_the_toy_prints_a_table_and_writes_its_files(pbt_gan, monkeypatch):
     assert called[0][:3] == ("mueller", Path("toy.png"), Path("toy.json"))
 
 
+@pytest.mark.slow
 def test_the_demo_trains_two_runs_and_compares_them(pbt_gan, kept):
     config = tomllib.loads((kept / "gan.toml").read_text())
     sets = [

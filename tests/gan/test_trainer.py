@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -68,13 +70,12 @@ CHANGES = {
 }
 
 
+GAMES: list[dict[str, Any]] = [{}, {"loss": "hinge"}, {"loss": "wgan-gp", "discriminator_norm": "none"}]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [
-        (name, arguments)
-        for arguments in ({}, {"loss": "hinge"}, {"loss": "wgan-gp", "discriminator_norm": "none"})
-        for name in GanTask(**arguments).space
-    ],
+    [(name, arguments) for arguments in GAMES for name in GanTask(**arguments).space],
 )
 def test_changing_one_scalar_alone_changes_the_next_state(name, arguments):
     trainer = make(**arguments)

@@ -27,6 +27,6 @@ def outcome() -> Outcome:
         path = journal.path_of(folder)
         committed = Progress.of(path, journal.read(path).entries).checkpoints
         weights = {key: checkpoint_bytes(folder, key) for key in committed}
-        return run.ending, run.config, sorted(map(repr, decided)), weights
+        return run.ending, sorted(map(repr, decided)), weights
 
     return read

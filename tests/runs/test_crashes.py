@@ -91,6 +91,7 @@ def error(number: int | None) -> Exception:
 def cuts(folders: Path, faults: Any, kind: str, place: str, begin: Callable[[Path], Any]) -> Iterator[tuple[Any, ...]]:
     """Begin a run for every write that there is, cut at it; yield its folder and the error that it ended with."""
     number, lasting = CUTS[kind]
+    expected = RuntimeError if number is None else StorageError
     at = 0
     while True:
         at += 1
@@ -99,8 +100,7 @@ def cuts(folders: Path, faults: Any, kind: str, place: str, begin: Callable[[Pat
         ended: Exception | None = None
         try:
             begin(folder)
-        except (RuntimeError, StorageError) as caught:
-            assert isinstance(caught, RuntimeError) == (number is None)
+        except expected as caught:
             ended = caught
         if not faults.struck:
             break

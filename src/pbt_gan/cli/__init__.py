@@ -8,7 +8,9 @@ def main() -> None:
     """Run `pbt-gan`; what goes wrong ends in one or two lines that say how to mend it, never in a traceback."""
     try:
         from pbt_gan.cli.app import app
+        from pbt_gan.cli.mistakes import shorten_warnings, tell
 
+        shorten_warnings()
         ending = app(args=sys.argv[1:] or ["--help"], prog_name="pbt-gan", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -17,7 +19,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         ending = 1
     except Exception as error:
-        from pbt_gan.cli.mistakes import tell
-
         ending = tell(error)
     sys.exit(ending)

@@ -1,5 +1,6 @@
 """What is said when something went wrong, and the exit code for it: 2 for a person's mistake, 1 for the rest."""
 
+import logging
 import os
 import traceback
 
@@ -15,23 +16,41 @@ def tell(error: Exception) -> int:
     """Print an error in one or two lines to standard error and return the exit code."""
     if os.environ.get(TRACEBACK):
         traceback.print_exception(error)
-    title, text, code = _told(error)
-    lines = ("".join(c if c.isprintable() else " " for c in line) for line in text.splitlines())
-    typer.echo(f"{typer.style(title, fg='red', bold=True)}: " + "\n".join(lines), err=True)
+    title, said, hint, code = _told(error)
+    typer.echo(f"{typer.style(title, fg='red', bold=True)}: {_printable(said)}", err=True)
+    if hint:
+        typer.echo(_printable(hint), err=True)
     return code
 
 
-def _told(error: Exception) -> tuple[str, str, int]:
+def shorten_warnings() -> None:
+    """See to it that a warning that no run's log takes is one line, without the traceback that would be in the log."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_OneLine())
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the first line of the message."""
+        return f"{record.levelname.capitalize()}: {record.getMessage().splitlines()[0]}"
+
+
+def _told(error: Exception) -> tuple[str, str, str, int]:
+    """Return a title, what was wrong and how to mend it, perhaps a second line, and the exit code."""
     if isinstance(error, PbtGanError):
-        return type(error).__name__, str(error), error.exit_code
+        return type(error).__name__, str(error), error.hint, error.exit_code
     if hasattr(error, "format_message"):  # typer's own, which it has under different names in different versions
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "pbt-gan"
-        message = error.format_message().strip()
-        return "UsageError", f"{message}{'' if message[-1:] in '.?' else '.'} See `{command} --help`.", 2
+        said = error.format_message().strip()
+        stop = "" if said[-1:] in ".?" else "."
+        return "UsageError", f"{said}{stop} See `{context.command_path if context else 'pbt-gan'} --help`.", "", 2
     if isinstance(error, OSError) and error.filename is not None:
-        return "Error", f"{error.filename}: {error.strerror}. Check the path.", 2
-    lines = str(error).strip().splitlines()
-    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+        return "Error", f"{error.filename}: {error.strerror}. Check the path.", "", 2
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     hint = f"In code of your own, mend it there; else it is a bug of pbt-gan. {TRACEBACK}=1 shows the whole traceback."
-    return place(error), f"{said}\n{hint}", 1
+    return place(error), said, hint, 1
+
+
+def _printable(text: str) -> str:
+    """Return a text on one line, without what could move the cursor: names of files may hold anything."""
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -4,7 +4,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,10 @@ def train(
 
         predict(config)
     elif out is None:
-        project = Project(config)  # first: mistakes in the settings are told before a folder is made
+        project = Project(config)  # first: what is wrong with settings or data is told before a folder is made
         folder = new_folder(config.name)
         with _told(folder):
-            try:
-                ending = start(project, folder, listeners=default_listeners, stop=stop)
-            except BaseException:
-                with suppress(OSError):  # no run has begun here if it is empty
-                    folder.rmdir()
-                raise
+            ending = start(project, folder, listeners=default_listeners, stop=stop)
         _conclude(folder, ending)
     else:
         with _told(out):
@@ -123,7 +118,7 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except (TaskError, WorkerError, StorageError) as error:
         if holds_run(folder):
-            error.args = (f"{error}\nWhat was done until then is kept; go on with: pbt-gan resume {folder}",)
+            error.hint = f"What was done until then is kept; go on with: pbt-gan resume {folder}"
         raise
     except KeyboardInterrupt:
         if holds_run(folder):

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pbt_gan.core.space import Domain, Float, Integer
-from pbt_gan.gan.sizes import default_width
+from pbt_gan.gan.sizes import DEFAULTS, OTHERWISE
 from pbt_gan.validation import Settings
 
 LossName = Literal["non-saturating", "hinge", "wgan-gp"]
@@ -40,8 +40,8 @@ class GanSettings(Scalars):
     # The nets: strided convolutions, `width` channels next to the image and twice as many with each halving of it.
     width: int | None = Field(None, ge=1, le=1_024)  # None: by the size of the images
     z_size: int = Field(64, ge=1, le=4_096)  # latent numbers an image, normally distributed
-    kernel: int = Field(4, ge=3, le=7)  # pixels along one side of a convolution
-    full_size_layer: bool | None = None  # a 3×3 convolution at the size of the images; None: for 8×8 ones
+    kernel: int | None = Field(None, ge=3, le=7)  # pixels along a side of each convolution's kernel; None: by size
+    full_size_layer: bool | None = None  # a convolution more, at the size of the images; None: by their size
     discriminator_norm: Literal["batch", "none"] = "batch"
     bias_before_norm: bool = False  # batch norm takes it out again; kept by the seed project's net
     init: Literal["normal", "uniform"] = "normal"  # N(0, 0.02), or uniform with a spread from fan-in and fan-out
@@ -64,10 +64,8 @@ class GanSettings(Scalars):
 
     def resolved(self, size: int) -> "GanSettings":
         """Return the settings with everything filled in that depends on the images' size in pixels."""
-        full_size_layer = size == 8 if self.full_size_layer is None else self.full_size_layer
-        return self.model_copy(
-            update={"width": self.width or default_width(size), "full_size_layer": full_size_layer}
-        )
+        defaults = DEFAULTS.get(size, OTHERWISE)._asdict()
+        return self.model_copy(update={name: value for name, value in defaults.items() if getattr(self, name) is None})
 
     def scalars(self) -> Mapping[str, float | int]:
         """Return the value of every scalar that has an effect with these settings."""

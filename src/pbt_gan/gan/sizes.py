@@ -1,9 +1,23 @@
 """Which images there are nets for."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from pbt_gan.errors import DataError
 
-WIDTHS = {8: 16, 28: 32, 32: 64}
-"""Channels next to the image when none are set, by the size of the images."""
+
+class Defaults(NamedTuple):
+    """What holds for images of one size where nothing else is set; see `GanSettings`."""
+
+    width: int
+    kernel: int
+    full_size_layer: bool
+
+
+DEFAULTS: Mapping[int, Defaults] = {8: Defaults(16, 3, True), 32: Defaults(64, 4, False)}
+"""By size in pixels."""
+
+OTHERWISE = Defaults(32, 4, False)
 
 
 def halvings(size: int) -> int:
@@ -22,8 +36,3 @@ def halvings(size: int) -> int:
         )
     # 8×8 images are halved down to 2×2: a net of one layer would learn little.
     return 2 if size == 8 else count
-
-
-def default_width(size: int) -> int:
-    """Return a width that suits images of a size in pixels."""
-    return WIDTHS.get(size, 32)

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from pbt_gan.config.settings import Config, PBTSettings
-from pbt_gan.config.source import merged, read_table
+from pbt_gan.config.source import merged, read_config
 from pbt_gan.core.records import Record
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.launch import Project, go_on, in_memory, start
 from pbt_gan.runs.result import Run
-from pbt_gan.validation import validated
 
 
 def run(source: str | None = None, *, out: Path | str | None = None, **settings: Any) -> Run:
@@ -30,7 +29,7 @@ def run(source: str | None = None, *, out: Path | str | None = None, **settings:
     Raises:
         PbtGanError: see its subclasses.
     """
-    config = validated(Config, merged(read_table(source) if source else {}, _change(settings)))
+    config = read_config(source, [_change(settings)])
     if out is None:
         recorder = Recorder()
         in_memory(config, [recorder])
@@ -78,6 +77,7 @@ def _change(settings: Mapping[str, Any]) -> dict[str, Any]:
     for key in settings:
         if key not in own and key not in pbt:
             raise ConfigError(
-                f"run(…, {key}=…) is not a setting; there are {', '.join([*Config.model_fields, *PBTSettings.model_fields])}."
+                f"run(…, {key}=…) is not a setting; there are "
+                f"{', '.join([*Config.model_fields, *PBTSettings.model_fields])}."
             )
     return merged(own, {"pbt": pbt}) if pbt else own
