@@ -497,6 +497,7 @@ def test_names_with_brackets_and_control_characters_are_only_names(pbt_gan, kept
     assert f"{run}: finished" in pbt_gan("show", run).out
     assert pbt_gan("report", run).code == 0
     assert pbt_gan("compare", run, kept / "toy").code == 0
+    assert "pbt-gan resume '[/bold] run' --steps N" in pbt_gan("resume", run).out
     assert "\x1b" not in plain(pbt_gan("show", "red\x1b[31m\n\nrun"))
 
 

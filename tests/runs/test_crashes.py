@@ -21,6 +21,7 @@ from pbt_gan.core.records import Reported
 from pbt_gan.errors import StorageError
 from pbt_gan.reporting import default_listeners
 from pbt_gan.reporting.images import sample_path
+from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
 from pbt_gan.store import disk
@@ -129,6 +130,21 @@ def test_a_run_cut_at_any_write_ends_as_the_uncut_one(
             assert mend in str(ended)
         train(config(), folder)
         assert (outcome(folder), names(folder)) == expected, f"cut {folder.name}"
+
+
+def test_a_run_cut_again_and_again_ends_as_the_uncut_one(tmp_path: Path, faults: Any, outcome: Any) -> None:
+    folder = tmp_path / "run"
+    begun = 0
+    for at in [*range(1, 30), *range(30, 1, -1)]:
+        faults.arm(at, error(None), place="amid")
+        with pytest.raises(RuntimeError):
+            train(config(), folder)
+        begun += holds_run(folder)
+    assert begun > 30
+    faults.calm()
+    train(config(), folder)
+    train(config(), tmp_path / "uncut")
+    assert outcome(folder) == outcome(tmp_path / "uncut")
 
 
 def derived(folder: Path) -> tuple[Any, ...]:

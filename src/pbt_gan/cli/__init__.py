@@ -8,9 +8,10 @@ def main() -> None:
     """Run `pbt-gan`; what goes wrong ends in one or two lines that say how to mend it, never in a traceback."""
     try:
         from pbt_gan.cli.app import app
-        from pbt_gan.cli.mistakes import shorten_warnings, tell
+        from pbt_gan.cli.mistakes import tell
+        from pbt_gan.cli.terminal import show_messages
 
-        shorten_warnings()
+        show_messages()
         ending = app(args=sys.argv[1:] or ["--help"], prog_name="pbt-gan", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:

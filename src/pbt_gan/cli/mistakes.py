@@ -1,6 +1,5 @@
 """What is said when something went wrong, and the exit code for it: 2 for a person's mistake, 1 for the rest."""
 
-import logging
 import os
 import traceback
 
@@ -21,18 +20,6 @@ def tell(error: Exception) -> int:
     if hint:
         typer.echo(_printable(hint), err=True)
     return code
-
-
-def shorten_warnings() -> None:
-    """See to it that a warning that no run's log takes is one line, without the traceback that would be in the log."""
-    if logging.lastResort is not None:
-        logging.lastResort.setFormatter(_OneLine())
-
-
-class _OneLine(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the first line of the message."""
-        return f"{record.levelname.capitalize()}: {record.getMessage().splitlines()[0]}"
 
 
 def _told(error: Exception) -> tuple[str, str, str, int]:

@@ -56,7 +56,8 @@ def overview(run: Run) -> RenderableType:
     """Return how far a run is, its members as a table, and what its best one has reached."""
     total, seed = run.config["pbt"]["total_steps"], run.config["seed"]
     trained = max((report.trained_steps for report in run.history.reports), default=0)
-    head = f"{run.folder}: {run.ending}, {number(trained)} of {number(total)} steps, seed {seed}"
+    state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
+    head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
     rows = Population.of(run.records).ranked()
     return Group(Text(head, "bold", overflow="fold"), *([render(rows)] if rows else []), *_best(run))
 

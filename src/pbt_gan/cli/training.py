@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pbt_gan.cli.reading import contents, overview
@@ -118,14 +119,16 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except (TaskError, WorkerError, StorageError) as error:
         if holds_run(folder):
-            error.hint = f"What was done until then is kept; go on with: pbt-gan resume {folder}"
+            error.hint = f"What was done until then is kept; go on with: {_resume(folder)}"
         raise
     except KeyboardInterrupt:
         if holds_run(folder):
-            console().print(
-                f"Stopped at once. Go on from the last commit with: pbt-gan resume {folder}", soft_wrap=True
-            )
+            console().print(f"Stopped at once. Go on from the last commit with: {_resume(folder)}", soft_wrap=True)
         raise
+
+
+def _resume(folder: Path) -> str:
+    return f"pbt-gan resume {quote(str(folder))}"
 
 
 def _conclude(folder: Path, ending: str) -> None:
@@ -133,13 +136,13 @@ def _conclude(folder: Path, ending: str) -> None:
     out = console()
     if ending == "finished already":
         out.print(overview(Run.open(folder)))
-        out.print(f"Finished already. Train it further with: pbt-gan resume {folder} --steps N", soft_wrap=True)
+        out.print(f"Finished already. Train it further with: {_resume(folder)} --steps N", soft_wrap=True)
         return
     write_report(read_run(folder))
     out.print(overview(Run.open(folder)))
     out.print()
     out.print(contents(folder))
     if ending != "finished":
-        out.print(f"\nStopped ({ending}). Go on with: pbt-gan resume {folder}", soft_wrap=True)
+        out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)
     if ending in SIGNALS:
         sys.exit(128 + SIGNALS[ending])

@@ -96,13 +96,10 @@ class Trainer:
 
     def _hyper(self, hyperparams: Hyperparams) -> Hyper:
         """Return every scalar as a tensor. float64 and int64 hold the ordered values exactly, so `==` compares them."""
-        values: dict[str, Any] = {name: getattr(self._settings, name) for name in Scalars.model_fields} | {
-            **hyperparams
-        }
-        return {
-            name: torch.tensor(value, dtype=torch.int64 if name == "n_critic" else torch.float64, device=self._device)
-            for name, value in values.items()
-        }
+        values = {name: getattr(self._settings, name) for name in Scalars.model_fields} | dict(hyperparams)
+        n_critic = values.pop("n_critic")  # counts a loop, so it stays off the device: reading it there would wait
+        hyper = {name: torch.tensor(value, dtype=torch.float64, device=self._device) for name, value in values.items()}
+        return hyper | {"n_critic": torch.tensor(n_critic, dtype=torch.int64)}
 
 
 def make_step(settings: GanSettings, size: int, channels: int) -> Step:
