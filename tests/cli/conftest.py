@@ -1,5 +1,7 @@
+import re
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,3 +86,48 @@ def pbt_gan(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         return Said(int(ending.value.code or 0), *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def plain() -> Callable[..., str]:
+    """What a refusal said, if it was one or two lines, had the exit code, and was no traceback."""
+
+    def plain(said: Said, code: int = 2) -> str:
+        lines = [line for line in said.err.splitlines() if not line.startswith("Preset ")]
+        assert "Traceback" not in said.out + said.err
+        assert 1 <= len(lines) <= 2, said.err
+        assert said.code == code, said.err
+        assert re.match(r"\w*Error: \S", lines[0]), said.err
+        return "\n".join(lines)
+
+    return plain
+
+
+def _contents(folder: Path) -> dict[str, bytes | None]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+
+
+@pytest.fixture
+def contents() -> Callable[[Path], dict[str, bytes | None]]:
+    """Everything below a folder, byte by byte."""
+    return _contents
+
+
+@pytest.fixture(autouse=True)
+def kept_as_it_was(kept: Path) -> Iterator[None]:
+    before = _contents(kept)
+    yield
+    assert _contents(kept) == before
+
+
+@pytest.fixture
+def run(kept: Path, tmp_path: Path) -> Path:
+    """A copy of the finished toy run."""
+    return Path(shutil.copytree(kept / "toy", tmp_path / "run"))
+
+
+@pytest.fixture
+def begun(pbt_gan: Command, kept: Path, tmp_path: Path) -> Path:
+    """A run that was stopped."""
+    assert pbt_gan("train", kept / "toy.toml", "--out", "begun", "--max-time", "0.000001s").code == 0
+    return tmp_path / "begun"

@@ -2,7 +2,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,11 +18,6 @@ from pbt_gan.validation import validated
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "tensorboard", "numpy", "PIL"}
 PNG = b"\x89PNG"
-
-
-def copied(folder: Path, to: Path) -> Path:
-    shutil.copytree(folder, to)
-    return to
 
 
 def test_training_says_how_far_it_is_what_came_out_and_where_everything_lies(pbt_gan, kept):
@@ -75,8 +69,7 @@ def test_a_dry_run_prints_a_config_file_and_the_cost_and_trains_nothing(pbt_gan,
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_training_into_a_run_goes_on_with_it_and_a_finished_one_says_so(pbt_gan, kept, tmp_path):
-    run = copied(kept / "toy", tmp_path / "run")
+def test_training_into_a_run_goes_on_with_it_and_a_finished_one_says_so(pbt_gan, kept, run):
     before = (run / "journal.jsonl").read_bytes()
     for command in (["train", kept / "toy.toml", "--out", run], ["resume", run]):
         said = pbt_gan(*command)
@@ -85,8 +78,7 @@ def test_training_into_a_run_goes_on_with_it_and_a_finished_one_says_so(pbt_gan,
         assert (run / "journal.jsonl").read_bytes() == before
 
 
-def test_a_run_is_trained_further(pbt_gan, kept, tmp_path):
-    run = copied(kept / "toy", tmp_path / "run")
+def test_a_run_is_trained_further(pbt_gan, kept, run):
     said = pbt_gan("resume", run, "--steps", 40)
     assert said.code == 0
     assert "finished, 40 of 40 steps" in said.out
@@ -137,8 +129,7 @@ def test_a_diverged_member_is_shown_as_strict_json(pbt_gan, kept):
     assert shown["members"][0]["metrics"]["height"] == "Infinity"
 
 
-def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, tmp_path):
-    run = copied(kept / "toy", tmp_path / "run")
+def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, run):
     (run / "report.html").unlink()
     said = pbt_gan("report", run, "--baseline", kept / "toy")
     assert said.code == 0
