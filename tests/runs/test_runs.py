@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,27 @@ def test_what_would_make_another_run_is_refused_and_nothing_is_touched(finished,
         go_on(finished, config(**change))
     assert said in str(error.value)
     assert contents(finished) == before
+
+
+def test_a_run_goes_on_under_a_version_that_has_one_more_setting(tmp_path):
+    task = tmp_path / "versions.py"
+    source = """
+from pbt_gan.toy.quadratic import Quadratic
+class Version(Quadratic):
+    def __init__(self, **settings): self.settings = {{**{defaults}, **settings}}
+    def arguments(self): return self.settings
+"""
+    (tmp_path / "v1.py").write_text(source.format(defaults={"a": 1}))
+    (tmp_path / "v2.py").write_text(source.format(defaults={"a": 2, "b": 3}))
+    task.write_text("from v1 import Version")
+    mine = config(task=f"{task}:Version")
+    start(Project(mine), tmp_path / "run", stop=Stop("enough"))
+    assert Run.open(tmp_path / "run").config["task"]["a"] == 1
+    for name in [name for name in sys.modules if name.startswith("pbt_gan_user_versions")]:
+        del sys.modules[name]
+    task.write_text("from v2 import Version")
+    assert go_on(tmp_path / "run") == "finished"
+    assert Run.open(tmp_path / "run").config["task"]["a"] == 1
 
 
 def test_fewer_steps_than_trained_are_refused(finished):

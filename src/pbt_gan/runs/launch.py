@@ -109,8 +109,9 @@ def go_on(
             make it another run. It is untouched then.
     """
     view = read_run(folder)
-    project = Project(config or validated(Config, view.config))
-    changed = differences(view.config, project.config.plain())
+    as_it_was = Project(validated(Config, view.config))  # resolved again: a later pbt-gan may have more settings
+    project = Project(config) if config else as_it_was
+    changed = differences(as_it_was.config.plain(), project.config.plain())
     _check_changes(changed)
     _check_total(project, view.records)
     if view.ending == "finished" and project.controller.done(project.controller.fold(view.records)):
