@@ -56,17 +56,4 @@ def tell(controller: Controller, state: State, reports: Sequence[Report]) -> tup
 
 def report(order: Order, score: float) -> Report:
     """Answer an order as if it had been carried out."""
-    return Report(
-        member=order.member,
-        interval=order.interval,
-        attempt=order.attempt,
-        step=order.step + order.steps,
-        trained_steps=order.trained_steps + order.steps,
-        score=score,
-        metrics={},
-        hyperparams=order.hyperparams,
-        checkpoint=order.checkpoint,
-        images=0,
-        cost_s=0.0,
-        worker="none",
-    )
+    return Report.of(order, score=score, hyperparams=order.hyperparams, worker="none")

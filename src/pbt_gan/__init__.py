@@ -1,7 +1,7 @@
 """Train GANs, or any model of yours, with Population Based Training (Jaderberg et al. 2017, arXiv:1711.09846).
 
-The public names: `run` and `Run`; `Task` and `Training` for a task of your own; `Float`, `Integer`, `Choice` and `Range`
-for its search space; `PbtGanError`, of which every error meant for a person is a subclass.
+The public names: `run` and `Run`; `Task` and `Training` for a task of your own; `Float`, `Integer`, `Choice` and
+`Range` for its search space; `PbtGanError`, of which every error meant for a person is a subclass.
 """
 
 from importlib import import_module

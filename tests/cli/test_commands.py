@@ -183,6 +183,15 @@ def test_data_without_a_preset_chooses_one_and_says_so(pbt_gan, size, preset, mo
     assert config["task"]["data"] == str(Path("my images.npz").resolve())
 
 
+def test_data_that_a_config_file_names_lies_beside_it(pbt_gan, monkeypatch):
+    monkeypatch.setattr("pbt_gan.cli.prediction.predict", lambda config: print(config.model_dump_json()))
+    Path("else where").mkdir()
+    Path("else where/my config.toml").write_text('[task]\nname = "gan"\ndata = "mine.npz"\n')
+    config = json.loads(pbt_gan("train", "else where/my config.toml", "--dry-run").out)
+    assert config["name"] == "my-config"
+    assert config["task"]["data"] == str(Path("else where/mine.npz").resolve())
+
+
 def test_nothing_at_all_trains_the_digits(pbt_gan, monkeypatch):
     monkeypatch.setattr("pbt_gan.cli.prediction.predict", lambda config: print(config.model_dump_json()))
     said = pbt_gan("train", "--dry-run")

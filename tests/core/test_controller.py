@@ -38,20 +38,7 @@ def strategy(exploit="truncation", explore="perturb", copies="all", who="recipie
 
 
 def answer(order: Order, score: float) -> Report:
-    return Report(
-        member=order.member,
-        interval=order.interval,
-        attempt=order.attempt,
-        step=order.step + order.steps,
-        trained_steps=order.trained_steps + order.steps,
-        score=score,
-        metrics={},
-        hyperparams=order.hyperparams,
-        checkpoint=order.checkpoint,
-        images=0,
-        cost_s=0.0,
-        worker="test",
-    )
+    return Report.of(order, score=score, hyperparams=order.hyperparams, worker="test")
 
 
 def by_member(order: Order) -> float:

@@ -76,6 +76,36 @@ class Report:
     worker: str
     preview: Any = field(default=None, compare=False)  # uint8[N, H, W, C] or None; never journaled
 
+    @classmethod
+    def of(
+        cls,
+        order: Order,
+        *,
+        score: float,
+        hyperparams: Hyperparams,
+        worker: str,
+        metrics: Mapping[str, float] = MappingProxyType({}),
+        images: int = 0,
+        cost_s: float = 0.0,
+        preview: Any = None,
+    ) -> "Report":
+        """Return the report of an order that was carried out."""
+        return cls(
+            member=order.member,
+            interval=order.interval,
+            attempt=order.attempt,
+            step=order.step + order.steps,
+            trained_steps=order.trained_steps + order.steps,
+            score=score,
+            metrics=dict(metrics),
+            hyperparams=hyperparams,
+            checkpoint=order.checkpoint,
+            images=images,
+            cost_s=cost_s,
+            worker=worker,
+            preview=preview,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:

@@ -73,16 +73,11 @@ def _carry_out(task: Task, order: Order, states: States, seed: int, worker: str)
             f"{type(task).__name__}.score returned {sorted(measured)}, but no 'score'; "
             "that entry is what exploit ranks by, higher is better."
         )
-    return Report(
-        member=order.member,
-        interval=order.interval,
-        attempt=order.attempt,
-        step=order.step + order.steps,
-        trained_steps=order.trained_steps + order.steps,
+    return Report.of(
+        order,
         score=metrics.pop("score"),
         metrics=metrics,
         hyperparams=hyperparams,
-        checkpoint=order.checkpoint,
         images=int(training.images),
         cost_s=trained_s + scored_s,
         worker=worker,
