@@ -182,6 +182,18 @@ def test_an_order_whose_workers_die_three_times_ends_the_run():
     assert store.commits[-1][0] == 10
 
 
+def test_a_rule_of_ones_own_that_raises_ends_the_run_with_its_place_and_what_was_done_is_safe():
+    def stumbles(recipient, view, rng):
+        if recipient.interval == 2:
+            raise KeyError("lost")
+
+    steers = controller(strategy=Strategy(Rule("mine", stumbles), Rule("none", EXPLORE["none"])))
+    store = MemoryStore()
+    with pytest.raises(TaskError, match=r"rule raised KeyError: 'lost'. Mend it at .*test_engine.py, line \d+"):
+        Engine(steers, SimulatedExecutor(Quadratic(), seed=0), store).run(State(), CONTEXT)
+    assert store.commits[-1][0] == 7
+
+
 def test_a_wish_to_stop_commits_and_a_later_run_goes_on_to_the_same_end():
     whole = MemoryStore()
     uncut = Engine(controller(), SimulatedExecutor(Quadratic(), seed=0), whole).run(State(), CONTEXT)

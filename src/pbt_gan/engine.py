@@ -10,7 +10,7 @@ from functools import partial
 from pbt_gan.core.controller import Controller, State, needed
 from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.core.records import Record
-from pbt_gan.errors import TaskError, WorkerError
+from pbt_gan.errors import PbtGanError, StorageError, TaskError, WorkerError, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,13 @@ def _record(record: Record, preview: Images | None, listener: Listener) -> None:
     listener.record(record, preview)
 
 
+def _in_a_rule(error: Exception) -> TaskError:
+    said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+    told = TaskError(f"An exploit or explore rule raised {said}. Mend it at {place(error)}, and resume the run.")
+    told.__cause__ = error
+    return told
+
+
 class Engine:
     """Runs a population to the end of its plan or to a stop; either way, all that was decided is safe on return."""
 
@@ -89,7 +96,8 @@ class Engine:
         """Run on from a state whose checkpoints the executor holds. Executor and store are closed on return.
 
         Raises:
-            TaskError: the task raised, or trained with other hyperparameters than ordered. What was done is committed.
+            TaskError: the task or a rule raised, or the task trained with other hyperparameters than ordered. What was
+                done is committed.
             WorkerError: workers cannot be started, or those of one order died three times. Likewise.
             StorageError: the journal or a checkpoint could not be written.
         """
@@ -120,8 +128,12 @@ class Engine:
                     state, records = self._controller.tell(state, answer)
                     self._journal(records, answer)
                     self._accept(answer)
-            except (TaskError, WorkerError) as error:
+            except StorageError:
+                raise
+            except PbtGanError as error:
                 return state, error
+            except Exception as error:  # a rule of one's own
+                return state, _in_a_rule(error)
             self._save(state)
         return state, "finished"
 

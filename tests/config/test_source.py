@@ -31,8 +31,8 @@ def test_a_missing_or_binary_file_is_no_traceback(tmp_path: Path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_config(str(tmp_path / "bytes.toml"))
+    (tmp_path / "folder.toml").mkdir()
     with pytest.raises(ConfigError, match="cannot be read"):
-        (tmp_path / "folder.toml").mkdir()
         read_config(str(tmp_path / "folder.toml"))
 
 

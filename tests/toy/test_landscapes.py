@@ -103,3 +103,10 @@ def test_far_outside_of_the_valleys_a_member_has_diverged():
         warnings.simplefilter("error")
         score = Mueller().score({"theta": np.array([1e3, -1e3])}, stream(0))["score"]
     assert not np.isfinite(score)
+
+
+@pytest.mark.parametrize("task", [Quadratic(), Mueller()])
+def test_what_is_not_evolved_has_a_fixed_value(task):
+    trained = task.train(task.init(stream(0)), {}, 3, lambda block: stream(0, block))
+    assert trained.hyperparams == {}
+    assert np.isfinite(trained.state["theta"]).all()

@@ -87,8 +87,8 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
         [
             member_name(row.member),
             number(row.step),
-            number(row.score),
-            number(row.best),
+            number(row.score) if row.interval else "–",
+            number(row.best) if row.interval else "–",
             *(number(row.hyperparams.get(name, "")) for name in names),
             f"{member_name(row.donor.member)} @ {row.donor.interval}" if row.donor else "",
         ]

@@ -19,6 +19,8 @@ class Landscape(Task):
 
     start: ClassVar[tuple[float, float]]
     """Where every member begins."""
+    fixed: ClassVar[Hyperparams]
+    """The values of hyperparameters that are not evolved."""
     rate: ClassVar[float]
     """Step size of the gradient ascent."""
 
@@ -36,10 +38,10 @@ class Landscape(Task):
 
     def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
         """Climb the surrogate; the metrics say where that led, and `loss` is the negated surrogate there."""
-        theta = state["theta"]
+        theta, values = state["theta"], {**self.fixed, **hyperparams}
         for _ in range(steps):
-            theta = theta + self.rate * self.surrogate(theta, hyperparams)[1]
-        value, _ = self.surrogate(theta, hyperparams)
+            theta = theta + self.rate * self.surrogate(theta, values)[1]
+        value, _ = self.surrogate(theta, values)
         metrics = {"loss": -value, "theta_0": float(theta[0]), "theta_1": float(theta[1])}
         return Training({"theta": theta}, dict(hyperparams), metrics)
 

@@ -33,6 +33,7 @@ class Mueller(Landscape):
     """
 
     start: ClassVar[tuple[float, float]] = (1.0, 1.5)
+    fixed: ClassVar[Hyperparams] = dict.fromkeys((*_SLOPES, *_CURVATURES), 0.0)
     rate: ClassVar[float] = 0.001
 
     @property

@@ -17,6 +17,7 @@ class Quadratic(Landscape):
     """
 
     start: ClassVar[tuple[float, float]] = (0.9, 0.9)
+    fixed: ClassVar[Hyperparams] = {"h0": 1.0, "h1": 1.0}
     rate: ClassVar[float] = 0.01
 
     @property
