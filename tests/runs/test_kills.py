@@ -24,15 +24,16 @@ from pbt_gan.store.reader import read_run
 from pbt_gan.testing import PATIENCE_S
 from pbt_gan.validation import validated
 
-TOY = ["quadratic", "--population", "3", "--steps", "2000", "--set", "pbt.ready_interval=10"]
-TOY_ORDERS = 600
+TOY = ["quadratic", "--population", "3", "--steps", "1500", "--set", "pbt.ready_interval=10"]
+TOY_ORDERS = 450
 DIGITS = [
     *("digits", "--population", "2", "--steps", "60", "--set", "pbt.ready_interval=5"),
     *("--set", "space.lr_g.init=[1e-3, 1e-2]", "--set", "space.lr_d.init=[1e-3, 1e-2]"),
     *("--set", "task.width=4", "--set", "task.batch_size=8", "--set", "metrics.samples=100"),
 ]
 DIGITS_ORDERS = 24
-STARTUP_S = 1.0  # more than it takes on a quiet machine
+STARTUP_S = 1.0  # more than it takes to begin, on a quiet machine
+SOON_S = 0.05  # a few orders
 
 EXECUTORS = ["serial", "processes"]
 
@@ -75,11 +76,6 @@ def reports(folder: Path) -> int:
         return 0
 
 
-def written(folder: Path) -> int:
-    path = journal.path_of(folder)
-    return path.stat().st_size if path.exists() else 0
-
-
 def workers(run: int) -> list[int]:
     """The worker processes of a run's process, by the folder in shared memory that they were given."""
     mark = f"/pbt-gan-{run}-".encode()
@@ -98,49 +94,52 @@ def memory(runs: list[int]) -> list[Path]:
     return [path for run in runs for place in places() for path in place.glob(f"pbt-gan-{run}-*")]
 
 
-def check_killed(
-    what: list[str], executor: str, moments: list[int], rng: np.random.Generator, tmp_path: Path, outcome: Any
+def check_kills(
+    what: list[str], orders: int, executor: str, kills: int, ahead: tuple[int, int], tmp_path: Path, outcome: Any
 ) -> None:
-    """Kill a run whenever it has come to a moment, or while it starts if it is past that; then let it end."""
-    folder = tmp_path / "cut"
-    dead = []
-    amid = 0  # kills that hit a session that had trained
-    for moment in moments:
+    """Kill a run whenever it has come some reports further, or while it starts; compare its end with the uncut one.
+
+    A run that ends before it was killed so often is followed by another.
+    """
+    rng = np.random.default_rng(EXECUTORS.index(executor))
+    dead: list[int] = []
+    ended = 0
+    while len(dead) < kills:
+        folder = tmp_path / f"cut-{ended}"
         before = reports(folder)
+        moment = min(before + int(rng.integers(*ahead)), orders)
         with begun(command(what, folder, executor)) as process:
-            if before < moment:
+            if moment > before:
                 wait_until(lambda: reports(folder) >= moment or process.poll() is not None)  # noqa: B023
-                time.sleep(rng.uniform(0, 0.03))
+                time.sleep(rng.uniform(0, SOON_S))
             else:
-                size, until_s = written(folder), time.monotonic() + rng.uniform(0, STARTUP_S)
-                wait_until(lambda: written(folder) != size or time.monotonic() > until_s)  # noqa: B023
+                time.sleep(rng.uniform(0, STARTUP_S))
             process.kill()
-            assert process.wait() == -signal.SIGKILL, f"ended before {moment}: {process.communicate()}"
+            process.wait()
         wait_until(lambda: not workers(process.pid))
-        dead.append(process.pid)
-        amid += before < moment
-    assert amid >= len(moments) // 4
-    finish(command(what, folder, executor))
-    finish(command(what, tmp_path / "uncut", executor))
-    assert outcome(folder) == outcome(tmp_path / "uncut")
+        if process.returncode == -signal.SIGKILL:
+            dead.append(process.pid)
+        else:
+            assert process.returncode == 0
+            ended += 1
+    folders = [tmp_path / f"cut-{number}" for number in range(ended + 1)]
+    for folder in [*folders, tmp_path / "uncut"]:
+        finish(command(what, folder, executor))
+    for folder in folders:
+        assert outcome(folder) == outcome(tmp_path / "uncut")
     assert not memory(dead)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_the_toy_killed_twenty_times_ends_as_the_uncut_run(tmp_path: Path, outcome: Any, executor: str) -> None:
-    rng = np.random.default_rng(EXECUTORS.index(executor))
-    amid = sorted(rng.choice(np.arange(1, TOY_ORDERS - 150), 17, replace=False).tolist())
-    # Before there is a run, all along, and when the last report is in.
-    check_killed(TOY, executor, [0, 0, *amid, TOY_ORDERS], rng, tmp_path, outcome)
+    check_kills(TOY, TOY_ORDERS, executor, 20, (-20, 60), tmp_path, outcome)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_digits_killed_three_times_ends_as_the_uncut_run(tmp_path: Path, outcome: Any, executor: str) -> None:
-    rng = np.random.default_rng(EXECUTORS.index(executor))
-    amid = sorted(rng.choice(np.arange(1, DIGITS_ORDERS - 3), 3, replace=False).tolist())
-    check_killed(DIGITS, executor, amid, rng, tmp_path, outcome)
+    check_kills(DIGITS, DIGITS_ORDERS, executor, 3, (1, 8), tmp_path, outcome)
 
 
 class Hunter(Recorder):
