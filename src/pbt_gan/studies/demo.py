@@ -1,5 +1,6 @@
 """The demo: PBT on handwritten digits, and random search with the same members, initial draws and cost beside it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pbt_gan.runs.folder import new_folder
 from pbt_gan.runs.launch import ListenerMaker, Project, start
 from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import read_run
+
+log = logging.getLogger(__name__)
 
 PRESET = "digits"
 
@@ -46,6 +49,7 @@ def demo(
         config = read_config(PRESET, [{"seed": seed, "name": folder_name}, *changes, strategy])
         project = Project(config)
         folders[name] = new_folder(folder_name, root)
+        log.info("%s, in %s", name, folders[name])
         if start(project, folders[name], listeners=listeners, stop=stop) != "finished":
             return None
     runs = {name: Run.open(folder) for name, folder in folders.items()}
