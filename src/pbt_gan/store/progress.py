@@ -22,7 +22,7 @@ class Progress:
     records: list[Record] = field(default_factory=list)  # the effective ones
     upto: int = 0  # reports that the last commit covers
     checkpoints: Mapping[str, str] = field(default_factory=dict)  # of the last commit: key → sha256
-    ending: str | None = None  # of the last session; None: it has written no end
+    ending: str | None = None  # as last written; None: no end was written
     _reports: list[int] = field(default_factory=list)  # places of the reports in `records`
     _committed: int = 0  # how many of `records` the last commit covers
 
