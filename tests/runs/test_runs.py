@@ -234,3 +234,27 @@ def test_a_listener_of_ones_own_hears_a_run(tmp_path):
     heard, ending = (tmp_path / "run" / "heard.txt").read_text().split()
     assert int(heard) == len(read_run(tmp_path / "run").records)
     assert ending == "finished"
+
+
+def test_rules_of_ones_own_decide_in_a_run_and_when_it_goes_on(tmp_path):
+    rules = tmp_path / "my_rules.py"
+    rules.write_text(
+        "def mine(recipient, view, rng, *, margin):\n"
+        "    best = view.at(len(view) - 1)\n"
+        "    return best if best.score > recipient.score + margin else None\n"
+        "def halve(hyperparams, space, rng):\n"
+        "    return {name: value / 2 for name, value in hyperparams.items()}\n"
+    )
+    own = {
+        "exploit": {"name": f"{rules}:mine", "margin": 0.001},
+        "explore": {"name": f"{rules}:halve"},
+    }
+    for executor in ("serial", "processes"):
+        mine = config(pbt=own, executor={"name": executor, "workers": 2})
+        start(Project(mine), tmp_path / f"{executor}-uncut")
+        start(Project(mine), tmp_path / executor, stop=Stop("enough"))
+        assert go_on(tmp_path / executor) == "finished"
+        assert decided(Run.open(tmp_path / executor)) == decided(Run.open(tmp_path / f"{executor}-uncut"))
+    copies = [e for e in Run.open(tmp_path / "serial").history.exploits if e.donor]
+    assert {e.rule for e in copies} == {f"{rules}:mine"}
+    assert {e.operation for e in copies} == {f"{rules}:halve"}
