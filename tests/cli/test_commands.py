@@ -131,8 +131,11 @@ def test_a_diverged_member_is_shown_as_strict_json(pbt_gan, kept):
 
 def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, run):
     (run / "report.html").unlink()
+    table = (run / "metrics.csv").read_text()
+    (run / "metrics.csv").unlink()
     said = pbt_gan("report", run, "--baseline", kept / "toy")
     assert said.code == 0
+    assert (run / "metrics.csv").read_text() == table
     assert f"{run}/report.html" in said.out
     assert "Random search" in (run / "report.html").read_text()
 

@@ -46,6 +46,7 @@ def test_settings_and_space_need_no_torch():
 def test_a_score_has_a_number_for_every_card(task, state):
     measured = task.score(state, stream(0, "eval"))
     assert set(measured) == set(task.cards())
+    assert all("EMA" in card["generator"] for card in task.cards().values())
     assert all(math.isfinite(value) for value in measured.values())
     assert measured == task.score(state, stream(0, "eval"))
 

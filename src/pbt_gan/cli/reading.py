@@ -16,6 +16,8 @@ from pbt_gan.cli.terminal import console
 from pbt_gan.config.source import preset_text
 from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError
+from pbt_gan.interfaces import RunContext
+from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.page import write_report
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
@@ -47,8 +49,10 @@ def show(folder: Path, *, as_json: bool) -> None:
 
 
 def report(folder: Path, baseline: Path | None) -> None:
-    """Draw the plots, write the page and say where they lie."""
-    write_report(read_run(folder), None if baseline is None else read_run(baseline))
+    """Draw the plots, write page and table, and say where they lie."""
+    view = read_run(folder)
+    write_report(view, None if baseline is None else read_run(baseline))
+    MetricsTable().start(RunContext(folder, view.config, view.cards, view.records, reals=None, total_orders=0))
     console().print(contents(folder))
 
 

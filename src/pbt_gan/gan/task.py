@@ -116,4 +116,6 @@ class GanTask(Task):
 
     def cards(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the cards of all metrics."""
-        return judge.cards(self.dataset, self.metrics, self._prepared)
+        weights = "an average of its weights over the last steps (EMA)" if self.settings.ema else "its latest weights"
+        cards = judge.cards(self.dataset, self.metrics, self._prepared)
+        return {name: {**card, "generator": weights} for name, card in cards.items()}
