@@ -62,6 +62,17 @@ def test_a_resolved_configuration_resolves_to_itself():
     assert build_space(resolved, task) == build_space(config, task)
 
 
+def test_a_tasks_own_list_of_two_values_stays_a_list():
+    class Two(Spaced):
+        @property
+        def space(self):
+            return {"lr": Float((1e-3, 1e-2), (1e-6, 1e-1), "log")}
+
+    resolved = resolve(validated(Config, {}), Two())
+    domain = build_space(validated(Config, resolved.plain()), Two())["lr"]
+    assert {domain.draw(stream(seed)) for seed in range(40)} == {1e-3, 1e-2}
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [

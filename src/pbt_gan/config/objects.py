@@ -234,6 +234,8 @@ def _domain_settings(domain: Domain) -> DomainSettings:
     fields = {name: getattr(domain, name) for name in domain.__dataclass_fields__}
     if isinstance(fields["init"], Range):
         fields["init"] = (fields["init"].low, fields["init"].high)
+    elif isinstance(fields["init"], tuple) and len(fields["init"]) == 2 and not isinstance(domain, Choice):
+        fields["init"] *= 2  # a list of two would be read as a range; twice each is drawn alike
     return DomainSettings(**fields)
 
 
