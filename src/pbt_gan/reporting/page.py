@@ -13,7 +13,8 @@ from pbt_gan.reporting import markup, plots
 from pbt_gan.reporting.comparison import comparison
 from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
-from pbt_gan.reporting.table import Population, cells, header, quantile
+from pbt_gan.reporting.summary import Summary
+from pbt_gan.reporting.table import Population, cells, header
 from pbt_gan.reporting.text import duration, member_name, number
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def _head(view: RunView, title: str, history: History) -> str:
 
 
 def _headline(history: History, other: History | None) -> Iterator[tuple[str, str, str]]:
-    best = history.best
+    best, summary = history.best, Summary.of(history)
     if best is None:
         yield "best score", "none", "no member had a finite score"
     else:
@@ -66,25 +67,19 @@ def _headline(history: History, other: History | None) -> Iterator[tuple[str, st
             number(best.score),
             f"{member_name(best.member)} at step {best.step:,}, by the selection metric",
         )
-        for name, value in best.metrics.items():
-            if name.startswith("held_out"):
-                label, note = _METRICS.get(name, (name, "of the best member, never selects"))
-                yield label, number(value), f"{note}; of the same member"
-    yield "median member", number(_median(history)), "last scores"
+        for name, value in summary.held_out.items():
+            label, note = _METRICS.get(name, (name, "of the best member, never selects"))
+            yield label, number(value), f"{note}; of the same member"
+    yield "median member", number(summary.final_median), "last scores"
     if other is not None:
-        rival = number(other.best.score) if other.best else "none"
-        yield "random search", rival, f"best score; its median member {number(_median(other))}"
-    changes = [exploit for exploit in history.changes if exploit.donor]
-    yield "copies", number(len(changes)), "a member took another's state"
-    yield "cost", duration(_cost_s(history)), "device time, scoring included"
-
-
-def _median(history: History) -> float:
-    return quantile((report.score for report in history.last.values()), 0.5)
-
-
-def _cost_s(history: History) -> float:
-    return sum(float(report.time.get("cost_s", 0)) for report in history.reports)
+        rival = Summary.of(other)
+        yield (
+            "random search",
+            number(rival.best) if other.best else "none",
+            f"best score; its median member {number(rival.final_median)}",
+        )
+    yield "copies", number(summary.exploits), "a member took another's state"
+    yield "cost", duration(summary.cost_s), "device time, scoring included"
 
 
 def _samples(folder: Path, history: History) -> str:
@@ -146,15 +141,12 @@ def _plots(folder: Path, history: History, other: History | None) -> Iterator[st
 
 def _rivals(arms: Mapping[str, History]) -> str:
     """Set the arms' numbers side by side."""
-    held_out = sorted(
-        {name for history in arms.values() if history.best for name in history.best.metrics if name in _METRICS}
-    )
+    summaries = {name: Summary.of(history) for name, history in arms.items()}
+    held_out = sorted({key for summary in summaries.values() for key in summary.held_out if key in _METRICS})
     rows = []
-    for name, history in arms.items():
-        metrics = history.best.metrics if history.best else {}
-        best = history.best.score if history.best else math.nan
-        values = [best, *(metrics.get(key, math.nan) for key in held_out), _median(history)]
-        rows.append([name, *map(number, values), duration(_cost_s(history))])
+    for name, summary in summaries.items():
+        values = [summary.best, *(summary.held_out.get(key, math.nan) for key in held_out), summary.final_median]
+        rows.append([name, *map(number, values), duration(summary.cost_s)])
     titles = [
         "",
         "best score",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pbt_gan.config.source import Table, read_config
+from pbt_gan.config.source import Table, folder_name, read_config
 from pbt_gan.engine import Stop
 from pbt_gan.reporting import default_listeners
 from pbt_gan.reporting.page import write_report
@@ -18,8 +18,12 @@ log = logging.getLogger(__name__)
 
 PRESET = "digits"
 
-NO_STRATEGY: Table = {"pbt": {"exploit": {"name": "none"}, "explore": {"name": "none"}}}
-"""What makes random search of PBT: nobody copies, nothing moves. Births and training draw from the same streams."""
+ARMS: Mapping[str, Table] = {
+    "PBT": {},
+    "random search": {"pbt": {"exploit": {"name": "none"}, "explore": {"name": "none"}}},
+}
+"""What is changed of the preset. Random search is PBT in which nobody copies and nothing moves: births and training
+draw from the same streams."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,11 @@ def demo(
     Raises:
         PbtGanError: see its subclasses.
     """
-    arms = {"PBT": (PRESET, {}), "random search": (f"{PRESET}-random-search", NO_STRATEGY)}
     folders: dict[str, Path] = {}
-    for name, (folder_name, strategy) in arms.items():
-        config = read_config(PRESET, [{"seed": seed, "name": folder_name}, *changes, strategy])
-        project = Project(config)
-        folders[name] = new_folder(folder_name, root)
+    for name, strategy in ARMS.items():
+        title = folder_name(f"{PRESET}-{name}" if strategy else PRESET)
+        project = Project(read_config(PRESET, [{"seed": seed, "name": title}, *changes, strategy]))
+        folders[name] = new_folder(title, root)
         log.info("%s, in %s", name, folders[name])
         if start(project, folders[name], listeners=listeners, stop=stop) != "finished":
             return None

@@ -15,15 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from pbt_gan import files
-from pbt_gan.config.source import read_config
+from pbt_gan.config.source import folder_name, read_config
 from pbt_gan.reporting.comparison import comparison
+from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.text import number
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
-from pbt_gan.studies.demo import NO_STRATEGY, PRESET
-from pbt_gan.studies.summary import Summary
-
-ARMS = {"PBT": {}, "random search": NO_STRATEGY}
+from pbt_gan.studies.demo import ARMS, PRESET
 
 FIGURES = ("best", "held_out_cs", "held_out_fcd", "final_best", "final_median", "cost_s")
 """What is compared: the first three are of the best member ever by the selection score."""
@@ -45,7 +43,7 @@ def main() -> None:
 
 def trained(folder: Path, arm: str, seed: int) -> Run:
     """Return the finished run of an arm and a seed."""
-    place = folder / f"{arm.replace(' ', '-').lower()}-{seed}"
+    place = folder / folder_name(f"{arm}-{seed}".lower())
     files.make_folder(folder)
     train(read_config(PRESET, [{"seed": seed}, ARMS[arm]]), place)
     return Run.open(place)
