@@ -10,7 +10,7 @@ from functools import partial
 from pbt_gan.core.controller import Controller, State, needed
 from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.core.records import Record
-from pbt_gan.errors import PbtGanError, StorageError, TaskError, WorkerError, place
+from pbt_gan.errors import PbtGanError, StorageError, TaskError, WorkerError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
 log = logging.getLogger(__name__)
@@ -63,8 +63,9 @@ def _record(record: Record, preview: Images | None, listener: Listener) -> None:
 
 
 def _in_a_rule(error: Exception) -> TaskError:
-    said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
-    told = TaskError(f"An exploit or explore rule raised {said}. Mend it at {place(error)}, and resume the run.")
+    told = TaskError(
+        f"An exploit or explore rule raised {one_line(error)}. Mend it at {place(error)}, and resume the run."
+    )
     told.__cause__ = error
     return told
 

@@ -47,6 +47,14 @@ class WorkerError(PbtGanError):
     """Workers keep dying, or cannot be started."""
 
 
+def one_line(error: BaseException) -> str:
+    """Return what an error says, on one line without a full stop; with its type, unless it is meant for a person."""
+    said = " ".join(str(error).split()).removesuffix(".")
+    if isinstance(error, PbtGanError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 def place(error: BaseException) -> str:
     """Return where an error was raised that nobody meant to raise, such as `my_task.py, line 3`.
 

@@ -18,10 +18,10 @@ from pbt_gan.executors import processes, scratch
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import TaskReference
-from pbt_gan.testing import FIRST, PATIENCE_S, answers, collected, order
+from pbt_gan.testing.walk import FIRST, PATIENCE_S, answers, collected, order
 
 ODD = Path(__file__).with_name("odd_tasks.py")
-WALK = TaskReference("pbt_gan.testing:RandomWalk")
+WALK = TaskReference("pbt_gan.testing.walk:RandomWalk")
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +153,7 @@ from pathlib import Path
 from pbt_gan.executors import processes
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]
-executor = processes.ProcessesExecutor(TaskReference("pbt_gan.testing:RandomWalk"), seed=0, workers=2)
+executor = processes.ProcessesExecutor(TaskReference("pbt_gan.testing.walk:RandomWalk"), seed=0, workers=2)
 print(*(worker.process.pid for worker in executor._workers))
 """
     run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)

@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from pbt_gan.executors.serial import SerialExecutor
-from pbt_gan.testing import RandomWalk, answers, order
+from pbt_gan.testing.walk import RandomWalk, answers, order
 
 
 def threads() -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pbt_gan.core.population import Failed, Report
 from pbt_gan.executors.simulated import SimulatedExecutor
-from pbt_gan.testing import RandomWalk, order
+from pbt_gan.testing.walk import RandomWalk, order
 
 
 def simulated(**options: Any) -> closing[SimulatedExecutor]:

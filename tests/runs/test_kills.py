@@ -21,7 +21,7 @@ from pbt_gan.runs.launch import Project, start
 from pbt_gan.runs.run import Recorder
 from pbt_gan.store import journal
 from pbt_gan.store.reader import read_run
-from pbt_gan.testing import PATIENCE_S
+from pbt_gan.testing.walk import PATIENCE_S
 from pbt_gan.validation import validated
 
 TOY = ["quadratic", "--population", "3", "--steps", "1500", "--set", "pbt.ready_interval=10"]

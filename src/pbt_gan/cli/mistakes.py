@@ -5,7 +5,7 @@ import traceback
 
 import typer
 
-from pbt_gan.errors import PbtGanError, place
+from pbt_gan.errors import PbtGanError, one_line, place
 
 TRACEBACK = "PBT_GAN_TRACEBACK"
 """An environment variable: set to 1, the whole traceback is shown too."""
@@ -33,9 +33,8 @@ def _told(error: Exception) -> tuple[str, str, str, int]:
         return "UsageError", f"{said}{stop} See `{context.command_path if context else 'pbt-gan'} --help`.", "", 2
     if isinstance(error, OSError) and error.filename is not None:
         return "Error", f"{error.filename}: {error.strerror}. Check the path.", "", 2
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     hint = f"In code of your own, mend it there; else it is a bug of pbt-gan. {TRACEBACK}=1 shows the whole traceback."
-    return place(error), said, hint, 1
+    return place(error), one_line(error), hint, 1
 
 
 def _printable(text: str) -> str:

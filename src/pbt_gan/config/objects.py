@@ -18,7 +18,7 @@ from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_values, draw
-from pbt_gan.errors import ConfigError, PbtGanError, place
+from pbt_gan.errors import ConfigError, PbtGanError, one_line, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import Executor, Listener, Task, TaskReference
@@ -195,9 +195,8 @@ def _told(where: str, name: str, options: Mapping[str, Any] | None = None) -> It
         raise
     except (Exception, SystemExit) as error:
         given = f" with {dict(options)}" if options else ""
-        said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
         mend = f"Mend it at {place(error)}." if references.is_reference(name) else "Has an option a wrong type?"
-        raise ConfigError(f"{where} = {name!r}{given} fails: {said}. {mend}") from error
+        raise ConfigError(f"{where} = {name!r}{given} fails: {one_line(error)}. {mend}") from error
 
 
 def _domain(name: str, own: Domain, changed: DomainSettings) -> Domain:

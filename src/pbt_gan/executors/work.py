@@ -9,7 +9,7 @@ import numpy as np
 from pbt_gan import references
 from pbt_gan.core.population import Failed, Hyperparams, Order, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import PbtGanError, TaskError
+from pbt_gan.errors import TaskError, one_line
 from pbt_gan.interfaces import Images, Task, TaskReference, Training, Tree
 
 
@@ -39,14 +39,6 @@ def carry_out(task: Task, order: Order, states: States, seed: int, worker: str) 
         return _carry_out(task, order, states, seed, worker)
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
         return Failed(order.member, order.interval, order.attempt, worker, one_line(error), traceback.format_exc())
-
-
-def one_line(error: BaseException) -> str:
-    """Return what an error says, for a person."""
-    lines = str(error).strip().splitlines()
-    if isinstance(error, PbtGanError):
-        return " ".join(lines)
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _carry_out(task: Task, order: Order, states: States, seed: int, worker: str) -> Report:

@@ -18,10 +18,10 @@ from threading import Thread
 from typing import Any
 
 from pbt_gan.core.population import Failed, Order, Report
-from pbt_gan.errors import PbtGanError
+from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import build, carry_out, one_line
+from pbt_gan.executors.work import build, carry_out
 from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]

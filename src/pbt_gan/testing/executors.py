@@ -1,179 +1,21 @@
-"""Public conformance suites: what any executor must do, whoever wrote it. Needs pytest.
+"""What any executor must do. Needs pytest."""
 
-Name your executor in a test file, and run pytest::
-
-    class TestMyExecutor(ExecutorConformance):
-        def make(self, task, *, seed, folder, workers):
-            return MyExecutor(task, seed=seed, folder=folder, workers=workers)
-"""
-
-import os
-import signal
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.random import Generator
 
 from pbt_gan import codec
-from pbt_gan.core.population import Failed, Hyperparams, Order, Report
-from pbt_gan.core.space import Choice, Domain, Float
+from pbt_gan.core.population import Failed, Report
 from pbt_gan.errors import PbtGanError, TaskError, WorkerError
 from pbt_gan.executors.serial import SerialExecutor
-from pbt_gan.interfaces import Executor, Images, Streams, Task, TaskReference, Training, Tree
-
-SEED = 7
-PATIENCE_S = 60.0
-"""How long the suite waits for an answer before it calls an executor hung."""
-
-_BLOCK = 5  # steps of one random stream
-_MISDEEDS = {  # what a task must not do, and what its answer then says
-    "raise": "ArithmeticError: stumbled",
-    "exit": "SystemExit: 3",
-    "hide the stride": "['deed', 'stride']",
-    "score nothing": "no 'score'",
-    "draw badly": "uint8[N, H, W, C]",
-    "keep a secret": "builtins.object at deed",
-}
+from pbt_gan.interfaces import Executor, TaskReference
+from pbt_gan.testing.walk import FIRST, MISDEEDS, SECOND, SEED, RandomWalk, answers, collected, comparable, key, order
 
 Start = Callable[..., Executor]
-
-
-class RandomWalk(Task):
-    """A point that walks at random: cheap, and every bit of it depends on states, streams and hyperparameters.
-
-    Args:
-        size: coordinates of the point.
-        deed: what it does while it is built; "walk" harms nobody.
-    """
-
-    def __init__(self, size: int = 200, deed: str = "walk") -> None:
-        self._size = size
-        self._tilt = np.zeros(())
-        self._before: Tree = None
-        _do(deed)
-
-    @property
-    def space(self) -> Mapping[str, Domain]:
-        """The length of a step, and the deed of this order: to walk, or one thing that a task must not do."""
-        return {
-            "stride": Float(init=0.1, bounds=(1e-3, 10.0), scale="log"),
-            "deed": Choice(("walk", "die", *_MISDEEDS), init="walk"),
-        }
-
-    @property
-    def evolved(self) -> Sequence[str]:
-        """The stride only."""
-        return ("stride",)
-
-    def attach(self, folder: Path, device: str) -> None:
-        """Read the file that stands for what a real task prepares."""
-        self._tilt = np.asarray(float((folder / "tilt.txt").read_text()))
-
-    def init(self, rng: Generator) -> Tree:
-        """Return a point near the origin."""
-        return {"point": rng.normal(size=self._size), "strides": []}
-
-    def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
-        """Walk, in place; then write on into the state handed back before, as a module does whose tensors it held."""
-        deed, stride = hyperparams["deed"], float(hyperparams["stride"])
-        _do(deed)
-        for block in range(0, steps, _BLOCK):
-            rng = streams(block // _BLOCK)
-            for _ in range(min(_BLOCK, steps - block)):
-                state["point"] += stride * rng.normal(size=self._size) + self._tilt
-        state["strides"].append(stride)
-        state["deed"] = object() if deed == "keep a secret" else deed
-        if self._before is not None:
-            self._before["point"] += 1.0
-        self._before = state
-        used = {"deed": deed} if deed == "hide the stride" else {"deed": deed, "stride": np.float64(stride)}
-        return Training(state, used, {"reach": np.abs(state["point"]).max()}, images=steps)
-
-    def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:
-        """Return the negated distance to a point drawn by the rng."""
-        if state["deed"] == "score nothing":
-            return {"distance": 0.0}
-        distance = float(np.linalg.norm(state["point"] - rng.normal(size=self._size)))
-        return {"score": -distance, "nothing": float("nan")}
-
-    def preview(self, state: Tree, rng: Generator) -> Images | None:
-        """Return the point as a picture, larger than a socket's buffer."""
-        pixels = np.zeros((2, 300, 500, 1), np.uint8)
-        pixels.flat[: self._size] = np.clip(state["point"] * 20 + 128, 0, 255)
-        return pixels / 255 if state["deed"] == "draw badly" else pixels
-
-
-def _do(deed: object) -> None:
-    match deed:
-        case "raise":
-            raise ArithmeticError("stumbled\nand fell")
-        case "exit":
-            raise SystemExit(3)
-        case "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def order(member: int, interval: int = 1, *, source: str | None = None, attempt: int = 1, deed: str = "walk") -> Order:
-    """Return the order for one interval of a member, 12 steps long."""
-    return Order(
-        member=member,
-        interval=interval,
-        attempt=attempt,
-        hyperparams={"stride": 0.1 * (member + 1), "deed": deed},
-        source=source,
-        checkpoint=key(member, interval),
-        step=12 * (interval - 1),
-        trained_steps=12 * (interval - 1),
-        steps=12,
-    )
-
-
-def key(member: int, interval: int) -> str:
-    """Return the checkpoint that `order` asks for."""
-    return f"m{member:02}-i{interval:04}"
-
-
-FIRST = [order(member) for member in range(5)]
-SECOND = [order(member, 2, source=key(donor, 1)) for member, donor in enumerate([0, 0, 2, 0, 4])]
-"""Members 1 and 3 have copied member 0."""
-
-
-def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failed]:
-    """Carry out orders, as many at a time as the executor has slots, and return one answer each, sorted by member."""
-    found: list[Report | Failed] = []
-    submitted = 0
-    while submitted < len(orders):
-        some = orders[submitted : submitted + executor.free_slots()]
-        executor.submit(some)
-        submitted += len(some)
-        found += collected(executor, 1)
-    found += collected(executor, len(orders) - len(found))
-    return sorted(found, key=lambda answer: answer.member)
-
-
-def collected(executor: Executor, count: int) -> list[Report | Failed]:
-    """Wait for at least so many answers, sorted by member; an executor that gives none for long has failed."""
-    found: list[Report | Failed] = []
-    until_s = time.monotonic() + PATIENCE_S
-    while len(found) < count:
-        assert time.monotonic() < until_s, f"{len(found)} of {count} answers came in {PATIENCE_S:.0f} s"
-        found += executor.next_reports(1.0)
-    return sorted(found, key=lambda answer: answer.member)
-
-
-def comparable(answer: Report | Failed) -> Mapping[str, str]:
-    """Return all of an answer that must not depend on where the order was carried out."""
-    assert isinstance(answer, Report), f"{answer.error}\n{answer.details}"
-    told = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name not in ("cost_s", "worker")}
-    told["metrics"], told["hyperparams"] = sorted(answer.metrics.items()), sorted(answer.hyperparams.items())
-    told["preview"] = answer.preview.tobytes()
-    return {name: repr(value) for name, value in told.items()}
 
 
 class ExecutorConformance(ABC):
@@ -195,7 +37,7 @@ class ExecutorConformance(ABC):
         with ExitStack() as stack:
 
             def start(workers: int = 2, **arguments: object) -> Executor:
-                task = TaskReference("pbt_gan.testing:RandomWalk", arguments)
+                task = TaskReference("pbt_gan.testing.walk:RandomWalk", arguments)
                 executor = self.make(task, seed=SEED, folder=prepared, workers=workers)
                 return stack.enter_context(closing(executor))
 
@@ -249,7 +91,7 @@ class ExecutorConformance(ABC):
         assert report.cost_s >= 0
         assert report.worker
 
-    @pytest.mark.parametrize("deed", sorted(_MISDEEDS))
+    @pytest.mark.parametrize("deed", sorted(MISDEEDS))
     def test_a_task_that_breaks_its_contract_fails_by_name_and_the_executor_goes_on(
         self, start: Start, deed: str
     ) -> None:
@@ -258,7 +100,7 @@ class ExecutorConformance(ABC):
         assert isinstance(good, Report)
         assert isinstance(bad, Failed)
         assert (bad.member, bad.interval, bad.attempt, bad.retry) == (1, 1, 1, False)
-        assert _MISDEEDS[deed] in bad.error
+        assert MISDEEDS[deed] in bad.error
         assert "\n" not in bad.error
         assert "Traceback" in bad.details
         assert bad.worker
@@ -355,5 +197,5 @@ class WorkersConformance(ExecutorConformance):
     @pytest.mark.parametrize("deed", ["raise", "exit"])
     def test_a_task_that_cannot_be_built_ends_the_run_with_its_own_words(self, start: Start, deed: str) -> None:
         executor = start(deed=deed)
-        with pytest.raises(TaskError, match=_MISDEEDS[deed]):
+        with pytest.raises(TaskError, match=MISDEEDS[deed]):
             collected(executor, 1)
