@@ -46,7 +46,7 @@ def text_of(name: str) -> str:
 
 def blocks(page: Path, *languages: str) -> list[str]:
     """Return the contents of a page's fenced blocks in some languages."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)[^\n]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return [text for language, text in found if language in languages]
 
 
@@ -122,7 +122,7 @@ def test_no_file_holds_a_path_of_somebodys_machine(path: Path):
 def test_every_dependency_is_pinned_to_a_version_that_the_project_supports():
     lines = [line for line in text_of("constraints.txt").splitlines() if not line.startswith("#")]
     pins = {name.lower().replace("_", "-"): Version(version) for name, version in (line.split("==") for line in lines)}
-    for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+    for line in sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"]):
         requirement = Requirement(line)
         assert pins[requirement.name.lower()] in requirement.specifier, line
 
