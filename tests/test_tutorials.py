@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 TUTORIALS = sorted((Path(__file__).parent.parent / "docs" / "tutorials").glob("*.md"))
+BLOCK = re.compile(r"^```(\w+) *(.*)\n((?s:.*?))^```", re.MULTILINE)
 
 
 @pytest.mark.slow
@@ -19,7 +20,7 @@ def test_a_tutorial_can_be_followed_to_its_end(page: Path, tmp_path: Path, monke
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     names: dict[str, Any] = {"__name__": "tutorial"}
-    for language, details, text in re.findall(r"^```(\w+) *(.*)\n((?s:.*?))^```", page.read_text("utf-8"), re.MULTILINE):
+    for language, details, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         title = re.search(r'title="([\w.-]+)"', details)
         if title:
             (tmp_path / title[1]).write_text(text, encoding="utf-8")
