@@ -69,7 +69,7 @@ def commands(page: Path) -> list[list[str]]:
     """Return every call of the command line that a page shows, in a block or as inline code."""
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
     lines += re.findall(r"`(pbt-gan [^`]+)`", page.read_text(encoding="utf-8"))
-    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("pbt-gan ") and "[" not in line]
+    return [shlex.split(line, comments=True)[1:] for line in lines if re.match(r"pbt-gan \w", line) and "[" not in line]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

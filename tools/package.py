@@ -78,7 +78,7 @@ def install(wheel: Path, folder: Path) -> Path:
     It is this environment's pip that installs, and nothing is compiled ahead: that halves the time.
     """
     venv.create(folder, symlinks=True)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin" / "python"]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(folder / "bin" / "python")]
     call(*pip, "install", "--quiet", "--no-compile", "--constraint", ROOT / "constraints.txt", wheel)
     call(*pip, "check")
     return folder / "bin"
