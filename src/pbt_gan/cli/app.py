@@ -59,6 +59,11 @@ Workers = Annotated[int | None, Option(metavar="N", help="Worker processes; one 
 Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
 
 
+def _place(executor: str | None, workers: int | None, device: str | None) -> dict[str, str | int | None]:
+    """Return the settings that say where members train."""
+    return {"executor.name": executor, "executor.workers": workers, "executor.device": device}
+
+
 @app.callback()
 def _common(
     version: Annotated[bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
@@ -114,9 +119,7 @@ def train(
             "pbt.population_size": population,
             "pbt.total_steps": steps,
             "seed": seed,
-            "executor.name": executor,
-            "executor.workers": workers,
-            "executor.device": device,
+            **_place(executor, workers, device),
         },
         set_ or (),
     )
@@ -139,15 +142,7 @@ def resume(
     """
     from pbt_gan.cli import training
 
-    change = training.changes(
-        {
-            "pbt.total_steps": steps,
-            "executor.name": executor,
-            "executor.workers": workers,
-            "executor.device": device,
-        },
-        set_ or (),
-    )
+    change = training.changes({"pbt.total_steps": steps, **_place(executor, workers, device)}, set_ or ())
     training.resume(run, change, max_time)
 
 
@@ -182,6 +177,34 @@ def compare(
     from pbt_gan.cli import reading
 
     reading.compare(runs, out)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan replay runs/0001-digits --out runs/winner",
+        "pbt-gan replay runs/0001-digits --out runs/again --seed 7",
+    )
+)
+def replay(
+    run: RunFolder,
+    out: Annotated[Path, Option(metavar="RUN", help="The new run's folder; a replay in it goes on.")],
+    member: Annotated[str, Option(metavar="ID", help="Whose schedule: a number, best (ever), or last-best.")] = "best",
+    seed: Annotated[
+        int | None,
+        Option(metavar="N", min=0, help="Repeat the schedule alone, from other weights and with other random numbers."),
+    ] = None,
+    max_time: MaxTime = None,
+    executor: ExecutorName = None,
+    device: Device = None,
+) -> None:
+    """Train one model with the schedule that a run found.
+
+    With the run's own seed it is the winner again: on the same kind of CPU its weights come out bit-equal, and the
+    command checks that they do.
+    """
+    from pbt_gan.cli import training
+
+    training.replay(run, out, member, seed, training.changes(_place(executor, None, device), ()), max_time)
 
 
 @app.command(

@@ -12,7 +12,7 @@ from pbt_gan import references
 from pbt_gan.config.settings import Config, DomainSettings, Named
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.controller import Plan
-from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.decision import Rule, Strategy, chosen
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.population import Member, PopulationView
@@ -57,6 +57,10 @@ def build_task(reference: TaskReference) -> Task:
 def resolve(config: Config, task: Task) -> Config:
     """Return the configuration with everything filled in that was left open, enough to run again elsewhere."""
     space = build_space(config, task)
+    score_interval = config.pbt.score_interval or config.pbt.ready_interval
+    schedule = config.pbt.schedule
+    if schedule is not None:
+        schedule = schedule.resolved(space, total_steps=config.pbt.total_steps, score_interval=score_interval)
     names = {name: _domain_settings(domain) for name, domain in space.items()}
     arguments = {**config.task.options, **task.arguments()}
     metrics = arguments.pop("metrics", config.metrics)
@@ -65,9 +69,7 @@ def resolve(config: Config, task: Task) -> Config:
             "task": Named(name=config.task.name, **arguments),
             "metrics": metrics,
             "space": names,
-            "pbt": config.pbt.model_copy(
-                update={"score_interval": config.pbt.score_interval or config.pbt.ready_interval}
-            ),
+            "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
             "executor": config.executor.model_copy(update={"workers": config.executor.workers or _cores()}),
         }
     )
@@ -89,13 +91,16 @@ def build_space(config: Config, task: Task) -> Space:
 
 
 def build_plan(config: Config, space: Space) -> Plan:
-    """Return what the controller is to do.
+    """Return what the controller is to do by a resolved configuration.
 
     Raises:
         ConfigError: a rule is unknown or refuses its options, or a member is given a value outside of the space.
     """
     for number, values in enumerate(config.pbt.initial):
         check_values(space, values, f"pbt.initial[{number}]")
+    schedule = config.pbt.schedule.schedule() if config.pbt.schedule else None
+    if schedule is not None:
+        schedule.check(space)
     exploit, explore = config.pbt.exploit, config.pbt.explore
     strategy = Strategy(
         _rule("exploit", exploit, EXPLOIT), _rule("explore", explore, EXPLORE), exploit.copies, explore.who
@@ -111,6 +116,7 @@ def build_plan(config: Config, space: Space) -> Plan:
         mode=config.pbt.mode,
         strategy=strategy,
         initial=config.pbt.initial,
+        schedule=schedule,
     )
 
 
@@ -158,7 +164,7 @@ def _check_arguments(where: str, function: Callable[..., Any], arguments: Mappin
         return
     known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if where != "task":
-        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "memory"]
     for name in arguments:
         if name not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
@@ -172,7 +178,7 @@ def _try(strategy: Strategy, space: Space) -> None:
     members = [Member(id, values, 1, 1, 1, (float(id), float(id)), f"m{id}") for id in range(4)]
     exploit, explore = strategy.exploit, strategy.explore
     with _told("pbt.exploit", exploit.name, exploit.options):
-        exploit.function(members[0], PopulationView.of(members), rng, **exploit.options)
+        chosen(exploit, members[0], PopulationView.of(members), rng, None)
     with _told("pbt.explore", explore.name, explore.options):
         explore.function(values, space, rng, **explore.options)
 

@@ -45,7 +45,7 @@ def read_config(source: str | None, changes: Sequence[Table] = ()) -> Config:
     table: Table = read_table(source) if source is not None else {}
     for change in changes:
         table = merged(table, change)
-    return validated(Config, _with_absolute_data(table, Path.cwd()))
+    return validated(Config, _with_absolute_paths(table, Path.cwd()))
 
 
 def read_table(source: str) -> Table:
@@ -115,11 +115,18 @@ def data_place(data: str, folder: Path) -> str:
     return data if data == BUILT_IN_DATA else str((folder / Path(data).expanduser()).resolve())
 
 
-def _with_absolute_data(table: Table, folder: Path) -> Table:
-    task = table.get("task")
+def _with_absolute_paths(table: Table, folder: Path) -> Table:
+    """Make the paths to images and to a schedule absolute."""
+    result = dict(table)
+    task, pbt = table.get("task"), table.get("pbt")
     if isinstance(task, Mapping) and task.get("name") == "gan" and isinstance(task.get("data"), str):
-        return {**table, "task": {**task, "data": data_place(task["data"], folder)}}
-    return table
+        result["task"] = {**task, "data": data_place(task["data"], folder)}
+    if isinstance(pbt, Mapping) and "schedule" in pbt:
+        schedule = {"file": pbt["schedule"]} if isinstance(pbt["schedule"], str) else pbt["schedule"]
+        if isinstance(schedule, Mapping) and isinstance(schedule.get("file"), str):
+            schedule = {**schedule, "file": str((folder / Path(schedule["file"]).expanduser()).resolve())}
+        result["pbt"] = {**pbt, "schedule": schedule}
+    return result
 
 
 def _value(text: str) -> Any:
@@ -136,7 +143,7 @@ def _own_file(path: Path) -> Table:
         raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     table = {"name": folder_name(path.stem), **_parsed(text, str(path))}
     folder = path.resolve().parent
-    return {key: _with_absolute_references(value, folder) for key, value in _with_absolute_data(table, folder).items()}
+    return {key: _with_absolute_references(value, folder) for key, value in _with_absolute_paths(table, folder).items()}
 
 
 def _parsed(text: str, where: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import build, carry_out
+from pbt_gan.executors.work import build, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
@@ -46,9 +46,9 @@ def main() -> None:
         channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": traceback.format_exc()})
         return
     channel.send({"type": "ready"})
-    states = SharedMemory(folders)
+    states, clock = SharedMemory(folders), device_clock(start["device"])
     while True:
-        answer = carry_out(task, Order(**inbox.get()), states, start["seed"], name)
+        answer = carry_out(task, Order(**inbox.get()), states, start["seed"], name, clock)
         try:
             channel.send(*_packed(answer))
         except BrokenPipeError:  # nobody is left to listen

@@ -8,11 +8,10 @@ from pathlib import Path
 from pbt_gan.config.source import Table, folder_name, read_config
 from pbt_gan.engine import Stop
 from pbt_gan.reporting import default_listeners
-from pbt_gan.reporting.page import write_report
 from pbt_gan.runs.folder import new_folder
 from pbt_gan.runs.launch import ListenerMaker, Project, start
+from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
-from pbt_gan.store.reader import read_run
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +55,6 @@ def demo(
         if start(project, folders[name], listeners=listeners, stop=stop) != "finished":
             return None
     runs = {name: Run.open(folder) for name, folder in folders.items()}
-    page = write_report(read_run(folders["PBT"]), read_run(folders["random search"]))
-    write_report(read_run(folders["random search"]))
+    page = write_results(folders["PBT"], folders["random search"])
+    write_results(folders["random search"])
     return Demo(runs, page)
