@@ -243,6 +243,68 @@ def presets(
     reading.presets(name)
 
 
+@app.command(
+    epilog=_examples(
+        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-4",
+        "pbt-gan experiment my_task.py:Classifier --arms pbt,random-search,cosine --seeds 0-2 --out runs/mine",
+        "pbt-gan experiment my.toml --baseline fixed      # with a table [experiment] in my.toml",
+    )
+)
+def experiment(
+    source: Annotated[
+        str,
+        Argument(metavar="PRESET|FILE.toml|TASK", autocompletion=_preset_names, help="What to train, as for `train`."),
+    ],
+    arms: Annotated[
+        str | None,
+        Option(
+            metavar="A,B,…",
+            help="Of pbt, random-search, fixed, linear, exponential, cosine (decays), weights-only, "
+            "hyperparameters-only, longer, replay, and your own of [experiment.own.NAME] in a config file.",
+        ),
+    ] = None,
+    seeds: Annotated[str | None, Option(metavar="0-4", help="Numbers and ranges; every arm is run with each.")] = None,
+    out: Annotated[
+        Path | None,
+        Option(metavar="FOLDER", help="An experiment in it goes on. If not given: runs/NAME-experiment."),
+    ] = None,
+    baseline: Annotated[
+        str | None, Option(metavar="ARM", help="What the others are compared with; random-search if not given.")
+    ] = None,
+    equal: Annotated[
+        str | None,
+        Option(metavar="UNIT", help="The cost that is made equal: images (or steps, if none are counted), device_s."),
+    ] = None,
+    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    steps: Steps = None,
+    max_time: MaxTime = None,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    device: Device = None,
+    set_: Changes = None,
+) -> None:
+    """Compare ways of searching: arms × seeds at equal cost.
+
+    One folder, one table, one plot. Stopped or killed at any moment, the same command goes on; more seeds and arms may
+    be asked for later.
+    """
+    from pbt_gan.cli import studying, training
+
+    change = training.changes(
+        {
+            "experiment.arms": arms and [arm.strip() for arm in arms.split(",")],
+            "experiment.seeds": seeds and studying.seeds_of(seeds),
+            "experiment.baseline": baseline,
+            "experiment.equal": equal,
+            "pbt.population_size": population,
+            "pbt.total_steps": steps,
+            **_place(executor, workers, device),
+        },
+        set_ or (),
+    )
+    studying.experiment(source, out, change, max_time)
+
+
 @app.command(epilog=_examples("pbt-gan demo", "pbt-gan demo --seed 7 --out elsewhere"))
 def demo(
     seed: Annotated[int, Option(metavar="N", min=0, help="Of both runs.")] = 0,

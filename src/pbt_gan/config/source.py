@@ -42,10 +42,19 @@ def read_config(source: str | None, changes: Sequence[Table] = ()) -> Config:
     Raises:
         ConfigError: the source is none of these, or a setting is wrong.
     """
+    return validated(Config, read_config_table(source, changes))
+
+
+def read_config_table(source: str | None, changes: Sequence[Table] = ()) -> dict[str, Any]:
+    """Return the table of a source with changes laid over it in turn, its paths absolute; not checked yet.
+
+    Raises:
+        ConfigError: the source is no preset, TOML file or task.
+    """
     table: Table = read_table(source) if source is not None else {}
     for change in changes:
         table = merged(table, change)
-    return validated(Config, _with_absolute_paths(table, Path.cwd()))
+    return _with_absolute_paths(table, Path.cwd())
 
 
 def read_table(source: str) -> Table:
@@ -115,7 +124,7 @@ def data_place(data: str, folder: Path) -> str:
     return data if data == BUILT_IN_DATA else str((folder / Path(data).expanduser()).resolve())
 
 
-def _with_absolute_paths(table: Table, folder: Path) -> Table:
+def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:
     """Make the paths to images and to a schedule absolute."""
     result = dict(table)
     task, pbt = table.get("task"), table.get("pbt")

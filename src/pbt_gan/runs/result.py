@@ -1,7 +1,7 @@
 """A run, read: its best member, schedule, lineage, table, samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class Run:
     records: Sequence[Record]  # the effective ones
     ending: str  # "finished", "running", or why it stopped
     folder: Path | None = None  # None: it was in memory only
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # how each metric was measured
 
     @classmethod
     def open(cls, folder: Path | str) -> "Run":
@@ -38,7 +39,7 @@ class Run:
             DamageError: its journal is damaged.
         """
         view = read_run(Path(folder))
-        return cls(view.config, view.records, view.ending, view.folder)
+        return cls(view.config, view.records, view.ending, view.folder, view.cards)
 
     @cached_property
     def history(self) -> History:
