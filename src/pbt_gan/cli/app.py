@@ -246,8 +246,8 @@ def presets(
 @app.command(
     epilog=_examples(
         "pbt-gan experiment digits --arms pbt,random-search --seeds 0-4",
-        "pbt-gan experiment my_task.py:Classifier --arms pbt,random-search,cosine --seeds 0-2 --out runs/mine",
-        "pbt-gan experiment my.toml --baseline fixed      # with a table [experiment] in my.toml",
+        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-2",
+        "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
 def experiment(

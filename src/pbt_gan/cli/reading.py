@@ -27,7 +27,7 @@ from pbt_gan.store.reader import read_run
 
 _CONTENTS = {
     "report.html": "the run on one page",
-    "schedule.toml": "what the best member trained with, for --set pbt.schedule=…",
+    "schedule.toml": "what the best member trained with, for pbt.schedule",
     "plots": "scores, hyperparameters, family tree",
     "samples": "images by member and interval",
     "metrics.csv": "every report, a row each",
