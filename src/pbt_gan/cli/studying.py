@@ -43,7 +43,7 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
 def experiment(source: str, out: Path | None, change: Change, max_time: str | None) -> None:
     """Carry an experiment out as far as time allows, and print and write what is finished of it."""
     from pbt_gan.reporting import brief_listeners
-    from pbt_gan.studies.experiment import files
+    from pbt_gan.studies.experiment import output
     from pbt_gan.studies.experiment.conduct import conduct
     from pbt_gan.studies.experiment.plan import read_experiment
     from pbt_gan.studies.experiment.protocol import conditions, protocol
@@ -55,12 +55,14 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     done = conduct(planned, folder, listeners=brief_listeners, stop=stop, say=progress.print)
     result = Result.read(planned, folder)
     if result is not None:
-        files.write(result, folder)
+        output.write(result, folder)
         for grid in result.grids:
             screen.print(_printed(grid))
         for line in (*protocol(result), *conditions(result)):
             screen.print(Text(f"· {line}", "dim"))
-        screen.print(f"\nLook at {folder / files.PAGE}, which shows all of it; {folder / files.DATA} has the numbers.")
+        screen.print(
+            f"\nLook at {folder / output.PAGE}, which shows all of it; {folder / output.DATA} has the numbers."
+        )
     if not done:
         screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
         if stop.reason in SIGNALS:

@@ -10,6 +10,7 @@ from pbt_gan.engine import Stop
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import new_folder
 from pbt_gan.runs.launch import ListenerMaker, Project, start
+from pbt_gan.runs.replay import NOBODY_COPIES
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 
@@ -19,7 +20,7 @@ PRESET = "digits"
 
 ARMS: Mapping[str, Table] = {
     "PBT": {},
-    "random search": {"pbt": {"exploit": {"name": "none"}, "explore": {"name": "none"}}},
+    "random search": {"pbt": NOBODY_COPIES},
 }
 """What is changed of the preset. Random search is PBT in which nobody copies and nothing moves: births and training
 draw from the same streams."""

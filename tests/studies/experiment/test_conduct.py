@@ -13,7 +13,7 @@ from pbt_gan.core.records import Reported
 from pbt_gan.engine import Stop
 from pbt_gan.errors import RunFolderError
 from pbt_gan.runs.result import Run
-from pbt_gan.studies.experiment import files
+from pbt_gan.studies.experiment import output
 from pbt_gan.studies.experiment.conduct import conduct, finished_runs, run_folder
 from pbt_gan.studies.experiment.result import Result
 from tests.studies.experiment.conftest import toy
@@ -28,7 +28,7 @@ KILLS = 12
 
 def table(folder: Path) -> Any:
     """Everything that equal experiments have in common."""
-    data = json.loads((folder / files.DATA).read_text())
+    data = json.loads((folder / output.DATA).read_text())
     del data["time"]
     return data
 

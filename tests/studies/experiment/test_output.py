@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pbt_gan.studies.experiment import files
+from pbt_gan.studies.experiment import output
 from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.conduct import conduct
 from pbt_gan.studies.experiment.protocol import conditions, protocol
@@ -22,8 +22,8 @@ def result(done) -> Result:
 
 
 def test_the_data_hold_every_run_and_every_comparison(result, tmp_path):
-    files.write(result, tmp_path)
-    data = json.loads((tmp_path / files.DATA).read_text())
+    output.write(result, tmp_path)
+    data = json.loads((tmp_path / output.DATA).read_text())
     assert {(run["arm"], run["seed"]) for run in data["runs"]} == {(a, s) for a in result.arms for s in (0, 1)}
     assert set(data["gains"]["best"]) == {"pbt", "longer", "replay"}
     assert data["equal"] == "steps"
@@ -32,10 +32,10 @@ def test_the_data_hold_every_run_and_every_comparison(result, tmp_path):
 
 
 def test_page_and_markdown_hold_tables_plot_and_protocol(result, tmp_path):
-    files.write(result, tmp_path)
-    page, markdown = ((tmp_path / name).read_text() for name in (files.PAGE, files.MARKDOWN))
+    output.write(result, tmp_path)
+    page, markdown = ((tmp_path / name).read_text() for name in (output.PAGE, output.MARKDOWN))
     assert "data:image/png;base64," in page
-    assert f"]({files.PICTURE})" in markdown
+    assert f"]({output.PICTURE})" in markdown
     for text in (page, markdown):
         for arm in result.arms:
             assert arm in text
@@ -45,8 +45,8 @@ def test_page_and_markdown_hold_tables_plot_and_protocol(result, tmp_path):
 
 
 def test_the_plot_is_a_picture(result, tmp_path):
-    files.write(result, tmp_path)
-    with Image.open(io.BytesIO((tmp_path / files.PICTURE).read_bytes())) as image:
+    output.write(result, tmp_path)
+    with Image.open(io.BytesIO((tmp_path / output.PICTURE).read_bytes())) as image:
         pixels = np.asarray(image.convert("L"))
     assert pixels.shape[1] > 1_500
     assert len(np.unique(pixels)) > 50
@@ -76,7 +76,7 @@ def test_a_single_arm_and_a_single_seed_have_a_table_and_a_plot(tmp_path):
     assert conduct(experiment, tmp_path / "here")
     result = Result.read(experiment, tmp_path / "here")
     assert result is not None
-    files.write(result, tmp_path / "here")
+    output.write(result, tmp_path / "here")
     assert "± " not in result.grids[0].markdown()
     assert len(result.grids) == 1
 
