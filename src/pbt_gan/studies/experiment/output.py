@@ -77,6 +77,6 @@ def _title(result: Result) -> str:
 
 
 def _headline(result: Result) -> Iterator[tuple[str, str, str]]:
-    note = f"{result.judged}, mean ± standard deviation"
     for arm, runs in result.outcomes.items():
-        yield arm, tables.spread([run.figures[result.judged] for run in runs]), note
+        mean, *deviation = tables.spread([run.figures[result.judged] for run in runs]).split(" ± ")
+        yield arm, mean, f"± {deviation[0]}, {result.judged}" if deviation else result.judged
