@@ -227,15 +227,20 @@ class Listener(Protocol):
 
     def __init__(self) -> None:  # said here, or a protocol makes up one that takes anything
         """Make a listener that needs nothing; the run's folder stands in the context that `start` is given."""
+        return
 
     def start(self, context: RunContext) -> None:
         """The run begins, or goes on."""
+        return
 
     def record(self, record: Record, preview: Images | None) -> None:
         """One record was journaled; a report comes with its preview."""
+        return
 
     def flush(self) -> None:
         """A commit is about to be written."""
+        return
 
     def close(self, ending: str) -> None:
         """The run ended: "finished", or why it stopped."""
+        return

@@ -34,8 +34,8 @@ def config(**changes) -> Config:
 
 def decided(run: Run) -> list[str]:
     """What two equal runs have in common."""
-    reports = [replace(r, time={}) for r in run.records if isinstance(r, Reported)]
-    return sorted(map(str, reports + [r for r in run.records if isinstance(r, Exploit)]))
+    reports = [replace(r, time={}) for r in run.records() if isinstance(r, Reported)]
+    return sorted(map(str, reports + [r for r in run.records() if isinstance(r, Exploit)]))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
