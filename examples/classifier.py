@@ -3,7 +3,6 @@
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 import pbt_gan
 from pbt_gan import Float, Range
@@ -16,7 +15,8 @@ class Classifier(pbt_gan.ModuleTask):
 
     def __init__(self):
         x, y = (torch.from_numpy(array) for array in load_digits(return_X_y=True))
-        self.data = [(x[i].float() / 16, y[i]) for i in torch.randperm(len(x), generator=torch.Generator()).split(600)]
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
+        self.data = [(x[i].float() / 16, y[i]) for i in order.split([1000, 400, 397])]
 
     def build(self, rng):
         net = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Dropout(), nn.Linear(128, 10))
@@ -26,12 +26,12 @@ class Classifier(pbt_gan.ModuleTask):
         x, y = self.data[0]
         for batch in rng.integers(len(x), size=(steps, 64)):
             parts["optimiser"].zero_grad()
-            cross_entropy(parts["net"](x[batch]), y[batch]).backward()
+            nn.functional.cross_entropy(parts["net"](x[batch]), y[batch]).backward()
             parts["optimiser"].step()
 
     @torch.no_grad()
     def evaluate(self, parts, rng):
-        validation, test = (cross_entropy(parts["net"](x), y).item() for x, y in self.data[1:])
+        validation, test = (nn.functional.cross_entropy(parts["net"](x), y).item() for x, y in self.data[1:])
         return {"score": -validation, "held_out": -test}
 
 
