@@ -1,6 +1,7 @@
 """A module task with all that has a state: tied and normalised nets, two optimisers, a scheduler, a scaler."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,8 @@ class Whole(ModuleTask):
 
     def build(self, rng):
         net, small = Net(), nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 6))
-        groups = [{"params": net.first.parameters()}, {"params": [net.second.bias, *net.normalised.parameters()]}]
+        others = [net.second.bias, *net.normalised.parameters()]
+        groups: list[dict[str, Any]] = [{"params": net.first.parameters()}, {"params": others}]
         optimiser = torch.optim.AdamW(groups, amsgrad=True)
         return {
             "net": net,

@@ -1,6 +1,6 @@
 """What is handed to `pbt_gan.run` as an object: its name for the config, and itself where no name leads to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,14 +44,11 @@ class Given:
         named |= _with_rules(named)
         if isinstance(named.get("pbt"), Mapping):
             named["pbt"] = {**named["pbt"], **_with_rules(named["pbt"])}
-        listeners = tuple(each for each in named.get("listeners", ()) if _is_object(each))
-        if "listeners" in named:
-            named["listeners"] = [
-                each if isinstance(each, str) else reference_to(each)
-                for each in named["listeners"]
-                if not _is_object(each)
-            ]
-        return cls(source, named, task, listeners)
+        ears = named.get("listeners", ())
+        if isinstance(ears, str) or not isinstance(ears, Sequence):  # refused in its own words later
+            return cls(source, named, task, ())
+        named |= {"listeners": [_name(each) for each in ears if not _is_object(each)]} if ears else {}
+        return cls(source, named, task, tuple(each for each in ears if _is_object(each)))
 
     def placed(self, config: Config) -> Config:
         """Return the configuration with an executor that can train the task: an object is trained in this process.
@@ -87,7 +84,11 @@ def _with_rules(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _rule(rule: Any) -> Any:
     if isinstance(rule, Mapping):
         return {**rule, "name": _rule(rule["name"])} if "name" in rule else rule
-    return reference_to(rule) if callable(rule) else rule
+    return _name(rule)
+
+
+def _name(thing: Any) -> Any:
+    return reference_to(thing) if callable(thing) else thing
 
 
 def _is_object(listener: Any) -> bool:
