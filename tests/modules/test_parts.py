@@ -117,6 +117,7 @@ def test_modes_are_those_that_build_left_or_evaluation():
         (nn.Linear(1, 1), "returned a Linear; return the parts by their names"),
         ({"net": nn.Linear(1, 1), "data": torch.zeros(3)}, "'data', a Tensor without state_dict"),
         ({"_net": nn.Linear(1, 1)}, "names a part '_net'"),
+        ({"net": nn.LazyLinear(1)}, "returned 'net' with lazy layers"),
         ({"a.b": nn.Linear(1, 1)}, "names a part 'a.b'"),
     ],
 )

@@ -62,6 +62,7 @@ class ModuleAdapter(Task):
 
     def init(self, rng: Generator) -> Tree:
         """Return the state of newly built parts, which are the live ones from then on."""
+        self._live = None  # never two sets at once
         self._live = self._built(rng)
         return self._live.capture({**self._bindings.read(self._live.parts), **fixed(self._space)})
 

@@ -33,8 +33,14 @@ class LiveParts:
     def __init__(self, made: Any, task: str) -> None:
         self.parts = _checked(made, task)
         self._task = task
-        nets = [part for part in self.parts.values() if hasattr(part, "modules")]
-        self._modes = {module: module.training for net in nets for module in net.modules()}
+        nets = {name: part for name, part in self.parts.items() if hasattr(part, "modules")}
+        self._modes = {module: module.training for net in nets.values() for module in net.modules()}
+        for name, net in nets.items():
+            if any(hasattr(parameter, "materialize") for parameter in net.parameters()):
+                raise TaskError(
+                    f"{task}.build returned {name!r} with lazy layers, which have no weights until they see data. "
+                    "Pass one batch through it in `build`, before the optimiser is made."
+                )
 
     def capture(self, hyperparams: Hyperparams) -> Tree:
         """Return the state of all parts, a copy: state_dicts hold the very tensors that the next order trains."""

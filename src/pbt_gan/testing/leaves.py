@@ -18,14 +18,17 @@ def difference(one: Tree, other: Tree) -> str | None:
 
 def differences(one: Tree, other: Tree, path: str = "") -> Iterator[str]:
     """Yield the path of every leaf in which two states differ; also of one that only one of them has."""
-    for key in sorted({**_children(one), **_children(other)}, key=str):
+    mine, others = _children(one), _children(other)
+    if _kind(one) is not _kind(other) or not (mine or others):
+        if codec.encode(one) != codec.encode(other):
+            yield path or "the state"
+        return
+    for key in sorted({**mine, **others}, key=str):
         there = f"{path}.{key}" if path else str(key)
-        if key in _children(one) and key in _children(other):
-            yield from differences(_children(one)[key], _children(other)[key], there)
+        if key in mine and key in others:
+            yield from differences(mine[key], others[key], there)
         else:
             yield there
-    if not (_children(one) or _children(other)) and codec.encode(one) != codec.encode(other):
-        yield path or "the state"
 
 
 def leaf(tree: Tree, path: str) -> Any:
@@ -38,6 +41,10 @@ def leaf(tree: Tree, path: str) -> Any:
         if path.startswith(f"{key}.") and (found := leaf(child, path[len(str(key)) + 1 :])) is not None:
             return found
     return None
+
+
+def _kind(tree: Tree) -> type:
+    return dict if isinstance(tree, Mapping) else type(tree)
 
 
 def _children(tree: Tree) -> Mapping[Any, Tree]:

@@ -221,7 +221,7 @@ def _holds(found: Any, value: Value) -> bool:
 
 
 def _numbers(measured: Mapping[str, Any]) -> dict[str, float]:
-    for name, value in measured.items():
-        plain = value.item() if hasattr(value, "item") else value
-        assert isinstance(plain, int | float), f"The metric {name!r} is a {type(plain).__name__}: return one number."
-    return {name: float(value) for name, value in sorted(measured.items())}
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in sorted(measured.items())}
+    for name, value in plain.items():
+        assert isinstance(value, int | float), f"The metric {name!r} is a {type(value).__name__}: return one number."
+    return plain
