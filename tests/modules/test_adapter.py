@@ -125,6 +125,7 @@ def shown(executor: Executor, orders: list[Order]) -> list[Any]:
     return [*map(comparable, reports), states]
 
 
+@pytest.mark.slow
 def test_worker_processes_report_and_keep_what_the_serial_executor_does(whole, tmp_path):
     task = TaskReference(whole)
     with (

@@ -62,6 +62,7 @@ def scores(run: pbt_gan.Run) -> list[float]:
     return [row["score"] for row in sorted(run.table(), key=lambda row: (row["interval"], row["member"]))]
 
 
+@pytest.mark.slow
 def test_a_class_an_object_and_a_name_are_the_same_task(tmp_path):
     expected = scores(pbt_gan.run("quadratic", **SMALL))
     assert scores(pbt_gan.run(Quadratic, **SMALL)) == expected
@@ -109,6 +110,7 @@ def test_a_module_task_ends_equally_wherever_it_is_trained_and_cut_off(tmp_path)
     assert parts["scheduler"].base_lrs[0] == run.member("1").hyperparams["lr"]
 
 
+@pytest.mark.slow
 def test_an_object_is_trained_in_this_process_and_a_run_of_it_goes_on_with_it(tmp_path):
     task = Scaled(2.0)
     longer = {**SMALL, "total_steps": 24}
@@ -162,6 +164,7 @@ def test_a_rule_that_nobody_can_find_again_is_refused():
         pbt_gan.run(Quadratic, **{**SMALL, "exploit": lambda recipient, view, rng: None})
 
 
+@pytest.mark.slow
 def test_listeners_may_be_objects_classes_and_names(tmp_path):
     ear = Ear()
     for out in (None, tmp_path / "run"):

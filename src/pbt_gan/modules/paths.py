@@ -52,7 +52,7 @@ def _branches(where: str, path: str, parts: Parts) -> list[Steps]:
     name, *steps = path.split(".")
     part = _child(where, parts, name)
     groups = getattr(part, _GROUPS, None)
-    if groups is None:
+    if not groups:
         return [(name, *steps)]
     if steps[0].isdigit():
         return [(name, _GROUPS, *steps)]
