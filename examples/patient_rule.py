@@ -20,4 +20,4 @@ def patient(recipient, view, rng, *, memory, rest=2, fraction=0.2):
 
 if __name__ == "__main__":
     run = pbt_gan.run("quadratic", population_size=6, total_steps=200, ready_interval=5, exploit=patient)
-    print(f"best {run.best.score:.3f}; last copies: {run.history.exploits[-1].memory}")
+    print(run.best, f"interval of each member's last copy: {run.history.exploits[-1].memory}", sep="\n")

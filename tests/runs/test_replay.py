@@ -107,7 +107,7 @@ def test_a_replay_that_was_stopped_goes_on(tmp_path):
 def test_what_is_not_kept_any_more_cannot_be_compared(tmp_path):
     run = trained(tmp_path / "run")
     again = replayed(run, tmp_path / "again")
-    assert agreement(Run(run.config, run.records, "finished"), again) == Agreement(scores=True, weights=None)
+    assert agreement(Run(run.config, run.records(), "finished"), again) == Agreement(scores=True, weights=None)
 
 
 def test_the_schedule_that_was_found_is_written_and_trains_another_run(tmp_path):

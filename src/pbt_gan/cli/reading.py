@@ -63,7 +63,7 @@ def overview(run: Run) -> RenderableType:
     trained = max((report.trained_steps for report in run.history.reports), default=0)
     state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
     head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
-    rows = Population.of(run.records).ranked()
+    rows = Population.of(run.records()).ranked()
     return Group(Text(head, "bold", overflow="fold"), *([render(rows)] if rows else []), *_best(run))
 
 

@@ -21,6 +21,7 @@ from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_valu
 from pbt_gan.errors import ConfigError, PbtGanError, one_line, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.executors.work import build
 from pbt_gan.interfaces import Executor, Listener, Task, TaskReference
 from pbt_gan.validation import suggestion, unknown
 
@@ -47,11 +48,11 @@ def build_task(reference: TaskReference) -> Task:
         ConfigError: it takes no such arguments, is no task, or fails.
     """
     factory = _load("task", reference.name)
-    if not (isinstance(factory, type) and issubclass(factory, Task)):
-        raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task.")
+    if not (isinstance(factory, type) and hasattr(factory, "as_task")):
+        raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task or pbt_gan.ModuleTask.")
     _check_arguments("task", factory, reference.arguments)
     with _told("task", reference.name):
-        return factory(**reference.arguments)
+        return build(reference)
 
 
 def resolve(config: Config, task: Task) -> Config:
@@ -120,21 +121,22 @@ def build_plan(config: Config, space: Space) -> Plan:
     )
 
 
-def build_executor(config: Config, reference: TaskReference, folder: Path) -> Executor:
+def build_executor(config: Config, task: Task | TaskReference, folder: Path) -> Executor:
     """Start the executor; `folder` holds the files that the task prepared."""
     settings = config.executor
     if settings.name == "serial":
-        return SerialExecutor(reference, seed=config.seed, folder=folder, device=settings.device)
+        return SerialExecutor(task, seed=config.seed, folder=folder, device=settings.device)
+    assert isinstance(task, TaskReference), "an object is trained by the serial executor"
     workers = min(settings.workers or _cores(), config.pbt.population_size)  # more would never have work
     devices = [device.strip() for device in settings.device.split(",")]
     return ProcessesExecutor(
-        reference, seed=config.seed, folder=folder, workers=workers, devices=devices, threads=settings.threads
+        task, seed=config.seed, folder=folder, workers=workers, devices=devices, threads=settings.threads
     )
 
 
 def listener_makers(config: Config) -> list[Callable[[Path], Listener]]:
-    """Return what makes the listeners that the config names, each of the run's folder."""
-    return [_load("listeners", name) for name in config.listeners]
+    """Return what makes the listeners that the config names, each given the run's folder if it takes an argument."""
+    return [_maker(_load("listeners", name)) for name in config.listeners]
 
 
 def check_devices(config: Config) -> None:
@@ -144,6 +146,10 @@ def check_devices(config: Config) -> None:
             from pbt_gan.gan.device import check_device
 
             check_device(device)
+
+
+def _maker(factory: Callable[..., Listener]) -> Callable[[Path], Listener]:
+    return factory if inspect.signature(factory).parameters else lambda folder: factory()
 
 
 def _rule(kind: str, settings: Named, table: Mapping[str, _F]) -> Rule[_F]:

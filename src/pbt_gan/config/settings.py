@@ -104,6 +104,11 @@ class ExecutorSettings(Settings):
     device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
     threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
 
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
     @field_validator("device")
     @classmethod
     def _known(cls, value: str) -> str:

@@ -7,7 +7,7 @@ from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.executors.exchange import Memory
 from pbt_gan.executors.threads import OneThread
 from pbt_gan.executors.work import build, carry_out, device_clock
-from pbt_gan.interfaces import Task, TaskReference
+from pbt_gan.interfaces import TaskReference, TaskSource
 
 _WORKER = "serial"
 
@@ -23,7 +23,7 @@ class SerialExecutor:
     """
 
     def __init__(
-        self, task: Task | TaskReference, *, seed: int, folder: Path | None = None, device: str = "cpu"
+        self, task: TaskSource | TaskReference, *, seed: int, folder: Path | None = None, device: str = "cpu"
     ) -> None:
         self._seed = seed
         self._states = Memory()

@@ -11,7 +11,7 @@ from pbt_gan import references
 from pbt_gan.core.population import Failed, Hyperparams, Order, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError, one_line
-from pbt_gan.interfaces import Images, Task, TaskReference, Training, Tree
+from pbt_gan.interfaces import Images, Task, TaskReference, TaskSource, Training, Tree
 
 
 class States(Protocol):
@@ -26,12 +26,12 @@ class States(Protocol):
         ...
 
 
-def build(task: Task | TaskReference) -> Task:
-    """Return the task that a reference names."""
-    if isinstance(task, Task):
-        return task
-    built: Task = references.load(task.name)(**task.arguments)
-    return built
+def build(task: TaskSource | TaskReference) -> Task:
+    """Return the task that a reference names, or that an object is or can be made into."""
+    if isinstance(task, TaskReference):
+        source: TaskSource = references.load(task.name)(**task.arguments)
+        return source.as_task()
+    return task.as_task()
 
 
 Clock = Callable[[], float]

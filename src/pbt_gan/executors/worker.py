@@ -42,8 +42,9 @@ def main() -> None:
         if start["folder"] is not None:
             task.attach(Path(start["folder"]), start["device"])
     except (Exception, SystemExit) as error:
-        kind = type(error).__name__ if isinstance(error, PbtGanError) else "TaskError"
-        channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": traceback.format_exc()})
+        meant = isinstance(error, PbtGanError)  # for a person: where it was raised is of no use to them
+        kind, details = (type(error).__name__, "") if meant else ("TaskError", traceback.format_exc())
+        channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
     states, clock = SharedMemory(folders), device_clock(start["device"])

@@ -122,7 +122,7 @@ def test_every_run_is_an_ordinary_one(done):
     _, folder = done
     run = Run.open(run_folder(folder, "longer", 1))
     assert (run.ending, run.config["seed"], run.config["name"]) == ("finished", 1, "longer-1")
-    assert sum(isinstance(record, Reported) for record in run.records) == 18
+    assert sum(isinstance(record, Reported) for record in run.records()) == 18
 
 
 def test_another_experiment_is_not_mixed_in(done):
