@@ -1,7 +1,9 @@
 # Each target makes the virtual environment that it needs; nothing has to be installed by hand.
 #   make demo     train on the embedded data set, compare with random search, leave everything in runs/
 #   make test     the test suite
-#   make check    what CI runs: format, lint, types, import rules, then the tests
+#   make check    format, lint, types, import rules, then the tests, then the documentation
+#   make docs     the documentation site, in build/site; a warning is an error
+#   make package  wheel and sdist in dist/, tried out in an empty environment
 #   make bench    timings, one JSON object a line
 #   make golden   rewrite the golden files of the tests; say in CHANGELOG.md why they changed
 
@@ -10,7 +12,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test check lint bench golden environment environment-dev
+.PHONY: demo test check lint docs package bench golden environment environment-dev environment-docs
 
 demo: environment
 	$(BIN)/pbt-gan demo
@@ -18,13 +20,19 @@ demo: environment
 test: environment-dev
 	$(PYTEST) --numprocesses auto --dist worksteal
 
-check: lint test
+check: lint test docs
 
 lint: environment-dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: environment-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+package: environment-dev
+	$(BIN)/python tools/package.py dist $(TAG)
 
 bench: environment
 	$(BIN)/python -m benchmarks
@@ -37,3 +45,6 @@ environment:
 
 environment-dev:
 	@$(PYTHON) tools/environment.py $(VENV) dev
+
+environment-docs:
+	@$(PYTHON) tools/environment.py $(VENV) docs

@@ -11,11 +11,14 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 from typer.core import TyperGroup
 from typer.main import get_command
 
+import pbt_gan
+import pbt_gan.testing
 from pbt_gan.cli.app import app
 from pbt_gan.config.source import presets
 from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Reported
@@ -46,7 +49,7 @@ def text_of(name: str) -> str:
 
 def blocks(page: Path, *languages: str) -> list[str]:
     """Return the contents of a page's fenced blocks in some languages."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)[^\n]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return [text for language, text in found if language in languages]
 
 
@@ -122,7 +125,7 @@ def test_no_file_holds_a_path_of_somebodys_machine(path: Path):
 def test_every_dependency_is_pinned_to_a_version_that_the_project_supports():
     lines = [line for line in text_of("constraints.txt").splitlines() if not line.startswith("#")]
     pins = {name.lower().replace("_", "-"): Version(version) for name, version in (line.split("==") for line in lines)}
-    for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+    for line in sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"]):
         requirement = Requirement(line)
         assert pins[requirement.name.lower()] in requirement.specifier, line
 
@@ -171,6 +174,28 @@ def test_every_package_that_is_imported_is_declared():
     packages = packages_distributions()
     imported = {packages[module][0].lower().replace("_", "-") for module in foreign}
     assert imported <= {Requirement(line).name.lower() for line in PROJECT["dependencies"]}
+
+
+def test_the_citation_is_of_this_version():
+    citation = yaml.safe_load(text_of("CITATION.cff"))
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] == "software"
+    assert citation["message"]
+    assert citation["title"] == PROJECT["name"]
+    assert citation["license"] == PROJECT["license"]
+    assert citation["authors"] == [{"name": author["name"]} for author in PROJECT["authors"]]
+    for work in citation["references"]:
+        assert {"type", "title", "authors", "year"} <= set(work)
+    if not Version(PROJECT["version"]).is_devrelease:
+        assert citation["version"] == PROJECT["version"]
+        assert f"## [{citation['version']}] - {citation['date-released']}" in text_of("CHANGELOG.md")
+        assert (ROOT / "docs" / "releases" / f"{citation['version']}.md").exists()
+
+
+def test_the_page_on_python_shows_every_public_name():
+    shown = set(re.findall(r"^::: ([\w.]+)$", text_of("docs/api.md"), re.MULTILINE))
+    public = {f"pbt_gan.{name}" for name in pbt_gan.__all__}
+    assert shown == public | {f"pbt_gan.testing.{name}" for name in pbt_gan.testing.__all__}
 
 
 def test_the_version_has_a_place_in_the_changelog():
