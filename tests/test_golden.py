@@ -35,7 +35,7 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 def lines(run: Run) -> list[str]:
-    records = [replace(r, time={}) if isinstance(r, Reported) else r for r in run.records]
+    records = [replace(r, time={}) if isinstance(r, Reported) else r for r in run.records()]
     decided = [r for r in records if isinstance(r, Reported | Exploit)]
     decided.sort(key=lambda r: (r.interval, r.recipient if isinstance(r, Exploit) else r.member, type(r).__name__))
     return [json.dumps(to_json(record), sort_keys=True) for record in decided]

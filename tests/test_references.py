@@ -1,4 +1,6 @@
 import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import pytest
 
@@ -96,3 +98,72 @@ def test_a_file_s_reference_is_made_absolute_and_a_module_s_is_left(tmp_path):
 def test_only_a_name_with_a_colon_is_a_reference():
     assert references.is_reference("my_task.py:Task")
     assert not references.is_reference("truncation")
+
+
+def function():
+    pass
+
+
+def test_a_name_of_an_object_leads_to_it_again(tmp_path):
+    path = write(tmp_path / "named.py", "class Outer:\n    class Inner: pass\n\ndef rule(): pass\n")
+    for name in ("Outer", "Outer.Inner", "rule"):
+        found = references.load(f"{path}:{name}")
+        assert references.reference_to(found) == f"{path.resolve()}:{name}"
+        assert references.load(references.reference_to(found)) is found
+    assert references.reference_to(Quadratic) == "pbt_gan.toy.quadratic:Quadratic"
+    assert references.load(references.reference_to(function)) is function
+
+
+@pytest.mark.parametrize(
+    ("thing", "said"),
+    [
+        (lambda: None, "A lambda has no name to be found by again"),
+        (type("Local", (), {"__qualname__": "f.<locals>.Local"}), r"'f\.<locals>\.Local' is defined inside of a func"),
+        (3, "3 is neither a class nor a function"),
+    ],
+)
+def test_what_has_no_name_from_outside_is_refused(thing, said):
+    with pytest.raises(ConfigError, match=said):
+        references.reference_to(thing)
+
+
+@pytest.fixture
+def main(monkeypatch):
+    """Stand in for the program that is running."""
+    module = ModuleType("__main__")
+    module.Mine = type("Mine", (), {"__module__": "__main__"})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    return module
+
+
+def test_a_script_that_runs_is_not_loaded_a_second_time(tmp_path, main):
+    main.__file__ = str(write(tmp_path / "script.py", "1 / 0\n"))
+    assert references.reference_to(main.Mine) == f"{tmp_path.resolve() / 'script.py'}:Mine"
+    assert references.load(f"{tmp_path / 'script.py'}:Mine") is main.Mine
+
+
+def test_nor_is_a_module_that_runs(main):
+    main.__spec__ = ModuleSpec("package.program", None)
+    assert references.reference_to(main.Mine) == "package.program:Mine"
+    assert references.load("package.program:Mine") is main.Mine
+
+
+def test_a_class_of_a_notebook_is_found_there_and_elsewhere_it_is_said_where_it_lives(main):
+    assert references.reference_to(main.Mine) == "__main__:Mine"
+    assert references.load("__main__:Mine") is main.Mine
+    with pytest.raises(ConfigError, match=r"'Other' was made in a program of its own, such as a notebook"):
+        references.load("__main__:Other")
+
+
+@pytest.mark.parametrize("way", ["file", "module"])
+def test_a_file_that_is_looked_up_in_starts_no_run(tmp_path, monkeypatch, way):
+    text = "import pbt_gan\npbt_gan.run('quadratic')\nclass Mine: pass\n"
+    path = write(tmp_path / f"unguarded_{way}.py", text)
+    monkeypatch.syspath_prepend(tmp_path)
+    name = str(path) if way == "file" else path.stem
+    for _ in range(2):
+        with pytest.raises(ConfigError) as error:
+            references.load(f"{name}:Mine")
+        assert str(error.value).startswith(f"{name} starts a run whenever it is loaded")
+        assert 'under `if __name__ == "__main__":`' in str(error.value)
+    references.refuse_while_loading()

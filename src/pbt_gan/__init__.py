@@ -1,7 +1,8 @@
 """Train GANs, or any model of yours, with Population Based Training (Jaderberg et al. 2017, arXiv:1711.09846).
 
-The public names: `run` and `Run`; `Task` and `Training` for a task of your own; `Float`, `Integer`, `Choice` and
-`Range` for its search space; `PbtGanError`, of which every error meant for a person is a subclass.
+The public names: `run` and `Run`; `ModuleTask` for ordinary PyTorch of your own, `Task` and `Training` for anything
+else; `Float`, `Integer`, `Choice` and `Range` for its search space; `Listener`, to watch a run; `PbtGanError`, of which
+every error meant for a person is a subclass.
 """
 
 from importlib import import_module
@@ -10,11 +11,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pbt_gan.core.space import Choice, Float, Integer, Range
     from pbt_gan.errors import PbtGanError
-    from pbt_gan.interfaces import Task, Training
+    from pbt_gan.interfaces import Listener, Task, Training
+    from pbt_gan.modules.task import ModuleTask
     from pbt_gan.runs.result import Run
     from pbt_gan.runs.run import run
 
-__all__ = ["Choice", "Float", "Integer", "PbtGanError", "Range", "Run", "Task", "Training", "run"]
+__all__ = [
+    "Choice",
+    "Float",
+    "Integer",
+    "Listener",
+    "ModuleTask",
+    "PbtGanError",
+    "Range",
+    "Run",
+    "Task",
+    "Training",
+    "run",
+]
 
 _PLACES = {
     "Choice": "core.space",
@@ -22,6 +36,8 @@ _PLACES = {
     "Integer": "core.space",
     "Range": "core.space",
     "PbtGanError": "errors",
+    "Listener": "interfaces",
+    "ModuleTask": "modules.task",
     "Task": "interfaces",
     "Training": "interfaces",
     "Run": "runs.result",

@@ -106,6 +106,18 @@ class Task(ABC):
         """Return for each metric of `score` its card: formula, samples, reference, network, checksum."""
         return {}
 
+    def as_task(self) -> "Task":
+        """Return this task itself; what is no task but can be made one, such as a ModuleTask, returns its adapter."""
+        return self
+
+
+class TaskSource(Protocol):
+    """A task, or what can be made into one."""
+
+    def as_task(self) -> Task:
+        """Return the task."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TaskReference:
@@ -114,7 +126,7 @@ class TaskReference:
     name: str  # "module:name" or "file.py:name"
     arguments: Mapping[str, Any] = field(default_factory=dict)  # JSON values
 
-    # built with `references.load(name)(**arguments)`
+    # built with `references.load(name)(**arguments).as_task()`
 
 
 class Executor(Protocol):
@@ -207,20 +219,28 @@ class RunView:
 
 
 class Listener(Protocol):
-    """Watches a run. What it writes is derived from the journal; one that fails is dropped, never the run."""
+    """Watches a run. What it writes is derived from the journal; one that fails is dropped, never the run.
+
+    One of your own is a subclass that overrides what it needs, often `record` alone, and is handed to `pbt_gan.run` as
+    an object or a class, or named in the config. A class is called with the run's folder if it takes an argument.
+    """
+
+    def __init__(self) -> None:  # said here, or a protocol makes up one that takes anything
+        """Make a listener that needs nothing; the run's folder stands in the context that `start` is given."""
+        return
 
     def start(self, context: RunContext) -> None:
         """The run begins, or goes on."""
-        ...
+        return
 
     def record(self, record: Record, preview: Images | None) -> None:
         """One record was journaled; a report comes with its preview."""
-        ...
+        return
 
     def flush(self) -> None:
         """A commit is about to be written."""
-        ...
+        return
 
     def close(self, ending: str) -> None:
         """The run ended: "finished", or why it stopped."""
-        ...
+        return

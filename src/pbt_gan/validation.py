@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pbt_gan.errors import ConfigError
 
+Scalar = float | int | str | bool
+"""A value in a file. In this order pydantic's smart mode keeps each value's own type."""
+
 
 class Settings(BaseModel):
     """Base of all settings: frozen, and an unknown key is an error."""

@@ -218,3 +218,22 @@ def test_a_mistake_is_told_likewise_by_a_process_of_its_own(arguments, tmp_path)
     assert len(done.stderr.splitlines()) == 1
     assert "Error: " in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--seeds", "4-1"], "--seeds 4-1: write numbers and ranges"),
+        (["--seeds", "one"], "--seeds one: write numbers and ranges"),
+        (["--seeds", "1,1"], "name each one once"),
+        (["--arms", "pbt,randomsearch"], "Did you mean 'random-search'"),
+        (["--equal", "money"], "experiment.equal = 'money'"),
+        (["--max-time", "soon"], "--max-time soon"),
+    ],
+)
+def test_a_wrong_experiment_is_told_in_one_line(pbt_gan, kept, options, said):
+    answer = pbt_gan("experiment", kept / "toy.toml", *options)
+    assert answer.code == 2
+    assert said in answer.err
+    assert answer.err.strip().count("\n") == 0
+    assert not Path("runs").exists()

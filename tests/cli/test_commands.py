@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -311,3 +312,53 @@ def test_mistakes_are_told_before_torch_is_imported():
     done = separately("train", "digits", "--population", "0")
     assert done.returncode == 2
     assert not {"torch", "sklearn", "matplotlib", "tensorboard"} & set(done.stderr.splitlines()[-1].split())
+
+
+def test_an_experiment_prints_its_table_its_protocol_and_where_the_page_lies(pbt_gan, kept):
+    command = ["experiment", kept / "toy.toml", "--arms", "pbt, random-search", "--seeds", "3,5-6", "--equal", "steps"]
+    said = pbt_gan(*command)
+    assert said.code == 0
+    assert "run 6 of 6: random-search, seed 6" in said.err
+    assert "Against random-search, paired by seed" in said.out
+    assert "Seeds 3, 5, 6." in said.out
+    page = Path("runs/toy-experiment/report.html")
+    assert str(page) in said.out
+    assert page.exists()
+    again = pbt_gan(*command)
+    assert again.out == said.out
+    assert "run " not in again.err
+    wider = pbt_gan(*command, "--arms", "pbt,random-search,fixed", "--baseline", "fixed")
+    assert "Against fixed, paired by seed" in wider.out
+    assert re.findall(r"run \d+ of 9: (.+)", wider.err) == [f"fixed, seed {seed}" for seed in (3, 5, 6)]
+
+
+def test_an_experiment_that_runs_out_of_time_says_how_it_goes_on(pbt_gan, kept):
+    said = pbt_gan("experiment", kept / "toy.toml", "--max-time", "0.0001s")
+    assert said.code == 0
+    assert "Stopped (time limit). The same command goes on." in said.out
+
+
+def test_a_replay_of_a_gan_is_the_winner_again_and_another_seed_is_not(pbt_gan, kept):
+    said = pbt_gan("replay", kept / "gan", "--out", "again")
+    assert said.code == 0
+    assert "every score and every byte of its state are the same" in said.out
+    assert "every byte" in pbt_gan("replay", kept / "gan", "--out", "again").out
+    other = pbt_gan("replay", kept / "gan", "--out", "other", "--seed", 9)
+    assert other.code == 0
+    assert "the same." not in other.out
+    assert read_run(Path("other")).config["seed"] == 9
+
+
+def test_a_replay_that_is_not_the_same_says_why(pbt_gan, kept, tmp_path):
+    shutil.copytree(kept / "toy", tmp_path / "toy")
+    config = pbt_gan("replay", "toy", "--out", "again", "--set", "x")
+    assert config.code == 2
+    said = pbt_gan("replay", "toy", "--out", "again", "--member", "17")
+    assert said.code == 2
+    assert "best, last-best and 0, 1, 2" in said.err
+
+
+def test_the_schedule_of_a_run_trains_another(pbt_gan, kept):
+    said = pbt_gan("train", kept / "toy.toml", "--set", f"pbt.schedule={kept / 'toy' / 'schedule.toml'}", "--out", "b")
+    assert said.code == 0
+    assert read_run(Path("b")).config["pbt"]["schedule"]["rows"]

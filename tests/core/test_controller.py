@@ -1,3 +1,4 @@
+import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -11,9 +12,11 @@ from pbt_gan.core.decision import Rule, Strategy
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.population import Failed, Member, Order, Report
-from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Reported, from_json, to_json
 from pbt_gan.core.rng import stream
+from pbt_gan.core.schedule import Row, Schedule
 from pbt_gan.core.space import Float, Range
+from pbt_gan.errors import TaskError
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
 
@@ -334,3 +337,86 @@ def test_whatever_the_scores_the_run_ends_and_donors_are_healthy(scores, size, m
             assert exploit_record.donor.checkpoint in {
                 r.checkpoint for r in reported.values() if math.isfinite(r.score)
             }
+
+
+def test_a_schedule_is_laid_over_the_members_own_values_by_the_age_of_the_weights():
+    schedule = Schedule((Row(0, {"lr": 1e-3}), Row(10, {"lr": 2e-3}, slot=(7, 9))))
+    controller = Controller(plan(schedule=schedule, population_size=1))
+    state, _ = controller.start(State())
+    seen = []
+    while not controller.done(state):
+        state, (order,) = controller.ask(state, 1)
+        seen.append((order.step, order.hyperparams["lr"], order.slot))
+        state, _ = controller.tell(state, answer(order, 0.0))
+    assert seen[:2] == [(0, 1e-3, (0, 1)), (5, 1e-3, (0, 2))]
+    assert seen[2:4] == [(10, 2e-3, (7, 9)), (15, 2e-3, (7, 9))]
+
+
+def test_under_a_relative_schedule_exploit_copies_what_is_below_it():
+    half = Schedule((Row(0, {"lr": 0.5}),), relative=True)
+    _, plain = train(Controller(plan()))
+    _, halved = train(Controller(plan(schedule=half)))
+    assert [e.after for e in exploits(halved)] == [e.after for e in exploits(plain)]
+    reports = [[r for r in records if isinstance(r, Reported)] for records in (plain, halved)]
+    for own, scheduled in zip(*reports, strict=True):
+        assert scheduled.hyperparams["lr"] == own.hyperparams["lr"] * 0.5
+
+
+def counting(recipient, view, rng, *, memory, at_least=2):
+    """Copy the best member, but only once this rule was asked often enough."""
+    asked = (memory or {"asked": 0})["asked"] + 1
+    donor = view.at(len(view) - 1)
+    return (donor if asked >= at_least and donor.id != recipient.id else None), {"asked": asked}
+
+
+def remembering(rule=counting, **options) -> Strategy:
+    return Strategy(Rule("mine", rule, options), Rule("perturb", EXPLORE["perturb"]))
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_rule_that_remembers_goes_on_with_its_memory_when_the_records_are_folded(mode):
+    controller = Controller(plan(strategy=remembering(at_least=7), mode=mode))
+    state, records = train(controller)
+    asked = [e.memory["asked"] for e in exploits(records)]
+    assert asked == list(range(1, len(asked) + 1))
+    assert [e.donor is not None for e in exploits(records)][:6] == [False] * 6
+    assert any(e.donor for e in exploits(records))
+    for cut in range(len(records)):
+        half = controller.fold(records[:cut])
+        assert half.memory == next((e.memory for e in reversed(exploits(records[:cut]))), None)
+    again = [record for line in map(to_json, records) if (record := from_json(json.loads(json.dumps(line))))]
+    assert controller.fold(again) == state
+
+
+def test_a_rescue_leaves_the_memory_as_it_is():
+    def score(order: Order) -> float:
+        return math.nan if order.member == 0 and order.interval == 4 else float(order.member)
+
+    _, records = train(Controller(plan(strategy=remembering())), score)
+    found = exploits(records)
+    place = next(i for i, e in enumerate(found) if e.rule == "rescue")
+    assert found[place].memory == (found[place - 1].memory if place else None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (lambda recipient, view, rng, *, memory: None, "must return"),
+        (lambda recipient, view, rng, *, memory: (None, {1, 2}), "JSON cannot hold"),
+        (lambda recipient, view, rng, *, memory: (None, math.nan), "JSON cannot hold"),
+    ],
+)
+def test_a_memory_that_the_journal_cannot_hold_is_told(rule, said):
+    with pytest.raises(TaskError, match=said):
+        train(Controller(plan(strategy=remembering(rule))))
+
+
+def test_a_rule_cannot_change_a_memory_that_was_journaled():
+    def mutating(recipient, view, rng, *, memory):
+        memory = memory or []
+        memory.append(recipient.id)
+        return None, memory
+
+    _, records = train(Controller(plan(strategy=remembering(mutating))))
+    lengths = [len(e.memory) for e in exploits(records)]
+    assert lengths == list(range(1, len(lengths) + 1))

@@ -219,3 +219,21 @@ def test_given_values_of_the_right_type_within_bounds_pass(values):
 def test_given_values_of_another_name_type_or_range_are_refused(values):
     with pytest.raises(ConfigError, match=r"pbt\.initial\[0\]"):
         check_values(SPACE, values, "pbt.initial[0]")
+
+
+@pytest.mark.parametrize(
+    ("domain", "middle"),
+    [
+        (Float(Range(1e-4, 1e-2), (1e-6, 1.0), "log"), 1e-3),
+        (Float(Range(0.0, 0.6), (0.0, 0.6)), 0.3),
+        (Float(0.25, (0.0, 1.0)), 0.25),
+        (Float((3.0, 1.0, 2.0), (0.0, 5.0)), 2.0),
+        (Integer(Range(1, 5), (1, 9)), 3),
+        (Integer((1, 4), (1, 9)), 1),
+        (Choice(("a", "b")), "a"),
+        (Choice(("a", "b"), init="b"), "b"),
+    ],
+)
+def test_the_middle_stands_for_the_whole_of_init(domain, middle):
+    assert domain.middle() == pytest.approx(middle) if isinstance(middle, float) else domain.middle() == middle
+    assert domain.contains(domain.middle())

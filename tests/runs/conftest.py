@@ -21,7 +21,7 @@ def outcome() -> Outcome:
 
     def read(folder: Path) -> tuple[Any, ...]:
         run = Run.open(folder)
-        decided = [to_json(record) for record in run.records if not isinstance(record, Failure)]
+        decided = [to_json(record) for record in run.records() if not isinstance(record, Failure)]
         for entry in decided:
             entry.pop("time", None)
         path = journal.path_of(folder)

@@ -177,7 +177,7 @@ def test_what_listeners_write_is_whole_again_when_a_cut_run_has_gone_on(
     uncut = tmp_path / "uncut"
     begin(uncut)
     expected = outcome(uncut), derived(uncut)
-    reports = [record for record in Run.open(uncut).records if isinstance(record, Reported)]
+    reports = [record for record in Run.open(uncut).records() if isinstance(record, Reported)]
     assert all(sample_path(uncut, report.member, report.interval).exists() for report in reports)
     for folder, _ in cuts(tmp_path, faults, kind, place, begin):
         begin(folder)

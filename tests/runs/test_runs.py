@@ -34,8 +34,8 @@ def config(**changes) -> Config:
 
 def decided(run: Run) -> list[str]:
     """What two equal runs have in common."""
-    reports = [replace(r, time={}) for r in run.records if isinstance(r, Reported)]
-    return sorted(map(str, reports + [r for r in run.records if isinstance(r, Exploit)]))
+    reports = [replace(r, time={}) for r in run.records() if isinstance(r, Reported)]
+    return sorted(map(str, reports + [r for r in run.records() if isinstance(r, Exploit)]))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -258,3 +258,29 @@ def test_rules_of_ones_own_decide_in_a_run_and_when_it_goes_on(tmp_path):
     copies = [e for e in Run.open(tmp_path / "serial").history.exploits if e.donor]
     assert {e.rule for e in copies} == {f"{rules}:mine"}
     assert {e.operation for e in copies} == {f"{rules}:halve"}
+
+
+def test_a_member_s_state_is_what_its_checkpoint_holds(finished):
+    run = Run.open(finished)
+    assert run.best is not None
+    theta = run.state()["theta"]
+    assert run.best.metrics["theta_0"] == theta[0]
+    assert run.state("2")["theta"][1] == run.member("2").metrics["theta_1"]
+    with pytest.raises(ConfigError, match="best, last-best and 0, 1, 2"):
+        run.state("7")
+
+
+def test_only_a_module_task_has_parts_and_only_a_run_in_a_folder_has_weights(finished):
+    with pytest.raises(ConfigError, match=r"no ModuleTask; run.state\('2'\) gives"):
+        Run.open(finished).parts("2")
+    run = pbt_gan.run(**TOY)
+    for ask in (run.state, run.parts, lambda: run.sample(3)):
+        with pytest.raises(RunFolderError, match="keeps no weights; train with `out`"):
+            ask()
+
+
+def test_a_table_is_rows_of_plain_values_as_pandas_takes_them(finished):
+    run = Run.open(finished)
+    assert all(type(value) in (int, float, str, bool) for row in run.table() for value in row.values())
+    assert len({tuple(row) for row in run.table()}) == 1
+    assert len([record for record in run.records() if isinstance(record, Reported)]) == len(run.table())

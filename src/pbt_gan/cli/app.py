@@ -59,6 +59,11 @@ Workers = Annotated[int | None, Option(metavar="N", help="Worker processes; one 
 Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
 
 
+def _place(executor: str | None, workers: int | None, device: str | None) -> dict[str, str | int | None]:
+    """Return the settings that say where members train."""
+    return {"executor.name": executor, "executor.workers": workers, "executor.device": device}
+
+
 @app.callback()
 def _common(
     version: Annotated[bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
@@ -114,9 +119,7 @@ def train(
             "pbt.population_size": population,
             "pbt.total_steps": steps,
             "seed": seed,
-            "executor.name": executor,
-            "executor.workers": workers,
-            "executor.device": device,
+            **_place(executor, workers, device),
         },
         set_ or (),
     )
@@ -139,15 +142,7 @@ def resume(
     """
     from pbt_gan.cli import training
 
-    change = training.changes(
-        {
-            "pbt.total_steps": steps,
-            "executor.name": executor,
-            "executor.workers": workers,
-            "executor.device": device,
-        },
-        set_ or (),
-    )
+    change = training.changes({"pbt.total_steps": steps, **_place(executor, workers, device)}, set_ or ())
     training.resume(run, change, max_time)
 
 
@@ -186,6 +181,34 @@ def compare(
 
 @app.command(
     epilog=_examples(
+        "pbt-gan replay runs/0001-digits --out runs/winner",
+        "pbt-gan replay runs/0001-digits --out runs/again --seed 7",
+    )
+)
+def replay(
+    run: RunFolder,
+    out: Annotated[Path, Option(metavar="RUN", help="The new run's folder; a replay in it goes on.")],
+    member: Annotated[str, Option(metavar="ID", help="Whose schedule: a number, best (ever), or last-best.")] = "best",
+    seed: Annotated[
+        int | None,
+        Option(metavar="N", min=0, help="Repeat the schedule alone, from other weights and with other random numbers."),
+    ] = None,
+    max_time: MaxTime = None,
+    executor: ExecutorName = None,
+    device: Device = None,
+) -> None:
+    """Train one model with the schedule that a run found.
+
+    With the run's own seed it is the winner again: on the same kind of CPU its weights come out bit-equal, and the
+    command checks that they do.
+    """
+    from pbt_gan.cli import training
+
+    training.replay(run, out, member, seed, training.changes(_place(executor, None, device), ()), max_time)
+
+
+@app.command(
+    epilog=_examples(
         "pbt-gan sample runs/0001-digits --out samples.png",
         "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
     )
@@ -218,6 +241,68 @@ def presets(
     from pbt_gan.cli import reading
 
     reading.presets(name)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-4",
+        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-2",
+        "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
+    )
+)
+def experiment(
+    source: Annotated[
+        str,
+        Argument(metavar="PRESET|FILE.toml|TASK", autocompletion=_preset_names, help="What to train, as for `train`."),
+    ],
+    arms: Annotated[
+        str | None,
+        Option(
+            metavar="A,B,…",
+            help="Of pbt, random-search, fixed, linear, exponential, cosine (decays), weights-only, "
+            "hyperparameters-only, longer, replay, and your own of [experiment.own.NAME] in a config file.",
+        ),
+    ] = None,
+    seeds: Annotated[str | None, Option(metavar="0-4", help="Numbers and ranges; every arm is run with each.")] = None,
+    out: Annotated[
+        Path | None,
+        Option(metavar="FOLDER", help="An experiment in it goes on. If not given: runs/NAME-experiment."),
+    ] = None,
+    baseline: Annotated[
+        str | None, Option(metavar="ARM", help="What the others are compared with; random-search if not given.")
+    ] = None,
+    equal: Annotated[
+        str | None,
+        Option(metavar="UNIT", help="The cost that is made equal: images (or steps, if none are counted), device_s."),
+    ] = None,
+    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    steps: Steps = None,
+    max_time: MaxTime = None,
+    executor: ExecutorName = None,
+    workers: Workers = None,
+    device: Device = None,
+    set_: Changes = None,
+) -> None:
+    """Compare ways of searching: arms × seeds at equal cost.
+
+    One folder, one table, one plot. Stopped or killed at any moment, the same command goes on; more seeds and arms may
+    be asked for later.
+    """
+    from pbt_gan.cli import studying, training
+
+    change = training.changes(
+        {
+            "experiment.arms": arms and [arm.strip() for arm in arms.split(",")],
+            "experiment.seeds": seeds and studying.seeds_of(seeds),
+            "experiment.baseline": baseline,
+            "experiment.equal": equal,
+            "pbt.population_size": population,
+            "pbt.total_steps": steps,
+            **_place(executor, workers, device),
+        },
+        set_ or (),
+    )
+    studying.experiment(source, out, change, max_time)
 
 
 @app.command(epilog=_examples("pbt-gan demo", "pbt-gan demo --seed 7 --out elsewhere"))

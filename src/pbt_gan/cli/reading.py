@@ -18,15 +18,16 @@ from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.metrics import MetricsTable
-from pbt_gan.reporting.page import write_report
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
+from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
 from pbt_gan.store.reader import read_run
 
 _CONTENTS = {
     "report.html": "the run on one page",
+    "schedule.toml": "what the best member trained with, for pbt.schedule",
     "plots": "scores, hyperparameters, family tree",
     "samples": "images by member and interval",
     "metrics.csv": "every report, a row each",
@@ -51,7 +52,7 @@ def show(folder: Path, *, as_json: bool) -> None:
 def report(folder: Path, baseline: Path | None) -> None:
     """Draw the plots, write page and table, and say where they lie."""
     view = read_run(folder)
-    write_report(view, None if baseline is None else read_run(baseline))
+    write_results(folder, baseline)
     MetricsTable().start(RunContext(folder, view.config, view.cards, view.records, reals=None, total_orders=0))
     console().print(contents(folder))
 
@@ -62,7 +63,7 @@ def overview(run: Run) -> RenderableType:
     trained = max((report.trained_steps for report in run.history.reports), default=0)
     state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
     head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
-    rows = Population.of(run.records).ranked()
+    rows = Population.of(run.records()).ranked()
     return Group(Text(head, "bold", overflow="fold"), *([render(rows)] if rows else []), *_best(run))
 
 

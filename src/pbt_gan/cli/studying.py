@@ -1,14 +1,27 @@
-"""`demo` and `toy`."""
+"""`demo`, `toy` and `experiment`."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
 
 from pbt_gan.cli.reading import contents
 from pbt_gan.cli.terminal import console
+from pbt_gan.cli.training import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
+from pbt_gan.errors import ConfigError
+from pbt_gan.runs.folder import ROOT
 from pbt_gan.runs.signals import SIGNALS
+
+if TYPE_CHECKING:
+    from pbt_gan.studies.experiment.tables import Grid
+
+Change = Mapping[str, Any]
 
 
 def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
@@ -25,6 +38,59 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     out.print()
     out.print(contents(done.page.parent))
     out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
+
+
+def experiment(source: str, out: Path | None, change: Change, max_time: str | None) -> None:
+    """Carry an experiment out as far as time allows, and print and write what is finished of it."""
+    from pbt_gan.reporting import brief_listeners
+    from pbt_gan.studies.experiment import output
+    from pbt_gan.studies.experiment.conduct import conduct
+    from pbt_gan.studies.experiment.plan import read_experiment
+    from pbt_gan.studies.experiment.protocol import conditions, protocol
+    from pbt_gan.studies.experiment.result import Result
+
+    screen, progress, stop = console(), console(stderr=True), Stop(deadline_s=deadline(max_time))
+    planned = read_experiment(source, [change])
+    folder = out or ROOT / f"{planned.config.name}-experiment"
+    done = conduct(planned, folder, listeners=brief_listeners, stop=stop, say=progress.print)
+    result = Result.read(planned, folder)
+    if result is not None:
+        output.write(result, folder)
+        for grid in result.grids:
+            screen.print(_printed(grid))
+        for line in (*protocol(result), *conditions(result)):
+            screen.print(Text(f"· {line}", "dim"))
+        screen.print(
+            f"\nLook at {folder / output.PAGE}, which shows all of it; {folder / output.DATA} has the numbers."
+        )
+    if not done:
+        screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
+        if stop.reason in SIGNALS:
+            sys.exit(128 + SIGNALS[stop.reason])
+
+
+def seeds_of(text: str) -> list[int]:
+    """Return the seeds that a text such as `0-4` or `0,3,100-104` names.
+
+    Raises:
+        ConfigError: it is no such text.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if match is None or int(match[2] or match[1]) < int(match[1]):
+            raise ConfigError(f"--seeds {text}: write numbers and ranges, such as 0-4 or 0,3,100-104.")
+        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return seeds
+
+
+def _printed(grid: "Grid") -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", title=grid.title, title_justify="left")
+    for place, title in enumerate(grid.header):
+        table.add_column(title, justify="right" if place else "left", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def toy(task: str, out: Path, json: Path | None) -> None:

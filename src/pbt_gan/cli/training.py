@@ -16,9 +16,10 @@ from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, StorageError, TaskError, WorkerError
 from pbt_gan.reporting import default_listeners
-from pbt_gan.reporting.page import write_report
 from pbt_gan.runs.folder import holds_run, new_folder
 from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.replay import Agreement, agreement, replay_config
+from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train as train_in
 from pbt_gan.runs.signals import SIGNALS
@@ -65,6 +66,28 @@ def resume(folder: Path, change: Table, max_time: str | None) -> None:
     with _told(folder):
         ending = go_on(folder, config, listeners=default_listeners, stop=stop)
     _conclude(folder, ending)
+
+
+def replay(folder: Path, out: Path, member: str, seed: int | None, change: Table, max_time: str | None) -> None:
+    """Train one member with a run's schedule; with the run's own seed, say whether the same weights came out."""
+    stop = Stop(deadline_s=deadline(max_time))
+    found = Run.open(folder)
+    config = validated(Config, merged(replay_config(found, member, seed).plain(), change))
+    with _told(out):
+        ending = train_in(config, out, listeners=default_listeners, stop=stop)
+    _conclude(out, ending)
+    if ending.startswith("finished") and config.seed == found.config["seed"]:
+        console().print(f"\n{_verdict(agreement(found, Run.open(out), member))}", soft_wrap=True)
+
+
+def _verdict(agreed: Agreement) -> str:
+    if agreed.scores and agreed.weights is not False:
+        how = "every score and every byte of its state are" if agreed.weights else "every score is (its state is gone)"
+        return f"The replay is the member that it repeats: {how} the same."
+    return (
+        "The replay is not bit for bit the member that it repeats. Another processor, device or version of torch "
+        "rounds differently, and training multiplies the difference; the schedule is the same."
+    )
 
 
 def changes(options: Mapping[str, Any], sets: Sequence[str]) -> Table:
@@ -138,7 +161,7 @@ def _conclude(folder: Path, ending: str) -> None:
         out.print(overview(Run.open(folder)))
         out.print(f"Finished already. Train it further with: {_resume(folder)} --steps N", soft_wrap=True)
         return
-    write_report(read_run(folder))
+    write_results(folder)
     out.print(overview(Run.open(folder)))
     out.print()
     out.print(contents(folder))

@@ -12,7 +12,7 @@ from pbt_gan import references
 from pbt_gan.config.settings import Config, DomainSettings, Named
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.controller import Plan
-from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.decision import Rule, Strategy, chosen
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.population import Member, PopulationView
@@ -21,6 +21,7 @@ from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_valu
 from pbt_gan.errors import ConfigError, PbtGanError, one_line, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.executors.work import build
 from pbt_gan.interfaces import Executor, Listener, Task, TaskReference
 from pbt_gan.validation import suggestion, unknown
 
@@ -47,16 +48,20 @@ def build_task(reference: TaskReference) -> Task:
         ConfigError: it takes no such arguments, is no task, or fails.
     """
     factory = _load("task", reference.name)
-    if not (isinstance(factory, type) and issubclass(factory, Task)):
-        raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task.")
+    if not (isinstance(factory, type) and hasattr(factory, "as_task")):
+        raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task or pbt_gan.ModuleTask.")
     _check_arguments("task", factory, reference.arguments)
     with _told("task", reference.name):
-        return factory(**reference.arguments)
+        return build(reference)
 
 
 def resolve(config: Config, task: Task) -> Config:
     """Return the configuration with everything filled in that was left open, enough to run again elsewhere."""
     space = build_space(config, task)
+    score_interval = config.pbt.score_interval or config.pbt.ready_interval
+    schedule = config.pbt.schedule
+    if schedule is not None:
+        schedule = schedule.resolved(space, total_steps=config.pbt.total_steps, score_interval=score_interval)
     names = {name: _domain_settings(domain) for name, domain in space.items()}
     arguments = {**config.task.options, **task.arguments()}
     metrics = arguments.pop("metrics", config.metrics)
@@ -65,9 +70,7 @@ def resolve(config: Config, task: Task) -> Config:
             "task": Named(name=config.task.name, **arguments),
             "metrics": metrics,
             "space": names,
-            "pbt": config.pbt.model_copy(
-                update={"score_interval": config.pbt.score_interval or config.pbt.ready_interval}
-            ),
+            "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
             "executor": config.executor.model_copy(update={"workers": config.executor.workers or _cores()}),
         }
     )
@@ -89,13 +92,16 @@ def build_space(config: Config, task: Task) -> Space:
 
 
 def build_plan(config: Config, space: Space) -> Plan:
-    """Return what the controller is to do.
+    """Return what the controller is to do by a resolved configuration.
 
     Raises:
         ConfigError: a rule is unknown or refuses its options, or a member is given a value outside of the space.
     """
     for number, values in enumerate(config.pbt.initial):
         check_values(space, values, f"pbt.initial[{number}]")
+    schedule = config.pbt.schedule.schedule() if config.pbt.schedule else None
+    if schedule is not None:
+        schedule.check(space)
     exploit, explore = config.pbt.exploit, config.pbt.explore
     strategy = Strategy(
         _rule("exploit", exploit, EXPLOIT), _rule("explore", explore, EXPLORE), exploit.copies, explore.who
@@ -111,24 +117,26 @@ def build_plan(config: Config, space: Space) -> Plan:
         mode=config.pbt.mode,
         strategy=strategy,
         initial=config.pbt.initial,
+        schedule=schedule,
     )
 
 
-def build_executor(config: Config, reference: TaskReference, folder: Path) -> Executor:
+def build_executor(config: Config, task: Task | TaskReference, folder: Path) -> Executor:
     """Start the executor; `folder` holds the files that the task prepared."""
     settings = config.executor
     if settings.name == "serial":
-        return SerialExecutor(reference, seed=config.seed, folder=folder, device=settings.device)
+        return SerialExecutor(task, seed=config.seed, folder=folder, device=settings.device)
+    assert isinstance(task, TaskReference), "an object is trained by the serial executor"
     workers = min(settings.workers or _cores(), config.pbt.population_size)  # more would never have work
     devices = [device.strip() for device in settings.device.split(",")]
     return ProcessesExecutor(
-        reference, seed=config.seed, folder=folder, workers=workers, devices=devices, threads=settings.threads
+        task, seed=config.seed, folder=folder, workers=workers, devices=devices, threads=settings.threads
     )
 
 
 def listener_makers(config: Config) -> list[Callable[[Path], Listener]]:
-    """Return what makes the listeners that the config names, each of the run's folder."""
-    return [_load("listeners", name) for name in config.listeners]
+    """Return what makes the listeners that the config names, each given the run's folder if it takes an argument."""
+    return [_maker(_load("listeners", name)) for name in config.listeners]
 
 
 def check_devices(config: Config) -> None:
@@ -138,6 +146,10 @@ def check_devices(config: Config) -> None:
             from pbt_gan.gan.device import check_device
 
             check_device(device)
+
+
+def _maker(factory: Callable[..., Listener]) -> Callable[[Path], Listener]:
+    return factory if inspect.signature(factory).parameters else lambda folder: factory()
 
 
 def _rule(kind: str, settings: Named, table: Mapping[str, _F]) -> Rule[_F]:
@@ -158,7 +170,7 @@ def _check_arguments(where: str, function: Callable[..., Any], arguments: Mappin
         return
     known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if where != "task":
-        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "memory"]
     for name in arguments:
         if name not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
@@ -172,7 +184,7 @@ def _try(strategy: Strategy, space: Space) -> None:
     members = [Member(id, values, 1, 1, 1, (float(id), float(id)), f"m{id}") for id in range(4)]
     exploit, explore = strategy.exploit, strategy.explore
     with _told("pbt.exploit", exploit.name, exploit.options):
-        exploit.function(members[0], PopulationView.of(members), rng, **exploit.options)
+        chosen(exploit, members[0], PopulationView.of(members), rng, None)
     with _told("pbt.explore", explore.name, explore.options):
         explore.function(values, space, rng, **explore.options)
 

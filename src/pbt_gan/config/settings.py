@@ -6,11 +6,9 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.core.decision import Copies, Who
-from pbt_gan.validation import Settings
-
-Scalar = float | int | str | bool
-"""In this order pydantic's smart mode keeps each value's own type."""
+from pbt_gan.validation import Scalar, Settings
 
 
 class Named(Settings):
@@ -56,6 +54,7 @@ class PBTSettings(Settings):
     exploit: ExploitSettings = ExploitSettings()
     explore: ExploreSettings = ExploreSettings()
     initial: tuple[Mapping[str, Scalar], ...] = ()  # hyperparameters given to the first members
+    schedule: ScheduleSettings | None = None  # laid over what each member has by itself
 
     @model_validator(mode="after")
     def _divisible(self) -> "PBTSettings":
@@ -70,6 +69,8 @@ class PBTSettings(Settings):
             )
         if len(self.initial) > self.population_size:
             raise ValueError(f"initial names {len(self.initial)} members of {self.population_size}")
+        if self.schedule and self.schedule.same_streams and self.population_size > 1:
+            raise ValueError("schedule.same_streams repeats one member, so population_size must be 1")
         return self
 
 
@@ -102,6 +103,11 @@ class ExecutorSettings(Settings):
     workers: int | None = Field(default=None, ge=1, le=1_024)  # None: one a core
     device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
     threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
     @field_validator("device")
     @classmethod

@@ -42,10 +42,19 @@ def read_config(source: str | None, changes: Sequence[Table] = ()) -> Config:
     Raises:
         ConfigError: the source is none of these, or a setting is wrong.
     """
+    return validated(Config, read_config_table(source, changes))
+
+
+def read_config_table(source: str | None, changes: Sequence[Table] = ()) -> dict[str, Any]:
+    """Return the table of a source with changes laid over it in turn, its paths absolute; not checked yet.
+
+    Raises:
+        ConfigError: the source is no preset, TOML file or task.
+    """
     table: Table = read_table(source) if source is not None else {}
     for change in changes:
         table = merged(table, change)
-    return validated(Config, _with_absolute_data(table, Path.cwd()))
+    return _with_absolute_paths(table, Path.cwd())
 
 
 def read_table(source: str) -> Table:
@@ -115,11 +124,18 @@ def data_place(data: str, folder: Path) -> str:
     return data if data == BUILT_IN_DATA else str((folder / Path(data).expanduser()).resolve())
 
 
-def _with_absolute_data(table: Table, folder: Path) -> Table:
-    task = table.get("task")
+def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:
+    """Make the paths to images and to a schedule absolute."""
+    result = dict(table)
+    task, pbt = table.get("task"), table.get("pbt")
     if isinstance(task, Mapping) and task.get("name") == "gan" and isinstance(task.get("data"), str):
-        return {**table, "task": {**task, "data": data_place(task["data"], folder)}}
-    return table
+        result["task"] = {**task, "data": data_place(task["data"], folder)}
+    if isinstance(pbt, Mapping) and "schedule" in pbt:
+        schedule = {"file": pbt["schedule"]} if isinstance(pbt["schedule"], str) else pbt["schedule"]
+        if isinstance(schedule, Mapping) and isinstance(schedule.get("file"), str):
+            schedule = {**schedule, "file": str((folder / Path(schedule["file"]).expanduser()).resolve())}
+        result["pbt"] = {**pbt, "schedule": schedule}
+    return result
 
 
 def _value(text: str) -> Any:
@@ -136,7 +152,7 @@ def _own_file(path: Path) -> Table:
         raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     table = {"name": folder_name(path.stem), **_parsed(text, str(path))}
     folder = path.resolve().parent
-    return {key: _with_absolute_references(value, folder) for key, value in _with_absolute_data(table, folder).items()}
+    return {key: _with_absolute_references(value, folder) for key, value in _with_absolute_paths(table, folder).items()}
 
 
 def _parsed(text: str, where: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pbt_gan.core.decision import Strategy, decide_member
 from pbt_gan.core.population import (
@@ -24,6 +24,7 @@ from pbt_gan.core.population import (
 )
 from pbt_gan.core.records import Birth, Exploit, Failure, Record, Reported
 from pbt_gan.core.rng import stream
+from pbt_gan.core.schedule import Schedule
 from pbt_gan.core.space import Space, draw
 
 Mode = Literal["sync", "async"]
@@ -42,6 +43,7 @@ class Plan:
     mode: Mode = "sync"
     strategy: Strategy = field(default_factory=Strategy)
     initial: Sequence[Hyperparams] = ()  # given to the first members; whatever is not named is drawn
+    schedule: Schedule | None = None  # laid over what each member has by itself, by the age of its weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class State:
     attempts: Mapping[int, int] = field(default_factory=dict)  # failed attempts of a member's current order
     reports: int = 0
     best: Member | None = None  # as it was at the best finite score of the whole run
+    memory: Any = None  # of an exploit rule that remembers, as its last decision left it
 
     @property
     def view(self) -> PopulationView:
@@ -140,16 +143,21 @@ class Controller:
     def _order(self, state: State, member_id: int) -> Order:
         member = state.members[member_id]
         interval = member.interval + 1
+        hyperparams, replays = member.hyperparams, None
+        if self.plan.schedule is not None:
+            hyperparams = self.plan.schedule.applied(hyperparams, self.plan.space, member.step)
+            replays = self.plan.schedule.at(member.step).slot
         return Order(
             member=member.id,
             interval=interval,
             attempt=state.attempts.get(member.id, 0) + 1,
-            hyperparams=member.hyperparams,
+            hyperparams=hyperparams,
             source=member.checkpoint,
             checkpoint=checkpoint_key(member.id, interval),
             step=member.step,
             trained_steps=member.trained_steps,
             steps=min(self.plan.score_interval, self.plan.total_steps - member.trained_steps),
+            replays=replays,
         )
 
     def _undecided(self, state: State) -> list[int]:
@@ -160,10 +168,13 @@ class Controller:
         if not MODES[self.plan.mode](state):
             return
         view = state.view  # of before all of these decisions: members due together are judged alike
+        memory = state.memory
         for member in self._undecided(state):
-            yield decide_member(
-                state.members[member], view, state.best, self.plan.strategy, self.plan.space, self.plan.seed
+            decided = decide_member(
+                state.members[member], view, state.best, self.plan.strategy, self.plan.space, self.plan.seed, memory
             )
+            memory = decided.memory
+            yield decided
 
     def _reported(self, state: State, record: Reported) -> State:
         before = state.members[record.member]
@@ -195,7 +206,7 @@ class Controller:
             scores=record.scores,
             checkpoint=record.checkpoint,
         )
-        state = replace(self._ranked(state, before, member), waiting=state.waiting - {member.id})
+        state = replace(self._ranked(state, before, member), waiting=state.waiting - {member.id}, memory=record.memory)
         return self._freed(state, member)
 
     def _failed(self, state: State, record: Failure) -> State:

@@ -1,8 +1,10 @@
 """What is decided for one member at its ready point: keep, exploit and explore, or rescue."""
 
+import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any, Generic, Literal, TypeVar
 
 from numpy.random import Generator
@@ -13,6 +15,7 @@ from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.records import Donor, Exploit
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Space, draw
+from pbt_gan.errors import TaskError
 
 Copies = Literal["all", "weights", "hyperparams"]
 Who = Literal["recipients", "all"]
@@ -24,7 +27,7 @@ _COPIED: Mapping[Copies, tuple[str, ...]] = {
 }
 
 
-_RuleFunction = TypeVar("_RuleFunction")
+_RuleFunction = TypeVar("_RuleFunction", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Rule(Generic[_RuleFunction]):
     name: str
     function: _RuleFunction
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the function takes a `memory`, and returns (donor, memory)."""
+        return "memory" in signature(self.function).parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,15 @@ class Strategy:
 
 
 def decide_member(
-    member: Member, view: PopulationView, best: Member | None, strategy: Strategy, space: Space, seed: int
+    member: Member,
+    view: PopulationView,
+    best: Member | None,
+    strategy: Strategy,
+    space: Space,
+    seed: int,
+    memory: Any = None,
 ) -> Exploit:
-    """Return the one decision for a member at its ready point.
+    """Return the one decision for a member at its ready point; `memory` is what the exploit rule remembers.
 
     A member that diverged is *rescued*, whatever the rule, unless exploit is none: it copies everything from a
     uniformly drawn member of the better half of the healthy ones; if there is none, from the best checkpoint of the
@@ -61,9 +75,9 @@ def decide_member(
     if rescued:
         donor = _rescuer(view, best, exploit_rng)
         if donor is None:
-            return _anew(member, space, explore_rng)
+            return replace(_anew(member, space, explore_rng), memory=memory)
     else:
-        donor = strategy.exploit.function(member, view, exploit_rng, **strategy.exploit.options)
+        donor, memory = chosen(strategy.exploit, member, view, exploit_rng, memory)
     copied = () if donor is None else _COPIED["all" if rescued else strategy.copies]
     weights = donor if donor and "weights" in copied else member
     hyperparams = (donor if donor and "hyperparams" in copied else member).hyperparams
@@ -83,7 +97,39 @@ def decide_member(
         scores=weights.scores,
         step=weights.step,
         checkpoint=weights.checkpoint,
+        memory=memory,
     )
+
+
+def chosen(
+    rule: Rule[ExploitRule], member: Member, view: PopulationView, rng: Generator, memory: Any
+) -> tuple[Member | None, Any]:
+    """Ask an exploit rule; return its donor, and its memory afterwards.
+
+    Raises:
+        TaskError: a rule that remembers returned something else than (donor, memory), or a memory that JSON cannot
+            hold.
+    """
+    if not rule.remembers:
+        return rule.function(member, view, rng, **rule.options), memory
+    answer = rule.function(member, view, rng, memory=_plain(memory), **rule.options)
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise TaskError(
+            f"The exploit rule {rule.name} takes a memory, so it must return (donor, memory); it returned {answer!r}."
+        )
+    donor, memory = answer
+    try:
+        return donor, _plain(memory)
+    except (TypeError, ValueError) as error:
+        raise TaskError(
+            f"The exploit rule {rule.name} remembers what JSON cannot hold ({error}); use dicts with string keys, "
+            "lists, finite numbers, strings, booleans and None."
+        ) from None
+
+
+def _plain(memory: Any) -> Any:
+    """Return a copy as the journal will hold it, so that a resumed run remembers exactly the same."""
+    return json.loads(json.dumps(memory, allow_nan=False))
 
 
 def _rescuer(view: PopulationView, best: Member | None, rng: Generator) -> Member | None:

@@ -56,6 +56,13 @@ class Order:
     step: int  # age of the weights at the start
     trained_steps: int  # of the slot, at the start
     steps: int  # to train
+    replays: tuple[int, int] | None = None  # (member, interval) whose random numbers to use; None: its own
+
+    @property
+    def slot(self) -> tuple[int, int]:
+        """Whose random streams initialise and train this order, as (member, interval)."""
+        member, interval = self.replays or (self.member, self.interval)
+        return member, interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Exploit:
     scores: tuple[float, ...] = ()  # the score history in force afterwards (it travels with the weights)
     step: int = 0  # age of the weights in force afterwards
     checkpoint: str | None = None  # the state in force afterwards; None: start anew
+    memory: Any = None  # what a rule that remembers will be handed next, a JSON value
 
     @property
     def kept(self) -> bool:
@@ -102,7 +103,10 @@ _NAMES = {cls: name for name, cls in _TYPES.items()}
 
 def to_json(record: Record) -> dict[str, Any]:
     """Return the journal's object for a record; floats may still be nan or ±inf."""
-    return {"type": _NAMES[type(record)], **asdict(record)}
+    fields = asdict(record)
+    if isinstance(record, Exploit) and record.memory is None:
+        del fields["memory"]  # few rules remember
+    return {"type": _NAMES[type(record)], **fields}
 
 
 def from_json(data: Json) -> Record | None:

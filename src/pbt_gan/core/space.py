@@ -110,6 +110,17 @@ class Float:
                 moved = _coordinate(float(value), self.scale) + math.log(factor)
         return self._within(_value(_reflect(moved, low, high), self.scale), *self.bounds)
 
+    def clipped(self, value: float) -> float:
+        """Return the nearest value within the bounds."""
+        return self._within(value, *self.bounds)
+
+    def middle(self) -> float:
+        """Return one value for `init`: the middle of a range in the scale's coordinates, or of a sorted list."""
+        if isinstance(self.init, Range):
+            low, high = (_coordinate(end, self.scale) for end in (self.init.low, self.init.high))
+            return self._within(_value((low + high) / 2, self.scale), self.init.low, self.init.high)
+        return float(_middle_of(self.init))
+
     @staticmethod
     def _within(value: float, low: float, high: float) -> float:
         return min(max(value, low), high)  # exp(log(x)) may miss x by a rounding
@@ -160,6 +171,12 @@ class Integer:
         # A reflection may land on the value itself; one step inwards is always possible.
         return value + 1 if value < self.bounds[1] else value - 1
 
+    def middle(self) -> int:
+        """Return one value for `init`: the middle of a range or of a sorted list, the lower one of two."""
+        if isinstance(self.init, Range):
+            return int(self.init.low + self.init.high) // 2
+        return int(_middle_of(self.init))
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -190,6 +207,10 @@ class Choice:
         others = [own for own in self.values if not (own == value and type(own) is type(value))]
         return others[rng.integers(len(others))]
 
+    def middle(self) -> Value:
+        """Return one value for `init`: the first, since there is no order."""
+        return self._starts()[0]
+
     def _starts(self) -> tuple[Value, ...]:
         if self.init is None:
             return self.values
@@ -203,6 +224,11 @@ Space = Mapping[str, Domain]
 def draw(space: Space, rng: Generator) -> dict[str, Value]:
     """Draw every hyperparameter from its `init`, in the order of their names."""
     return {name: space[name].draw(rng) for name in sorted(space)}
+
+
+def middles(space: Space) -> dict[str, Value]:
+    """Return the one setting that stands for the whole of `init`: what a person who cannot search would take."""
+    return {name: space[name].middle() for name in sorted(space)}
 
 
 def check_values(space: Space, values: Hyperparams, where: str) -> None:
@@ -237,6 +263,11 @@ def _check_init(name: str, init: float | tuple[float, ...] | Range, bounds: tupl
             )
     if isinstance(init, Range) and init.low > init.high:
         raise ConfigError(f"space.{name}.init = {[init.low, init.high]}: give the lower end first.")
+
+
+def _middle_of(init: float | tuple[float, ...]) -> float:
+    values = sorted(_ends(init))
+    return values[(len(values) - 1) // 2]
 
 
 def _ends(init: float | tuple[float, ...] | Range) -> tuple[float, ...]:

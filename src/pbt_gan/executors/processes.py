@@ -255,6 +255,7 @@ def _answer(message: Message) -> Report | Failed:
 def _unbuilt(worker: str, task: str, message: Message) -> Exception:
     """Return the error of a worker's task as one of this process."""
     kind: type[Exception] = getattr(errors, message.content["kind"], TaskError)
-    error = kind(f"{worker} cannot build the task {task!r}: {message.content['error']}")
-    error.add_note(message.content["details"])
+    error = kind(f"{worker} cannot build the task {task!r}: {message.content['error']}.")
+    if message.content["details"]:
+        error.add_note(message.content["details"])
     return error

@@ -6,8 +6,8 @@ from pathlib import Path
 from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.executors.exchange import Memory
 from pbt_gan.executors.threads import OneThread
-from pbt_gan.executors.work import build, carry_out
-from pbt_gan.interfaces import Task, TaskReference
+from pbt_gan.executors.work import build, carry_out, device_clock
+from pbt_gan.interfaces import TaskReference, TaskSource
 
 _WORKER = "serial"
 
@@ -23,12 +23,13 @@ class SerialExecutor:
     """
 
     def __init__(
-        self, task: Task | TaskReference, *, seed: int, folder: Path | None = None, device: str = "cpu"
+        self, task: TaskSource | TaskReference, *, seed: int, folder: Path | None = None, device: str = "cpu"
     ) -> None:
         self._seed = seed
         self._states = Memory()
         self._orders: list[Order] = []
         self._one_thread = OneThread()
+        self._clock = device_clock(device)
         with self._one_thread.held():
             self._task = build(task)
             if folder is not None:
@@ -47,7 +48,7 @@ class SerialExecutor:
         """Carry out the order that was submitted, however long it takes."""
         orders, self._orders = self._orders, []
         with self._one_thread.held():
-            return [carry_out(self._task, order, self._states, self._seed, _WORKER) for order in orders]
+            return [carry_out(self._task, order, self._states, self._seed, _WORKER, self._clock) for order in orders]
 
     def encoded(self, checkpoint: str) -> bytes:
         """Return a kept state in the checkpoint codec."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.executors.exchange import Memory
 from pbt_gan.executors.work import build, carry_out
-from pbt_gan.interfaces import Task, TaskReference
+from pbt_gan.interfaces import TaskReference, TaskSource
 
 Attempt = tuple[int, int, int]
 """Member, interval, attempt."""
@@ -28,7 +28,7 @@ class SimulatedExecutor:
 
     def __init__(
         self,
-        task: Task | TaskReference,
+        task: TaskSource | TaskReference,
         *,
         seed: int,
         folder: Path | None = None,

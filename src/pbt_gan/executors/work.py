@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from pbt_gan import references
 from pbt_gan.core.population import Failed, Hyperparams, Order, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError, one_line
-from pbt_gan.interfaces import Images, Task, TaskReference, Training, Tree
+from pbt_gan.interfaces import Images, Task, TaskReference, TaskSource, Training, Tree
 
 
 class States(Protocol):
@@ -25,40 +26,52 @@ class States(Protocol):
         ...
 
 
-def build(task: Task | TaskReference) -> Task:
-    """Return the task that a reference names."""
-    if isinstance(task, Task):
-        return task
-    built: Task = references.load(task.name)(**task.arguments)
-    return built
+def build(task: TaskSource | TaskReference) -> Task:
+    """Return the task that a reference names, or that an object is or can be made into."""
+    if isinstance(task, TaskReference):
+        source: TaskSource = references.load(task.name)(**task.arguments)
+        return source.as_task()
+    return task.as_task()
 
 
-def carry_out(task: Task, order: Order, states: States, seed: int, worker: str) -> Report | Failed:
+Clock = Callable[[], float]
+"""Seconds since some moment."""
+
+
+def device_clock(device: str) -> Clock:
+    """Return the clock by which the cost of an order is measured.
+
+    On a CPU it counts the processor time of this process, all its threads together, so that what else the machine does
+    is not charged to a member; on another device it is the wall clock.
+    """
+    return time.process_time if device == "cpu" else time.perf_counter
+
+
+def carry_out(
+    task: Task, order: Order, states: States, seed: int, worker: str, clock: Clock = time.process_time
+) -> Report | Failed:
     """Train one member, keep its new state, and score exactly that one."""
     try:
-        return _carry_out(task, order, states, seed, worker)
+        return _carry_out(task, order, states, seed, worker, clock)
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
         return Failed(order.member, order.interval, order.attempt, worker, one_line(error), traceback.format_exc())
 
 
-def _carry_out(task: Task, order: Order, states: States, seed: int, worker: str) -> Report:
-    if order.source is None:
-        state = task.init(stream(seed, "init", order.member, order.interval))
-    else:
-        state = states.take(order.source)
-    began_s = time.perf_counter()
+def _carry_out(task: Task, order: Order, states: States, seed: int, worker: str, clock: Clock) -> Report:
+    state = states.take(order.source) if order.source else task.init(stream(seed, "init", *order.slot))
+    began_s = clock()
     training = task.train(
         state,
         order.hyperparams,
         order.steps,
-        lambda block: stream(seed, "train", order.member, order.interval, block),
+        lambda block: stream(seed, "train", *order.slot, block),
     )
-    trained_s = time.perf_counter() - began_s
+    trained_s = clock() - began_s
     hyperparams = _echoed(training, order)
     states.put(order.checkpoint, training.state)
-    began_s = time.perf_counter()
+    began_s = clock()
     measured = task.score(training.state, stream(seed, "eval"))
-    scored_s = time.perf_counter() - began_s
+    scored_s = clock() - began_s
     metrics = {name: _number(name, value) for name, value in {**training.metrics, **measured}.items()}
     if "score" not in measured:
         raise TaskError(

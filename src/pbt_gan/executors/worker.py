@@ -21,7 +21,7 @@ from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import build, carry_out
+from pbt_gan.executors.work import build, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
@@ -42,13 +42,14 @@ def main() -> None:
         if start["folder"] is not None:
             task.attach(Path(start["folder"]), start["device"])
     except (Exception, SystemExit) as error:
-        kind = type(error).__name__ if isinstance(error, PbtGanError) else "TaskError"
-        channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": traceback.format_exc()})
+        meant = isinstance(error, PbtGanError)  # for a person: where it was raised is of no use to them
+        kind, details = (type(error).__name__, "") if meant else ("TaskError", traceback.format_exc())
+        channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
-    states = SharedMemory(folders)
+    states, clock = SharedMemory(folders), device_clock(start["device"])
     while True:
-        answer = carry_out(task, Order(**inbox.get()), states, start["seed"], name)
+        answer = carry_out(task, Order(**inbox.get()), states, start["seed"], name, clock)
         try:
             channel.send(*_packed(answer))
         except BrokenPipeError:  # nobody is left to listen

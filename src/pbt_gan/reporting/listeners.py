@@ -25,3 +25,11 @@ def default_listeners(folder: Path | None, console: Console | None = None) -> li
         return shown
     # The log first, so that it also tells of listeners that fail.
     return [RunLog(), *shown, MetricsTable(), SampleGrids(), TensorBoard()]
+
+
+def brief_listeners(folder: Path) -> list[Listener]:
+    """Return the listeners of one run among many: its log and the progress; `report` makes the rest."""
+    from pbt_gan.reporting.log import RunLog
+    from pbt_gan.reporting.progress import Progress
+
+    return [RunLog(), Progress()]

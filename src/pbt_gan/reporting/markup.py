@@ -96,6 +96,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], best: int | None
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def listing(lines: Iterable[str]) -> str:
+    """Return sentences as a list."""
+    return f"<ul>{''.join(f'<li>{text(line)}</li>' for line in lines)}</ul>"
+
+
 def facts(values: Mapping[str, Any]) -> str:
     """Return nested settings as a table of dotted keys, as `--set` takes them."""
     rows = "".join(f"<tr><td>{text(key)}</td><td>{text(value)}</td></tr>\n" for key, value in _dotted(values))

@@ -42,11 +42,17 @@ REALS = 64
 
 
 class Project:
-    """A configuration made ready: everything that can be wrong with it has been told before this exists."""
+    """A configuration made ready: everything that can be wrong with it has been told before this exists.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: what to train.
+        task: an object of this program, to be trained in it; None: what the config names.
+    """
+
+    def __init__(self, config: Config, task: Task | None = None) -> None:
         self.reference = task_reference(config)
-        self.task: Task = build_task(self.reference)
+        self.task = task if task is not None else build_task(self.reference)
+        self._source = task if task is not None else self.reference
         self.config = resolve(config, self.task)
         self.plan = build_plan(self.config, build_space(self.config, self.task))
         self.controller = Controller(self.plan)
@@ -60,7 +66,7 @@ class Project:
 
     def executor(self, folder: Path) -> Executor:
         """Start the workers."""
-        return build_executor(self.config, self.reference, scorers(folder))
+        return build_executor(self.config, self._source, scorers(folder))
 
 
 def scorers(folder: Path) -> Path:
@@ -93,6 +99,7 @@ def go_on(
     folder: Path,
     config: Config | None = None,
     *,
+    task: Task | None = None,
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
 ) -> str:
@@ -101,6 +108,7 @@ def go_on(
     Args:
         folder: the run's.
         config: with changes to what may be changed; None: as it was.
+        task: as `Project` takes it.
         listeners: makes those that watch it, given the folder.
         stop: ends it early.
 
@@ -109,9 +117,12 @@ def go_on(
             make it another run. It is untouched then.
     """
     view = read_run(folder)
-    as_it_was = Project(validated(Config, view.config))  # resolved again: a later pbt-gan may have more settings
-    project = Project(config) if config else as_it_was
-    changed = differences(as_it_was.config.plain(), project.config.plain())
+    as_it_was = Project(validated(Config, view.config), task)  # resolved again: a later pbt-gan may have more settings
+    project = Project(config, task) if config else as_it_was
+    before = as_it_was.config.plain()
+    if task is not None:  # an object has filled in its own arguments; it must be built with those of the run
+        before["task"] = view.config["task"]
+    changed = differences(before, project.config.plain())
     _check_changes(changed)
     _check_total(project, view.records)
     if view.ending == "finished" and project.controller.done(project.controller.fold(view.records)):
@@ -174,13 +185,15 @@ def _run(
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
-def in_memory(config: Config, listeners: Sequence[Listener] = ()) -> None:
+def in_memory(config: Config, listeners: Sequence[Listener] = (), task: Task | None = None) -> None:
     """Train a population of which nothing is kept but what the listeners hear. The task runs in this process."""
-    project = Project(config.model_copy(update={"executor": config.executor.model_copy(update={"name": "serial"})}))
+    serial = config.executor.model_copy(update={"name": "serial"})
+    project = Project(config.model_copy(update={"executor": serial}), task)
     with TemporaryDirectory() as name:
         folder = Path(name)
         project.task.prepare(scorers(folder))
-        engine = Engine(project.controller, project.executor(folder), listeners=listeners)
+        own = [make(folder) for make in project.listener_makers]
+        engine = Engine(project.controller, project.executor(folder), listeners=[*listeners, *own])
         engine.run(State(), _context(project, (), None))
 
 

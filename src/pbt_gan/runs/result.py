@@ -1,7 +1,7 @@
 """A run, read: its best member, schedule, lineage, table, samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Record, Reported
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.interfaces import Images
+from pbt_gan.interfaces import Images, Task, Tree
+from pbt_gan.modules.adapter import ModuleAdapter
+from pbt_gan.modules.parts import Parts
 from pbt_gan.runs.launch import scorers
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 from pbt_gan.validation import validated
@@ -25,9 +27,11 @@ class Run:
     """What a run did, from its folder or from memory."""
 
     config: Mapping[str, Any]  # the resolved configuration
-    records: Sequence[Record]  # the effective ones
+    journal: Sequence[Record]  # the effective records
     ending: str  # "finished", "running", or why it stopped
     folder: Path | None = None  # None: it was in memory only
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # how each metric was measured
+    task: Task | None = None  # an object that was trained in this program; None: what the configuration names
 
     @classmethod
     def open(cls, folder: Path | str) -> "Run":
@@ -38,17 +42,21 @@ class Run:
             DamageError: its journal is damaged.
         """
         view = read_run(Path(folder))
-        return cls(view.config, view.records, view.ending, view.folder)
+        return cls(view.config, view.records, view.ending, view.folder, view.cards)
 
     @cached_property
     def history(self) -> History:
         """The records, indexed."""
-        return History.of(self.records)
+        return History.of(self.journal)
 
     @property
     def best(self) -> Reported | None:
         """The report with the highest selection score of the whole run; None: there is no finite one."""
         return self.history.best
+
+    def records(self) -> Sequence[Record]:
+        """Return every report and decision that counts, in the order of the journal."""
+        return self.journal
 
     def schedule(self) -> tuple[tuple[int, Hyperparams], ...]:
         """Return the hyperparameters that led to the best member, as (from this step on, values)."""
@@ -101,13 +109,48 @@ class Run:
             RunFolderError: that member's weights are not kept any more.
             DamageError: the checkpoint is not what was written.
         """
-        if self.folder is None:
-            raise RunFolderError("A run in memory keeps no weights; train with `out` to sample afterwards.")
-        report = self.member(member)
-        task = build_task(task_reference(validated(Config, self.config)))
-        task.attach(scorers(self.folder), "cpu")
-        state = codec.decode(checkpoint_bytes(self.folder, report.checkpoint))
-        images = task.sample(state, count, stream(seed, "sample"))
+        state = self.state(member)
+        images = self._attached().sample(state, count, stream(seed, "sample"))
         if images is None:
             raise ConfigError("The task of this run makes no images.")
         return images
+
+    def state(self, member: str = "best") -> Tree:
+        """Return a member's whole state: nested dicts of tensors, as its task made it.
+
+        Args:
+            member: `best`, `last-best` or a member's number.
+
+        Raises:
+            ConfigError: there is no such member.
+            RunFolderError: that member's weights are not kept any more.
+            DamageError: the checkpoint is not what was written.
+        """
+        return codec.decode(checkpoint_bytes(self._kept(), self.member(member).checkpoint))
+
+    def parts(self, member: str = "best") -> Parts:
+        """Return a member's nets, optimisers and whatever else `ModuleTask.build` returns, new ones with its state.
+
+        They lie on the CPU, with the hyperparameters set that the member was trained with, and in evaluation mode.
+
+        Args:
+            member: as `state` takes it.
+
+        Raises:
+            ConfigError: the task is no ModuleTask, or there is no such member.
+            RunFolderError, DamageError: as of `state`.
+        """
+        state, task = self.state(member), self._attached()
+        if not isinstance(task, ModuleAdapter):
+            raise ConfigError(f"The task of this run is no ModuleTask; run.state({member!r}) gives a member's weights.")
+        return task.parts(state)
+
+    def _kept(self) -> Path:
+        if self.folder is None:
+            raise RunFolderError("A run in memory keeps no weights; train with `out` to have them afterwards.")
+        return self.folder
+
+    def _attached(self) -> Task:
+        task = self.task or build_task(task_reference(validated(Config, self.config)))
+        task.attach(scorers(self._kept()), "cpu")
+        return task

@@ -1,55 +1,84 @@
 """The whole program as one function."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from pbt_gan import references
 from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import merged, read_config
 from pbt_gan.core.records import Record
 from pbt_gan.errors import ConfigError
-from pbt_gan.interfaces import Images, RunContext
+from pbt_gan.interfaces import Images, Listener, RunContext, Task, TaskSource
+from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run
+from pbt_gan.runs.given import Given
 from pbt_gan.runs.launch import Project, go_on, in_memory, start
+from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 
 
-def run(source: str | None = None, *, out: Path | str | None = None, **settings: Any) -> Run:
+def run(
+    source: str | type[TaskSource] | TaskSource | None = None,
+    *,
+    out: Path | str | None = None,
+    quiet: bool = False,
+    **settings: Any,
+) -> Run:
     """Train a population and return what it did.
 
-    A run that lies in `out` already is gone on with, if it has the same settings.
+    A run that lies in `out` already is gone on with, if it has the same settings. The call belongs under
+    `if __name__ == "__main__":` in a file whose task is trained by worker processes, which load that file too.
 
     Args:
-        source: a preset, a `.toml` file, or a task of your own such as `my_task.py:Classifier`; None: the settings say
-            everything, `task` included.
+        source: a task of your own, as a class or an object, or by name (`my_task.py:Classifier`); a preset, or a
+            `.toml` file; None: the settings say everything, `task` included. A class is built by every worker; an
+            object, or a class of a notebook, is trained in this process.
         out: the run's folder; None: in this process and in memory, nothing is kept but the records.
+        quiet: show no progress.
         settings: what to change: those of the `[pbt]` table by their names (`population_size=8`), tables as
-            dicts (`space={"lr": [1e-4, 1e-2]}`), and the rest as in the file (`seed=1`).
+            dicts (`space={"lr": [1e-4, 1e-2]}`), and the rest as in the file (`seed=1`). Rules may be functions
+            (`exploit=my_rule`), and listeners objects or classes (`listeners=[MyListener()]`).
 
     Raises:
         PbtGanError: see its subclasses.
     """
-    config = read_config(source, [_change(settings)])
+    references.refuse_while_loading()
+    given = Given.of(source, settings)
+    config = given.placed(read_config(given.source, [_change(given.settings)]))
+    console = Console(stderr=True, quiet=quiet)
+
+    def listeners(folder: Path | None) -> Sequence[Listener]:
+        return [*default_listeners(folder, console), *given.listeners]
+
     if out is None:
         recorder = Recorder()
-        in_memory(config, [recorder])
+        in_memory(config, [recorder, *listeners(None)], given.task)
         return Run(recorder.config, tuple(recorder.records), "finished")
-    train(config, Path(out))
-    return Run.open(out)
+    ending = train(config, Path(out), task=given.task, listeners=listeners)
+    if ending != "finished already":
+        write_results(Path(out))
+    return replace(Run.open(out), task=given.task)
 
 
-def train(config: Config, folder: Path, **how: Any) -> str:
+def train(config: Config, folder: Path, *, task: Task | None = None, **how: Any) -> str:
     """Begin a run in a folder, or go on with the one that lies there, if it is the same; return how it ended.
 
     Args:
         config: what to train.
         folder: the run's folder.
+        task: as `Project` takes it.
         how: `listeners` and `stop`, as `start` and `go_on` take them.
     """
-    return go_on(folder, config, **how) if holds_run(folder) else start(Project(config), folder, **how)
+    if holds_run(folder):
+        return go_on(folder, config, task=task, **how)
+    return start(Project(config, task), folder, **how)
 
 
-class Recorder:
+class Recorder(Listener):
     """A listener that remembers."""
 
     def __init__(self) -> None:
@@ -63,12 +92,6 @@ class Recorder:
     def record(self, record: Record, preview: Images | None) -> None:
         """Take a record."""
         self.records.append(record)
-
-    def flush(self) -> None:
-        """Nothing waits to be written."""
-
-    def close(self, ending: str) -> None:
-        """Nothing is to be closed."""
 
 
 def _change(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from pbt_gan.config.source import Table, folder_name, read_config
 from pbt_gan.engine import Stop
 from pbt_gan.reporting import default_listeners
-from pbt_gan.reporting.page import write_report
 from pbt_gan.runs.folder import new_folder
 from pbt_gan.runs.launch import ListenerMaker, Project, start
+from pbt_gan.runs.replay import NOBODY_COPIES
+from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
-from pbt_gan.store.reader import read_run
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ PRESET = "digits"
 
 ARMS: Mapping[str, Table] = {
     "PBT": {},
-    "random search": {"pbt": {"exploit": {"name": "none"}, "explore": {"name": "none"}}},
+    "random search": {"pbt": NOBODY_COPIES},
 }
 """What is changed of the preset. Random search is PBT in which nobody copies and nothing moves: births and training
 draw from the same streams."""
@@ -56,6 +56,6 @@ def demo(
         if start(project, folders[name], listeners=listeners, stop=stop) != "finished":
             return None
     runs = {name: Run.open(folder) for name, folder in folders.items()}
-    page = write_report(read_run(folders["PBT"]), read_run(folders["random search"]))
-    write_report(read_run(folders["random search"]))
+    page = write_results(folders["PBT"], folders["random search"])
+    write_results(folders["random search"])
     return Demo(runs, page)

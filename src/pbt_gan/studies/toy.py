@@ -107,6 +107,7 @@ def trial(task: str, arm: str, seed: int, *, size: int = 2, score_interval: int 
     """Train one population in this process: the same controller, engine and executor as a real run's."""
     corners = SETTINGS[task].members
     done = run(
+        quiet=True,
         task=task,
         seed=seed,
         population_size=size,

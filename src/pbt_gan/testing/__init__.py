@@ -1,6 +1,10 @@
-"""Public conformance suites: what any executor must do, whoever wrote it. Needs pytest.
+"""Public conformance suites: what any task and any executor must do, whoever wrote it. Needs pytest.
 
-Name your executor in a test file, and run pytest::
+Name your task or your executor in a test file, and run pytest::
+
+    class TestMyTask(TaskConformance):
+        def make(self):
+            return MyTask()
 
     class TestMyExecutor(ExecutorConformance):
         def make(self, task, *, seed, folder, workers):
@@ -8,5 +12,6 @@ Name your executor in a test file, and run pytest::
 """
 
 from pbt_gan.testing.executors import ExecutorConformance, WorkersConformance
+from pbt_gan.testing.tasks import TaskConformance
 
-__all__ = ["ExecutorConformance", "WorkersConformance"]
+__all__ = ["ExecutorConformance", "TaskConformance", "WorkersConformance"]

@@ -1,0 +1,119 @@
+"""Bindings: what each hyperparameter sets. The one place where values reach the parts and are read back."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.core.space import Domain
+from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.modules.parts import Parts
+from pbt_gan.modules.paths import read, write
+from pbt_gan.validation import suggestion
+
+Setter = Callable[[Parts, Any], None]
+Getter = Callable[[Parts], Any]
+Binding = str | Setter | tuple[Setter, Getter]
+"""A path such as "optimiser.lr" or "net.2.p"; or a setter; or a setter and a getter."""
+
+_ROUNDING = 1e-6  # relative; a tensor may hold a value in float32
+
+_FORMS = "write a path such as 'optimiser.lr', a function setter(parts, value), or a pair (setter, getter)"
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """The bindings of all hyperparameters of a task."""
+
+    task: str  # its name, for errors
+    setters: Mapping[str, Setter]
+    getters: Mapping[str, Getter]  # of all but those that have a bare setter: there the value is taken on trust
+
+    @classmethod
+    def of(cls, task: str, space: Mapping[str, Domain], bindings: Mapping[str, Binding]) -> "Bindings":
+        """Take bindings as they are declared.
+
+        Raises:
+            ConfigError: one is none, or space and bindings do not have the same names.
+        """
+        for name in space:
+            if name not in bindings:
+                raise ConfigError(
+                    f"{task}.space has {name!r}, but nothing is bound to it.{suggestion(name, bindings)} "
+                    f"Say in {task}.bindings what it sets, such as 'optimiser.lr'."
+                )
+        setters: dict[str, Setter] = {}
+        getters: dict[str, Getter] = {}
+        for name, binding in bindings.items():
+            if name not in space:
+                raise ConfigError(
+                    f"{task}.bindings has {name!r}, which is not in its space.{suggestion(name, space)} "
+                    f"Say in {task}.space what it may be, or remove it."
+                )
+            match binding:
+                case str() if "." in binding.strip("."):
+                    where = f"{task}.bindings[{name!r}] = {binding!r}"
+                    setters[name], getters[name] = partial(write, where, binding), partial(read, where, binding)
+                case (setter, getter) if callable(setter) and callable(getter):
+                    setters[name], getters[name] = setter, getter
+                case _ if callable(binding):
+                    setters[name] = binding
+                case _:
+                    raise ConfigError(f"{task}.bindings[{name!r}] = {binding!r}: {_FORMS}.")
+        return cls(task, setters, getters)
+
+    def set(self, parts: Parts, values: Hyperparams) -> Hyperparams:
+        """Set values, all of them, and return what is read back, which may differ from them by a rounding.
+
+        Raises:
+            TaskError: a path leads nowhere, or a value is not there when it is read back.
+        """
+        for name, value in values.items():
+            self.setters[name](parts, value)
+        found = self._read(parts, values)
+        for name, value in values.items():
+            if not _agree(value, found[name]):
+                raise TaskError(
+                    f"{self.task}.bindings[{name!r}]: {value!r} was set, but {found[name]!r} is read back. "
+                    "Does another binding set the same thing, or does its getter read another one?"
+                )
+        return found
+
+    def in_force(self, parts: Parts, values: Hyperparams, found: Hyperparams) -> Hyperparams:
+        """Return the values in force after the last step: those that were set, if all still read as `found`.
+
+        Raises:
+            TaskError: one was changed meanwhile, so it was not what the training used.
+        """
+        for name, now in self._read(parts, values).items():
+            if not _equal(now, found[name]):
+                raise TaskError(
+                    f"{self.task}.bindings[{name!r}]: it was set to {values[name]!r}, but is {now!r} after training. "
+                    "If a scheduler moves it, bind what the scheduler starts from ('scheduler.base_lrs.0' of a "
+                    "LambdaLR), or a pair (setter, getter) of your own."
+                )
+        return values
+
+    def read(self, parts: Parts) -> dict[str, Value]:
+        """Return the values of all hyperparameters that can be read."""
+        return {name: getter(parts) for name, getter in self.getters.items()}
+
+    def _read(self, parts: Parts, values: Hyperparams) -> dict[str, Value]:
+        return {name: self.getters[name](parts) if name in self.getters else value for name, value in values.items()}
+
+
+def _agree(given: Value, found: Any) -> bool:
+    if isinstance(given, bool | str) or isinstance(found, bool) or not isinstance(found, int | float):
+        return bool(given == found)
+    return math.isclose(given, found, rel_tol=_ROUNDING)
+
+
+def _equal(now: Any, before: Any) -> bool:
+    return bool(now == before) or (now != now and before != before)
+
+
+def fixed(space: Mapping[str, Domain]) -> dict[str, Value]:
+    """Return the values of hyperparameters that are not evolved; where `init` is no one value, `build` decides."""
+    return {name: domain.init for name, domain in space.items() if isinstance(domain.init, int | float | str)}

@@ -1,0 +1,118 @@
+"""The module task: what a person writes to have their ordinary PyTorch trained by a population."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from numpy.random import Generator
+
+from pbt_gan.core.space import Domain
+from pbt_gan.interfaces import Images, Task
+from pbt_gan.modules.bindings import Binding
+from pbt_gan.modules.parts import Parts
+
+
+class ModuleTask(ABC):
+    """PBT around a PyTorch model of your own: its parts, how they are trained, and what the hyperparameters set.
+
+    For example::
+
+        class Classifier(pbt_gan.ModuleTask):
+            space = {"lr": Float(Range(1e-4, 1e-1), (1e-6, 1.0), "log"), "dropout": Float(0.1, (0.0, 0.6))}
+            bindings = {"lr": "optimiser.lr", "dropout": "net.2.p"}
+
+            def build(self, rng): ...
+            def train(self, parts, steps, rng): ...
+            def evaluate(self, parts, rng): ...
+
+    A worker has one live set of parts, and every order loads a member's state into them: keep no other state, and in
+    particular none on `self`. `pbt_gan.testing.TaskConformance` holds a task to that.
+
+    While a method runs, the global generators of torch, NumPy and Python are seeded for this member and order, so
+    dropout, `torch.randn` and shuffling give equal numbers wherever the member trains; `rng` is one more generator.
+    Modules are in the mode that `build` left them in while `train` runs, and in evaluation mode otherwise; gradients
+    are cleared before each call.
+
+    A hyperparameter that a run does not evolve has the `init` of its domain, where that is one value, and else what
+    `build` gave it.
+    """
+
+    space: Mapping[str, Domain] = MappingProxyType({})
+    """Every scalar that may be evolved; each one has a binding."""
+
+    bindings: Mapping[str, Binding] = MappingProxyType({})
+    """What each hyperparameter sets, before every order and in this one place:
+
+    - A path: `"net.2.p"`, an attribute of a layer; `"optimiser.lr"`, of all parameter groups of an optimiser, and
+      `"optimiser.0.lr"` of the first; `"optimiser.betas.0"`, an element of a tuple; a buffer of one number is filled.
+    - A function `setter(parts, value)`. That what it set is used is taken on trust: nothing can be read back.
+    - A pair `(setter, getter)`, the second of which reads the value back from the parts.
+
+    A value is read back when it was set and after the last step, and must not have changed: where a scheduler moves the
+    learning rate, bind what the scheduler starts from.
+    """
+
+    device: str = "cpu"
+    """Where to put nets and data, such as "cpu" or "cuda:0"; set before anything is built."""
+
+    folder: Path
+    """What `prepare` has filled; set before anything is built."""
+
+    @abstractmethod
+    def build(self, rng: Generator) -> Parts:
+        """Return new parts by name: nets, optimisers, schedulers, scalers, all that has a state which training changes.
+
+        Called for every new member, and once more in each worker.
+        """
+
+    @abstractmethod
+    def train(self, parts: Parts, steps: int, rng: Generator) -> Mapping[str, float] | None:
+        """Train the parts for `steps` steps; may return metrics, of which `images` counts the examples seen."""
+
+    @abstractmethod
+    def evaluate(self, parts: Parts, rng: Generator) -> Mapping[str, float]:
+        """Measure the parts and change nothing: `score` is what exploit ranks by, higher is better.
+
+        One that is not finite means that the member has diverged. A `held_out`, measured on other data, judges the best
+        member and never selects. Every member is measured with an equal `rng`.
+        """
+
+    def preview(self, parts: Parts, rng: Generator) -> Images | None:
+        """Return sample images, uint8[N, H, W, C], always from the same latents; None: this task has no pictures."""
+        return None
+
+    def sample(self, parts: Parts, count: int, rng: Generator) -> Images | None:
+        """Return `count` images from fresh latents; None: this task has no pictures."""
+        return None
+
+    def prepare(self, folder: Path) -> None:
+        """Put files that all members depend on into the run's own folder, once; what is there already is kept."""
+        return
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Return digests of what a run depends on and a resume must find unchanged, such as the data."""
+        return {}
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Return the arguments that build an equal task, as `Task.arguments` does."""
+        return {}
+
+    def cards(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return for each metric what it is; it is shown beside the numbers."""
+        own = {"formula": f"what {type(self).__name__}.evaluate returns", "better": "higher"}
+        return {
+            "score": {"name": "the task's own score", **own, "used_for": "selection"},
+            "held_out": {"name": "the task's own held-out score", **own, "used_for": "judging only (held out)"},
+        }
+
+    def as_task(self) -> Task:
+        """Return the adapter with which executors train this.
+
+        Raises:
+            ConfigError: `space` and `bindings` contradict each other or themselves.
+        """
+        from pbt_gan.modules.adapter import ModuleAdapter
+
+        return ModuleAdapter(self)

@@ -1,0 +1,74 @@
+"""One member trained again with the schedule that PBT found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pbt_gan.config.schedules import schedule_settings
+from pbt_gan.config.settings import Config
+from pbt_gan.config.source import merged
+from pbt_gan.core.schedule import replay
+from pbt_gan.errors import RunFolderError
+from pbt_gan.runs.result import Run
+from pbt_gan.store.reader import checkpoint_bytes
+from pbt_gan.validation import validated
+
+NOBODY_COPIES: Mapping[str, Any] = {"exploit": {"name": "none"}, "explore": {"name": "none"}}
+"""What makes a population of PBT one of members that train each for itself."""
+
+
+def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Config:
+    """Return the configuration that trains one member with a member's schedule.
+
+    Args:
+        run: where the schedule was found.
+        member: `best`, `last-best` or a number.
+        seed: None: the run's own, with the random numbers of each slot that the weights went through; on the same kind
+            of CPU the weights come out bit-equal. Another: the schedule alone is repeated.
+
+    Raises:
+        ConfigError: there is no such member.
+    """
+    report = run.member(member)
+    ancestry = run.history.ancestry(report.member, report.interval)
+    own = run.config["seed"]
+    schedule = replay(ancestry, same_streams=seed in (None, own))
+    change = {
+        "name": f"{run.config['name']}-replay",
+        "seed": own if seed is None else seed,
+        "pbt": {
+            **NOBODY_COPIES,
+            "population_size": 1,
+            "total_steps": report.step,
+            "mode": "sync",
+            "initial": [],
+            "schedule": schedule_settings(schedule),
+        },
+    }
+    return validated(Config, merged(run.config, change))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far a replay is what it repeats."""
+
+    scores: bool  # every score along the way is the same number
+    weights: bool | None  # the whole final state is the same, byte for byte; None: the original's is not kept any more
+
+
+def agreement(run: Run, replayed: Run, member: str = "best") -> Agreement:
+    """Compare a finished replay that used the run's own seed with the member that it repeats."""
+    report = run.member(member)
+    then = [segment.score for segment in run.history.ancestry(report.member, report.interval)]
+    now = replayed.history.by_member[0]
+    equal = [repr(score) for score in then] == [repr(each.score) for each in now]  # nan is nan
+    theirs, ours = _state(run.folder, report.checkpoint), _state(replayed.folder, now[-1].checkpoint)
+    return Agreement(equal, None if theirs is None or ours is None else theirs == ours)
+
+
+def _state(folder: Path | None, key: str) -> bytes | None:
+    try:
+        return None if folder is None else checkpoint_bytes(folder, key)
+    except RunFolderError:  # a run keeps its members' newest and the best
+        return None

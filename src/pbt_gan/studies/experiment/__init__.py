@@ -1,0 +1,1 @@
+"""An experiment: arms × seeds at equal cost, in one folder, read as one table."""

@@ -1,0 +1,74 @@
+"""Carrying an experiment out, run by run; whatever is there already is not done again."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from pbt_gan import files
+from pbt_gan.config.source import folder_name
+from pbt_gan.engine import Stop
+from pbt_gan.runs.folder import holds_run
+from pbt_gan.runs.launch import ListenerMaker
+from pbt_gan.runs.result import Run
+from pbt_gan.runs.run import train
+from pbt_gan.studies.experiment.plan import Experiment, keep
+
+Place = tuple[str, int]
+"""An arm and a seed."""
+
+
+def conduct(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    listeners: ListenerMaker | None = None,
+    stop: Stop | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> bool:
+    """Train every run that is not finished, seed by seed; return whether all are now.
+
+    Raises:
+        RunFolderError: the folder holds another experiment.
+        PbtGanError: a run failed; see its subclasses.
+    """
+    keep(experiment, folder)
+    places = list(_order(experiment))
+    files.make_folder(folder / "runs")
+    for number, (arm, seed) in enumerate(places, 1):
+        place = run_folder(folder, arm, seed)
+        if _finished(place):
+            continue
+        say(f"run {number} of {len(places)}: {arm}, seed {seed}")
+        needed = experiment.arm(arm).after
+        found = Run.open(run_folder(folder, needed, seed)) if needed else None
+        if not train(experiment.run_config(arm, seed, found), place, listeners=listeners, stop=stop).startswith(
+            "finished"
+        ):
+            return False
+    return True
+
+
+def finished_runs(experiment: Experiment, folder: Path) -> Mapping[Place, Run]:
+    """Return the runs of every seed of which all arms are finished: what can be compared in pairs."""
+    runs: dict[Place, Run] = {}
+    for seed in experiment.settings.seeds:
+        of_seed = {(arm, seed): run_folder(folder, arm, seed) for arm in experiment.settings.arms}
+        if all(map(_finished, of_seed.values())):
+            runs |= {place: Run.open(path) for place, path in of_seed.items()}
+    return runs
+
+
+def run_folder(folder: Path, arm: str, seed: int) -> Path:
+    """Return where an experiment keeps a run."""
+    return folder / "runs" / f"{folder_name(arm)}-{seed}"
+
+
+def _order(experiment: Experiment) -> Iterator[Place]:
+    """Seed by seed, so that what is there when it is stopped can be compared; arms that need another's run last."""
+    arms = sorted(experiment.settings.arms, key=lambda arm: experiment.arm(arm).after is not None)
+    for seed in experiment.settings.seeds:
+        for arm in arms:
+            yield arm, seed
+
+
+def _finished(folder: Path) -> bool:
+    return holds_run(folder) and Run.open(folder).ending == "finished"

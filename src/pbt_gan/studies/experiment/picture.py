@@ -1,0 +1,83 @@
+"""The plot of an experiment: what each arm reached for its cost, and what the held-out metric says of every run."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pbt_gan.core.lineage import History
+from pbt_gan.reporting.canvas import ARMS, FAINT, INK, png, thousands
+from pbt_gan.reporting.comparison import curves
+from pbt_gan.studies.experiment.outcome import costs
+from pbt_gan.studies.experiment.plan import Unit
+from pbt_gan.studies.experiment.result import Result
+
+_LABELS: Mapping[Unit, str] = {
+    "images": "images seen by all members together",
+    "steps": "steps of all members together",
+    "device_s": "device seconds of all members together",
+}
+_POINTS = 200
+_SIDE_BY_SIDE = 3  # more names than these do not fit beside each other
+
+
+def picture(result: Result) -> bytes:
+    """Draw an experiment as a PNG."""
+    looks = dict(zip(result.arms, product(("solid", "dashed", "dotted"), ARMS), strict=False))
+    unit = result.unit
+
+    def draw(figure: Any) -> None:
+        best, median, dots = figure.subplots(1, 3, width_ratios=(1, 1, 0.9))
+        for axes, kind, title in ((best, "best", "Best member so far"), (median, "median", "Median member")):
+            for arm in result.arms:
+                runs = [result.histories[arm, seed] for seed in result.seeds]
+                _band(axes, runs, kind, unit, arm, *looks[arm])
+            axes.set(title=title, xlabel=_LABELS[unit])
+            thousands(axes.xaxis)
+        best.set_ylabel("selection score (higher is better)")
+        _dots(dots, result, {arm: color for arm, (_, color) in looks.items()})
+        handles, labels = best.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5))
+
+    return png(draw, 13.5, 4.9)
+
+
+def _band(axes: Any, runs: Sequence[History], kind: str, unit: Unit, arm: str, line: str, color: str) -> None:
+    """Draw the median of the runs of an arm, and their range as a band."""
+    lines = [(_clock(run, unit), curves(run)[kind]) for run in runs]
+    x = np.linspace(max(clock[0] for clock, _ in lines), min(clock[-1] for clock, _ in lines), _POINTS)
+    values = np.array([np.interp(x, clock, line) for clock, line in lines])
+    axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.13, linewidth=0)
+    axes.plot(x, np.median(values, axis=0), color=color, linestyle=line, linewidth=2.2, label=arm)
+
+
+def _clock(history: History, unit: Unit) -> NDArray[np.float64]:
+    """Return the cost of all members together after each interval."""
+    spent: dict[int, float] = {}
+    for report, cost in zip(history.reports, costs(history, unit), strict=True):
+        spent[report.interval] = spent.get(report.interval, 0.0) + cost
+    return np.cumsum([cost for _, cost in sorted(spent.items())])
+
+
+def _dots(axes: Any, result: Result, colors: Mapping[str, str]) -> None:
+    """Draw every run as a dot, the runs of a seed joined by a line, and the mean of each arm as a bar."""
+    figure = result.judged
+    values = np.array([[run.figures[figure] for run in runs] for runs in result.outcomes.values()])  # [arms, seeds]
+    places = np.arange(len(values))
+    axes.plot(places, values, color=FAINT, linewidth=0.7, alpha=0.6, zorder=1)
+    for place, arm in zip(places, result.arms, strict=True):
+        axes.scatter([place] * values.shape[1], values[place], s=26, color=colors[arm], zorder=3)
+        axes.hlines(values[place].mean(), place - 0.24, place + 0.24, color=INK, linewidth=2.2, zorder=4)
+    axes.set(title=f"{figure}, every seed", xlim=(-0.5, len(values) - 0.5))
+    crowded = len(places) > _SIDE_BY_SIDE
+    axes.set_xticks(
+        places,
+        result.arms,
+        fontsize=8,
+        rotation=30 * crowded,
+        ha="right" if crowded else "center",
+        rotation_mode="anchor",
+    )
+    axes.grid(axis="x", visible=False)

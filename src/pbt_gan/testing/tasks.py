@@ -1,0 +1,227 @@
+"""What any task must do, whatever it trains. Needs pytest."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pbt_gan import codec
+from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.core.rng import stream
+from pbt_gan.core.space import Choice, Domain, draw
+from pbt_gan.errors import TaskError
+from pbt_gan.interfaces import Streams, Task, TaskSource, Training, Tree
+from pbt_gan.modules.adapter import ModuleAdapter
+from pbt_gan.testing.leaves import difference, differences, leaf
+
+_SEED = 7
+
+
+class TaskConformance(ABC):
+    """What every task must do. Subclass it as `Test…` and say how yours is made.
+
+    A failure says what a run would suffer from it, and how to mend the task.
+    """
+
+    steps: int = 4
+    """How many steps an order trains here; more, if something in your training happens only now and then."""
+
+    @abstractmethod
+    def make(self) -> TaskSource:
+        """Return a new task, a Task or a ModuleTask, small enough to train in moments."""
+
+    def test_equal_generators_give_equal_members(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        place = difference(task.init(stream(_SEED, "init")), task.init(stream(_SEED, "init")))
+        assert place is None, (
+            f"Two members made from equal generators differ in {place}: draw it from the `rng` that is handed over, "
+            "or in a ModuleTask from the global generators of torch, NumPy and Python, which are seeded from it."
+        )
+
+    def test_a_checkpoint_keeps_every_bit_of_a_state(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        born = task.init(stream(_SEED, "init"))
+        _kept(born)
+        _kept(self._trained(task, born, self._values(task)).state)
+
+    def test_equal_orders_give_equal_states(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state, values = self._used(task), self._values(task)
+        first = _copy(self._trained(task, _copy(state), values).state)
+        place = difference(first, self._trained(task, _copy(state), values).state)
+        assert place is None, (
+            f"The same state, trained twice with equal random streams, differs in {place}: some randomness is not "
+            "seeded. Draw it from the generator that is handed over, not from one of your own making."
+        )
+
+    def test_a_task_that_goes_on_equals_a_new_one_that_takes_its_state(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state, values = self._used(task), self._values(task)
+        kept = codec.encode(state)
+        task.score(state, stream(_SEED, "eval"))  # as a run does between two orders
+        live = self._trained(task, state, values).state
+        place = difference(live, self._trained(self._task(tmp_path), codec.decode(kept), values).state)
+        assert place is None, (
+            f"Trained on, a member differs in {place} from one restored from its checkpoint in a new task: the state "
+            "leaves something out that training changes. Put it into the state (of a ModuleTask: among the parts that "
+            "`build` returns), and keep none on the task itself."
+        )
+
+    def test_each_hyperparameter_changes_what_comes_out(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state, values = self._used(task), self._values(task)
+        usual = _copy(self._trained(task, _copy(state), values).state)
+        for name, domain in task.space.items():
+            others = _others(domain, values[name])
+            changed = (self._trained(task, _copy(state), {**values, name: other}).state for other in others)
+            assert any(_changed(usual, one, values[name], other) for one, other in zip(changed, others, strict=True)), (
+                f"The hyperparameter {name!r} is without effect: after {self.steps} steps a state is the same for "
+                f"{values[name]!r} and {', '.join(map(repr, others))}. Bind it to what the training really uses, or "
+                "raise `steps` of this suite if it acts later."
+            )
+
+    def test_the_hyperparameters_of_a_report_are_those_of_the_order(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state = task.init(stream(_SEED, "init"))
+        for values in (self._values(task), self._values(task, "others"), {}):
+            try:
+                used = self._trained(task, _copy(state), values).hyperparams
+            except KeyError as error:
+                pytest.fail(
+                    f"Training with {sorted(values)} fails for want of {error}: a run need not evolve every "
+                    "hyperparameter of `space`. Use the `init` of one that is not evolved.",
+                    pytrace=False,
+                )
+            assert dict(used) == dict(values), (
+                f"The order was to train with {dict(values)}, but the task says that it used {dict(used)}: return in "
+                "Training.hyperparams what the last step used of each, and of no other."
+            )
+
+    def test_a_donors_state_is_trained_with_the_recipients_hyperparameters(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        donor, values = self._used(task), self._values(task, "recipient")
+        kept = codec.encode(donor)
+        self._trained(task, task.init(stream(_SEED, "init", 1)), self._values(task, "third"))
+        used = _copy(self._trained(task, codec.decode(kept), values).state)
+        place = difference(used, self._trained(self._task(tmp_path), codec.decode(kept), values).state)
+        assert place is None, (
+            f"A recipient differs in {place} by who trained in this worker before it: set every hyperparameter at "
+            "the start of `train`, after the donor's state is loaded, and keep no state on the task."
+        )
+
+    def test_a_score_is_a_few_numbers_and_always_the_same(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state = self._used(task)
+        kept = codec.encode(state)
+        first = _numbers(task.score(state, stream(_SEED, "eval")))
+        assert math.isfinite(first.get("score", math.nan)), (
+            f"After {self.steps} steps the score is {first.get('score')}, in {first}: return a finite `score`, higher "
+            "is better, for a member that has not diverged."
+        )
+        again = _numbers(task.score(state, stream(_SEED, "eval")))
+        assert repr(again) == repr(first), (
+            f"The same state was scored {first} and {again}: draw what scoring draws from the generator that is handed "
+            "over, so that members are compared by equal numbers."
+        )
+        for other, who in ((task, "the same task"), (self._task(tmp_path), "a new task")):
+            again = _numbers(other.score(codec.decode(kept), stream(_SEED, "eval")))
+            assert repr(again) == repr(first), (
+                f"A state was scored {first}, and {again} by {who} after it was a checkpoint: the score depends on "
+                "something that is not in the state. Put it there."
+            )
+
+    def test_scoring_changes_nothing(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state = self._used(task)
+        kept = codec.encode(state)
+        task.score(state, stream(_SEED, "eval"))
+        place = difference(codec.decode(kept), state)
+        if place is None and isinstance(task, ModuleAdapter):
+            place = difference(state, task.changed(state))
+        assert place is None, (
+            f"Scoring changed {place} of the state: a member is judged by a net that nobody trained. Leave the nets in "
+            "evaluation mode while they are measured, so that batch norm keeps its averages, and update nothing."
+        )
+
+    def test_its_arguments_build_an_equal_task(self, tmp_path: Path) -> None:
+        source = self.make()
+        task, arguments = self._ready(source, tmp_path), dict(source.as_task().arguments())
+        mend = "return from `arguments` all that the constructor needs to build an equal task; workers are built so."
+        try:
+            other = self._ready(type(source)(**arguments), tmp_path)
+        except TypeError as error:
+            pytest.fail(f"{type(source).__name__}(**{arguments}) fails ({error}): {mend}", pytrace=False)
+        place = difference(self._used(task), self._used(other))
+        assert place is None, f"{type(source).__name__}(**{arguments}) trains otherwise, first in {place}: {mend}"
+
+    def _task(self, folder: Path) -> Task:
+        return self._ready(self.make(), folder)
+
+    def _ready(self, source: TaskSource, folder: Path) -> Task:
+        task = source.as_task()
+        task.prepare(folder / "prepared")
+        task.attach(folder / "prepared", "cpu")
+        return task
+
+    def _values(self, task: Task, purpose: str = "values") -> Hyperparams:
+        return draw(task.space, stream(_SEED, purpose))
+
+    def _trained(self, task: Task, state: Tree, values: Hyperparams) -> Training:
+        return task.train(state, values, self.steps, _streams())
+
+    def _used(self, task: Task) -> Tree:
+        """Return the state of a member that has trained one order, with values of its own."""
+        return self._trained(task, task.init(stream(_SEED, "init")), self._values(task, "donor")).state
+
+
+def _streams() -> Streams:
+    return lambda block: stream(_SEED, "train", block)
+
+
+def _copy(state: Tree) -> Tree:
+    return codec.clone(state)
+
+
+def _kept(state: Tree) -> None:
+    try:
+        restored = codec.decode(codec.encode(state))
+    except TaskError as error:
+        pytest.fail(f"{error} Convert it to one of these, and back when the state is loaded.", pytrace=False)
+    place = difference(state, restored)
+    assert place is None, f"A checkpoint changes {place} of the state."
+
+
+def _others(domain: Domain, value: Value) -> list[Value]:
+    """Return other values of a hyperparameter: one move away, which may be too little to be seen, and far away."""
+    if isinstance(domain, Choice):
+        return [other for other in domain.values if other != value]
+    moved = domain.perturb(value, (0.5, 2.0), stream(_SEED, "move"))
+    return [other for other in (moved, *domain.bounds) if other != value]
+
+
+def _changed(one: Tree, other: Tree, *values: Value) -> bool:
+    """Whether two states differ in more than that they hold the values of a hyperparameter."""
+    return any(
+        not all(_holds(leaf(tree, place), value) for tree, value in zip((one, other), values, strict=True))
+        for place in differences(one, other)
+    )
+
+
+def _holds(found: Any, value: Value) -> bool:
+    try:
+        plain = found.item() if hasattr(found, "item") else found
+    except (ValueError, RuntimeError):  # more than one number
+        return False
+    if isinstance(plain, int | float) and isinstance(value, int | float):
+        return math.isclose(plain, value, rel_tol=1e-6)
+    return bool(type(plain) is type(value) and plain == value)
+
+
+def _numbers(measured: Mapping[str, Any]) -> dict[str, float]:
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in sorted(measured.items())}
+    for name, value in plain.items():
+        assert isinstance(value, int | float), f"The metric {name!r} is a {type(value).__name__}: return one number."
+    return plain

@@ -1,0 +1,20 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pbt_gan import references
+
+WHOLE = f"{Path(__file__).with_name('whole.py')}:Whole"
+
+
+@pytest.fixture
+def whole() -> str:
+    """Return the reference of a module task with all that has a state."""
+    return WHOLE
+
+
+@pytest.fixture
+def make() -> Any:
+    """Return its class."""
+    return references.load(WHOLE)

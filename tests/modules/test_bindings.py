@@ -1,0 +1,85 @@
+import pytest
+import torch
+from torch import nn
+
+from pbt_gan import Choice, Float, Range
+from pbt_gan.core.space import Domain
+from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.modules.bindings import Bindings, fixed
+
+RATE = Float(Range(1e-4, 1e-1), (1e-6, 1.0), "log")
+
+
+def parts():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5))
+    net.register_buffer("temperature", torch.tensor(1.0))
+    return {"net": net, "optimiser": torch.optim.SGD(net.parameters(), lr=0.5), "seen": {}}
+
+
+def bound(**bindings) -> Bindings:
+    return Bindings.of("Mine", dict.fromkeys(bindings, RATE), bindings)
+
+
+@pytest.mark.parametrize(
+    ("space", "bindings", "said"),
+    [
+        (["lr"], {}, "Mine.space has 'lr', but nothing is bound to it"),
+        (["lr"], {"l": "optimiser.lr"}, "Mine.space has 'lr', but nothing is bound to it. Did you mean 'l'?"),
+        ([], {"lr": "optimiser.lr"}, "Mine.bindings has 'lr', which is not in its space"),
+        (["lr"], {"lr": "optimiser"}, "write a path such as 'optimiser.lr'"),
+        (["lr"], {"lr": 3}, "Mine.bindings['lr'] = 3: write a path"),
+        (["lr"], {"lr": (print, 3)}, "or a pair (setter, getter)"),
+    ],
+)
+def test_space_and_bindings_must_agree(space, bindings, said):
+    with pytest.raises(ConfigError) as error:
+        Bindings.of("Mine", dict.fromkeys(space, RATE), bindings)
+    assert said in str(error.value)
+
+
+def test_values_are_set_and_what_is_read_back_may_be_rounded():
+    made, mine = parts(), bound(lr="optimiser.lr", temperature="net.temperature")
+    found = mine.set(made, {"lr": 0.1, "temperature": 0.1})
+    assert found == {"lr": 0.1, "temperature": torch.tensor(0.1).item()}
+    assert mine.in_force(made, {"lr": 0.1, "temperature": 0.1}, found) == {"lr": 0.1, "temperature": 0.1}
+
+
+def test_a_setter_and_a_getter_may_keep_a_value_in_another_way():
+    made = parts()
+    pair = (
+        lambda parts, value: parts["seen"].update(log=torch.tensor(value).log()),
+        lambda parts: parts["seen"]["log"].exp().item(),
+    )
+    mine = bound(lr=pair)
+    assert mine.in_force(made, {"lr": 0.003}, mine.set(made, {"lr": 0.003})) == {"lr": 0.003}
+
+
+def test_of_a_bare_setter_the_value_is_taken_on_trust():
+    made, mine = parts(), bound(lr=lambda parts, value: None)
+    assert mine.in_force(made, {"lr": 0.1}, mine.set(made, {"lr": 0.1})) == {"lr": 0.1}
+    assert mine.read(made) == {}
+
+
+def test_two_bindings_of_one_thing_are_found_out():
+    with pytest.raises(TaskError, match=r"bindings\['a'\]: 0.1 was set, but 0.2 is read back. Does another binding"):
+        bound(a="optimiser.lr", b="optimiser.0.lr").set(parts(), {"a": 0.1, "b": 0.2})
+
+
+def test_a_getter_of_another_thing_is_found_out():
+    pair = (lambda parts, value: None, lambda parts: 7.0)
+    with pytest.raises(TaskError, match=r"7\.0 is read back"):
+        bound(a=pair).set(parts(), {"a": 0.1})
+
+
+def test_a_value_that_moved_while_training_is_no_value_in_force():
+    made, mine = parts(), bound(lr="optimiser.lr")
+    found = mine.set(made, {"lr": 0.1})
+    made["optimiser"].param_groups[0]["lr"] *= 1 + 1e-9
+    with pytest.raises(TaskError, match=r"bind what the scheduler starts from \('scheduler.base_lrs.0'"):
+        mine.in_force(made, {"lr": 0.1}, found)
+
+
+def test_what_is_not_evolved_has_its_init_if_that_is_one_value():
+    either = ("x", "y")
+    space: dict[str, Domain] = {"a": Float(0.1, (0.0, 1.0)), "b": RATE, "c": Choice(either, "x"), "d": Choice(either)}
+    assert fixed(space) == {"a": 0.1, "c": "x"}

@@ -1,0 +1,131 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pbt_gan.core.records import Reported
+from pbt_gan.engine import Stop
+from pbt_gan.errors import RunFolderError
+from pbt_gan.runs.result import Run
+from pbt_gan.studies.experiment import output
+from pbt_gan.studies.experiment.conduct import conduct, finished_runs, run_folder
+from pbt_gan.studies.experiment.result import Result
+from tests.studies.experiment.conftest import toy
+
+OPTIONS = [
+    *("quadratic", "--arms", "pbt,random-search,replay", "--seeds", "0-1", "--executor", "serial"),
+    *("--population", "3", "--steps", "400", "--set", "pbt.ready_interval=10", "--set", "pbt.exploit=tournament"),
+    *("--set", "pbt.explore=resample", "--set", "checkpoints.every_s=0.02"),
+]
+KILLS = 12
+
+
+def table(folder: Path) -> Any:
+    """Everything that equal experiments have in common."""
+    data = json.loads((folder / output.DATA).read_text())
+    del data["time"]
+    return data
+
+
+def command(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "pbt_gan", "experiment", *OPTIONS, "--out", str(folder)]
+
+
+@pytest.mark.slow
+def test_an_experiment_killed_again_and_again_ends_with_the_same_table(tmp_path: Path):
+    uncut, cut = tmp_path / "uncut", tmp_path / "cut"
+    subprocess.run(command(uncut), check=True, capture_output=True)
+    rng = np.random.default_rng(0)
+    killed = 0
+    for _ in range(KILLS):
+        process = subprocess.Popen(command(cut), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(float(rng.uniform(0.3, 1.6)))
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+    assert killed >= KILLS // 2
+    subprocess.run(command(cut), check=True, capture_output=True)
+    assert table(cut) == table(uncut)
+
+
+@pytest.mark.slow
+def test_ctrl_c_prints_the_table_of_what_is_finished_and_how_it_goes_on(tmp_path: Path):
+    folder = tmp_path / "here"
+    slow = [*command(folder), "--seeds", "0-99"]
+    process = subprocess.Popen(slow, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until_s = time.monotonic() + 60
+    while not (run_folder(folder, "pbt", 1) / "journal.jsonl").exists():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "The same command goes on" in out
+    assert "Seeds 0." in out
+    assert "Traceback" not in err
+
+
+def test_a_finished_experiment_trains_nothing_again(done, tmp_path: Path):
+    experiment, folder = done
+    said: list[str] = []
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("journal.jsonl")}
+    assert conduct(experiment, folder, say=said.append)
+    assert not said
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("journal.jsonl")} == before
+
+
+def test_a_stop_leaves_the_rest_for_the_next_call(tmp_path: Path):
+    experiment = toy()
+    assert not conduct(experiment, tmp_path / "here", stop=Stop("enough"))
+    assert Result.read(experiment, tmp_path / "here") is None
+    said: list[str] = []
+    assert conduct(experiment, tmp_path / "here", say=said.append)
+    assert said[0] == "run 1 of 8: pbt, seed 0"
+    assert len(said) == 8
+
+
+def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
+    _, folder = done
+    wider = toy(experiment={"seeds": [0, 1, 2]})
+    assert {seed for _, seed in finished_runs(wider, folder)} == {0, 1}
+    assert not finished_runs(toy(experiment={"arms": ["pbt", "fixed"]}), folder)
+
+
+def test_the_replay_has_the_schedule_of_pbts_winner_and_other_random_numbers(done):
+    _, folder = done
+    for seed in (0, 1):
+        found, replayed = (Run.open(run_folder(folder, arm, seed)) for arm in ("pbt", "replay"))
+        by_step = {segment.start_step: segment.hyperparams for segment in found.lineage()}
+        last = found.lineage()[-1].hyperparams
+        for report in replayed.history.reports:
+            assert report.hyperparams == by_step.get(report.step - 10, last)
+        assert replayed.config["seed"] != found.config["seed"]
+
+
+def test_random_search_begins_with_the_members_of_pbt(done):
+    _, folder = done
+    births = [Run.open(run_folder(folder, arm, 0)).history.births for arm in ("pbt", "random-search")]
+    assert births[0] == births[1]
+    first = [
+        [(r.member, r.score) for r in Run.open(run_folder(folder, arm, 0)).history.reports if r.interval == 1]
+        for arm in ("pbt", "random-search")
+    ]
+    assert first[0] == first[1]
+
+
+def test_every_run_is_an_ordinary_one(done):
+    _, folder = done
+    run = Run.open(run_folder(folder, "longer", 1))
+    assert (run.ending, run.config["seed"], run.config["name"]) == ("finished", 1, "longer-1")
+    assert sum(isinstance(record, Reported) for record in run.records()) == 18
+
+
+def test_another_experiment_is_not_mixed_in(done):
+    _, folder = done
+    with pytest.raises(RunFolderError, match="would be another one"):
+        conduct(toy(pbt={"ready_interval": 20}), folder)

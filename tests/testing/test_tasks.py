@@ -1,0 +1,260 @@
+"""The public suite over tasks of every kind, and over tasks broken in the ways in which people break them."""
+
+import inspect
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pbt_gan import Choice, Float, ModuleTask, Range, Training, references
+from pbt_gan.errors import PbtGanError
+from pbt_gan.gan.task import GanTask
+from pbt_gan.interfaces import TaskSource
+from pbt_gan.testing import TaskConformance
+from pbt_gan.toy.mueller import Mueller
+from pbt_gan.toy.quadratic import Quadratic
+
+WHOLE = Path(__file__).parent.parent / "modules" / "whole.py"
+TESTS = sorted(name for name, _ in inspect.getmembers(TaskConformance, inspect.isfunction) if name.startswith("test_"))
+
+
+class TestQuadratic(TaskConformance):
+    def make(self):
+        return Quadratic()
+
+
+class TestMueller(TaskConformance):
+    def make(self):
+        return Mueller()
+
+
+class TestGan(TaskConformance):
+    def make(self):
+        return GanTask(width=4, z_size=8, batch_size=16, metrics={"samples": 100, "held_out_samples": 100})
+
+
+class TestWholeModuleTask(TaskConformance):
+    def make(self):
+        made: TaskSource = references.load(f"{WHOLE}:Whole")()
+        return made
+
+
+def told(kind: type[TaskSource]) -> dict[str, str]:
+    """Return what each failing test of the suite says about tasks of a kind."""
+
+    class Suite(TaskConformance):
+        def make(self):
+            return kind()
+
+    return {name: said for name in TESTS if (said := _failure(Suite(), name))}
+
+
+def _failure(suite: TaskConformance, name: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            getattr(suite, name)(Path(folder))
+        except (AssertionError, PbtGanError, pytest.fail.Exception) as error:
+            return str(error)
+    return ""
+
+
+class Sound(ModuleTask):
+    """A net, trained as people do; each of the others differs from it by one slip."""
+
+    space = {"lr": Float(Range(1e-3, 1e-1), (1e-6, 1.0), "log")}
+    bindings = {"lr": "optimiser.lr"}
+
+    def build(self, rng):
+        net = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Linear(4, 1))
+        return {"net": net, "optimiser": torch.optim.Adam(net.parameters())}
+
+    def batch(self):
+        return torch.randn(8, 4)
+
+    def train(self, parts, steps, rng):
+        for _ in range(steps):
+            loss = parts["net"](self.batch()).square().mean()
+            parts["optimiser"].zero_grad()
+            loss.backward()
+            parts["optimiser"].step()
+
+    def evaluate(self, parts, rng):
+        return {"score": -parts["net"](torch.ones(8, 4)).square().mean().item()}
+
+
+class OptimiserLeftOut(Sound):
+    @property
+    def bindings(self):  # type: ignore[override]
+        return {"lr": lambda parts, value: self.optimiser.param_groups[0].update(lr=value)}
+
+    def build(self, rng):
+        parts = super().build(rng)
+        self.optimiser = parts.pop("optimiser")
+        return parts
+
+    def train(self, parts, steps, rng):
+        super().train({**parts, "optimiser": self.optimiser}, steps, rng)
+
+
+class CounterOnSelf(Sound):
+    seen = 0
+
+    def batch(self):
+        self.seen += 1
+        return super().batch() / self.seen
+
+
+class Unused(Sound):
+    space = {**Sound.space, "weight_decay": Float(0.1, (0.0, 1.0)), "slope": Float(0.1, (0.0, 1.0))}
+    bindings = {**Sound.bindings, "weight_decay": "optimiser.weight_decay", "slope": "activation.negative_slope"}
+
+    def build(self, rng):
+        return {**super().build(rng), "activation": nn.LeakyReLU()}
+
+
+class Unbound(Sound):
+    space = {**Sound.space, "dropout": Float(0.1, (0.0, 0.5))}
+
+
+class Unseeded(Sound):
+    def batch(self):
+        return torch.from_numpy(np.random.default_rng().normal(size=(8, 4))).float()
+
+
+class BuiltUnseeded(Sound):
+    def build(self, rng):
+        parts = super().build(rng)
+        with torch.no_grad():
+            parts["net"][0].weight.copy_(torch.from_numpy(np.random.default_rng().normal(size=(4, 4))))
+        return parts
+
+
+class Guessed(Sound):
+    def evaluate(self, parts, rng):
+        return {"score": float(np.random.default_rng().normal())}
+
+
+class Normalised(Sound):
+    def evaluate(self, parts, rng):
+        parts["net"].train()  # "so that batch norm sees the data of today"
+        parts["net"](torch.randn(8, 4))
+        return super().evaluate(parts, rng)
+
+
+class Scheduled(Sound):
+    def build(self, rng):
+        parts = super().build(rng)
+        return {**parts, "scheduler": torch.optim.lr_scheduler.ExponentialLR(parts["optimiser"], 0.9)}
+
+    def train(self, parts, steps, rng):
+        super().train(parts, steps, rng)
+        parts["scheduler"].step()
+
+
+class Shown(nn.Module):
+    """Keeps more in its state than a checkpoint can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses = {1.0, 2.0}
+
+    def get_extra_state(self):
+        return self.losses
+
+    def set_extra_state(self, state):
+        self.losses = state
+
+
+class Refused(Sound):
+    def build(self, rng):
+        return {**super().build(rng), "shown": Shown()}
+
+
+class Forgetful(Sound):
+    """Built with an argument that `arguments` does not return."""
+
+    def __init__(self, width=2):
+        self.width = width
+
+    def build(self, rng):
+        parts = super().build(rng)
+        with torch.no_grad():
+            parts["net"][0].weight[: self.width] = 0
+        return parts
+
+
+class Diverging(Sound):
+    def evaluate(self, parts, rng):
+        return {"score": float("nan")}
+
+
+class Echo(Quadratic):
+    """Says something else than it was told."""
+
+    def train(self, state, hyperparams, steps, streams):
+        done = super().train(state, hyperparams, steps, streams)
+        return Training(done.state, {**self.fixed, **hyperparams})
+
+
+class Drawn(Quadratic):
+    """A task of numbers whose hyperparameter only names things."""
+
+    @property
+    def space(self):
+        return {**super().space, "name": Choice(("a", "b"))}
+
+
+class InPlace(Quadratic):
+    """Scores in place."""
+
+    def score(self, state, rng):
+        state["theta"] += 0.1
+        return super().score(state, rng)
+
+
+class Kept(Sound):
+    """Takes the donor's rate along: the optimiser is loaded after the values were set."""
+
+    def train(self, parts, steps, rng):
+        if parts["optimiser"].state:
+            parts["optimiser"].param_groups[0]["lr"] = 0.01
+        super().train(parts, steps, rng)
+
+
+def test_a_sound_task_passes_every_test():
+    assert told(Sound) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "test", "said"),
+    [
+        (OptimiserLeftOut, "goes_on_equals", "among the parts that `build` returns"),
+        (OptimiserLeftOut, "donors_state", "keep no state on the task"),
+        (CounterOnSelf, "goes_on_equals", "keep none on the task itself"),
+        (CounterOnSelf, "equal_orders", "trained twice"),
+        (Unused, "each_hyperparameter", "'slope' is without effect"),
+        (Unbound, "equal_generators", "nothing is bound to it"),
+        (Unseeded, "equal_orders", "some randomness is not seeded"),
+        (BuiltUnseeded, "equal_generators", "differ in net.0.weight: draw it from the `rng`"),
+        (Guessed, "score_is_a_few", "draw what scoring draws from the generator"),
+        (Normalised, "scoring_changes", "changed net.1.num_batches_tracked of the state"),
+        (Scheduled, "equal_orders", "bind what the scheduler starts from"),
+        (Refused, "every_bit", "holds a builtins.set at shown._extra_state"),
+        (Forgetful, "arguments_build", "return from `arguments` all that the constructor needs"),
+        (Diverging, "score_is_a_few", "return a finite `score`"),
+        (Echo, "hyperparameters_of_a_report", "of each, and of no other"),
+        (Drawn, "each_hyperparameter", "'name' is without effect"),
+        (InPlace, "scoring_changes", "changed theta of the state"),
+        (Kept, "equal_orders", "is 0.01 after training"),
+    ],
+)
+def test_a_broken_task_is_caught_and_told_how_to_mend_it(kind, test, said):
+    if kind is Forgetful:
+        kind = lambda: Forgetful(width=3)  # noqa: E731
+    failures = told(kind)
+    (name,) = [name for name in TESTS if test in name]
+    assert name in failures, sorted(failures)
+    assert said in failures[name]
