@@ -29,7 +29,7 @@ lint: environment-dev
 	$(BIN)/lint-imports
 
 docs: environment-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 package: environment-dev
 	$(BIN)/python tools/package.py dist $(TAG)
