@@ -136,14 +136,6 @@ def test_the_python_of_the_documents_is_python():
             compile(block, name_of(page), "exec")
 
 
-@pytest.mark.slow
-def test_the_python_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (example,) = blocks(ROOT / "README.md", "python")
-    monkeypatch.chdir(tmp_path)
-    exec(example.replace("population_size=8", "population_size=2").replace("00,", "0,"), {})
-    assert (tmp_path / "runs" / "first" / "journal.jsonl").exists()
-
-
 def test_every_target_of_the_makefile_that_a_document_names_exists():
     targets = set(re.findall(r"^(\w[\w-]*):", text_of("Makefile"), re.MULTILINE))
     for page in PAGES:

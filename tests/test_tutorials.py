@@ -1,31 +1,61 @@
-"""The tutorials, carried out as a reader would: every block in order, in one empty folder."""
+"""The tutorials, and the README's path to a model of one's own, carried out as a reader would: block by block."""
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-TUTORIALS = sorted((Path(__file__).parent.parent / "docs" / "tutorials").glob("*.md"))
+ROOT = Path(__file__).parent.parent
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+) *(.*)\n((?s:.*?))^```", re.MULTILINE)
+
+Follow = Callable[[str], None]
+
+
+@pytest.fixture
+def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Follow]:
+    """Carry out a page's blocks in order, in one empty folder; one with a title is saved under that name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    before = set(sys.modules)
+
+    def follow(page: str) -> None:
+        names: dict[str, Any] = {"__name__": "tutorial"}
+        for language, details, text in BLOCK.findall(page):
+            title = re.search(r'title="([\w.-]+)"', details)
+            if title:
+                (tmp_path / title[1]).write_text(text, encoding="utf-8")
+            elif language == "sh":
+                done = subprocess.run(["sh", "-euc", text], capture_output=True, text=True, check=False)
+                assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+            elif language == "python":
+                exec(compile(text, "tutorial", "exec"), names)
+
+    yield follow
+    for name in set(sys.modules) - before:  # another page may save another file under the same name
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
-def test_a_tutorial_can_be_followed_to_its_end(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    names: dict[str, Any] = {"__name__": "tutorial"}
-    for language, details, text in BLOCK.findall(page.read_text(encoding="utf-8")):
-        title = re.search(r'title="([\w.-]+)"', details)
-        if title:
-            (tmp_path / title[1]).write_text(text, encoding="utf-8")
-        elif language == "sh":
-            done = subprocess.run(["sh", "-euc", text], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
-        elif language == "python":
-            exec(compile(text, page.name, "exec"), names)
+def test_a_tutorial_can_be_followed_to_its_end(page: Path, follow: Follow):
+    follow(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_the_way_to_a_model_of_ones_own_in_the_readme_leads_there(tmp_path: Path, follow: Follow):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme[readme.index("## Around your own model") : readme.index("## From the command line")]
+    (task,) = (text for _, title, text in BLOCK.findall(section) if title)
+    assert len(task.splitlines()) <= 30
+    follow(section.replace("=400", "=80").replace("s 400", "s 80").replace("=50", "=20").replace("0-2", "0-1"))
+    assert (tmp_path / "runs/classifier/plots/schedules.png").exists()
+    (report,) = tmp_path.glob("runs/*-experiment/report.md")
+    assert "| cosine |" in report.read_text(encoding="utf-8")
