@@ -74,7 +74,8 @@ def commands(page: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_of_the_documents_resolve(page: Path):
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
         if re.match(r"[a-z]+:", target):
             continue
         place, _, anchor = target.partition("#")
@@ -151,7 +152,7 @@ def test_commands_options_and_presets_of_the_documents_exist(page: Path):
     known = group.commands
     for name, *words in commands(page):
         assert name in known, f"pbt-gan {name} in {name_of(page)}"
-        options = {option for parameter in known[name].params for option in parameter.opts}
+        options = {option for parameter in known[name].params for option in parameter.opts} | {"--help"}
         assert {word for word in words if word.startswith("--")} <= options, f"pbt-gan {name} in {name_of(page)}"
         if name == "train" and words and re.fullmatch(r"[a-z][\w-]*", words[0]):
             assert words[0] in presets(), f"preset {words[0]} in {name_of(page)}"

@@ -54,7 +54,9 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         there = PLACES.get(there, there.removeprefix("docs/"))
         return f"]({posixpath.relpath(there, posixpath.dirname(here) or '.')}{anchor})"
 
-    return re.sub(r"\]\(([^)\s#]+)(#[^)\s]*)?\)", turned, markdown)
+    prose_and_code = re.split(r"(^```.*?^```)", markdown, flags=re.MULTILINE | re.DOTALL)
+    prose_and_code[::2] = [re.sub(r"\]\(([^)\s#]+)(#[^)\s]*)?\)", turned, prose) for prose in prose_and_code[::2]]
+    return "".join(prose_and_code)
 
 
 def command_line() -> str:

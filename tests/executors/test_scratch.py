@@ -32,17 +32,15 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_living_owners_folder_stays_and_so_do_other_peoples_things(tmp_path):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "pbt-gan-link").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "pbt-gan-file").touch()
+    others = {"elsewhere", "pbt-gan-main", "pbt-gan-2024-runs", "pbt-gan-scratch-notes", "pbt-gan-scratch-1-link"}
+    for name in others - {"pbt-gan-scratch-1-link"}:
+        (tmp_path / name).mkdir()
+    (tmp_path / "pbt-gan-scratch-1-link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "pbt-gan-scratch-1-file").touch()
     scratch = Scratch(tmp_path)
     sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "elsewhere",
-        "pbt-gan-link",
-        "pbt-gan-file",
-        scratch.path.name,
-    }
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*others, "pbt-gan-scratch-1-file", scratch.path.name}
     scratch.close()
 
 

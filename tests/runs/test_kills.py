@@ -78,7 +78,7 @@ def reports(folder: Path) -> int:
 
 def workers(run: int) -> list[int]:
     """The worker processes of a run's process, by the folder in shared memory that they were given."""
-    mark = f"/pbt-gan-{run}-".encode()
+    mark = f"/pbt-gan-scratch-{run}-".encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -91,7 +91,7 @@ def workers(run: int) -> list[int]:
 
 
 def memory(runs: list[int]) -> list[Path]:
-    return [path for run in runs for place in places() for path in place.glob(f"pbt-gan-{run}-*")]
+    return [path for run in runs for place in places() for path in place.glob(f"pbt-gan-scratch-{run}-*")]
 
 
 def check_kills(

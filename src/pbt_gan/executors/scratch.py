@@ -2,13 +2,15 @@
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 _SHARED = Path("/dev/shm")
-_PREFIX = "pbt-gan-"
+_NAME = re.compile(r"pbt-gan-scratch-\d+-\w+")
+"""Of our folders and of nobody else's: a folder called pbt-gan-main is somebody's work."""
 
 
 def places() -> list[Path]:
@@ -27,7 +29,7 @@ class Scratch:
     def __init__(self, place: Path) -> None:
         sweep(place)
         while True:
-            self.path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+            self.path = Path(tempfile.mkdtemp(prefix=f"pbt-gan-scratch-{os.getpid()}-", dir=place))
             self._handle = os.open(self.path, os.O_RDONLY)
             fcntl.flock(self._handle, fcntl.LOCK_EX)
             if self.path.exists():  # else a sweep came in between
@@ -44,7 +46,9 @@ class Scratch:
 
 def sweep(place: Path) -> None:
     """Remove the folders whose owners died without closing them."""
-    for path in place.glob(f"{_PREFIX}*"):
+    for path in place.iterdir():
+        if not _NAME.fullmatch(path.name):
+            continue
         with suppress(OSError):  # in use, somebody else's, or gone
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
