@@ -7,6 +7,7 @@ from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.plan import FILE, keep, read_experiment
 from tests.studies.experiment.conftest import TOY, toy
 
+ROOT = Path(__file__).parent.parent.parent.parent
 ALONE = [name for name, arm in ARMS.items() if arm.after is None]
 
 
@@ -114,3 +115,11 @@ def test_a_config_file_may_hold_the_experiment(tmp_path: Path):
 
 def test_the_toy_of_these_tests_names_every_kind_of_arm():
     assert set(TOY["experiment"]["arms"]) <= set(ARMS)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_experiments_of_the_results_can_be_carried_out(path: Path):
+    experiment = read_experiment(str(path))
+    assert experiment.config.name == path.stem
+    for arm in experiment.settings.arms:
+        assert experiment.run_config(arm, experiment.settings.seeds[0]).seed == experiment.settings.seeds[0]
