@@ -1,5 +1,7 @@
 """The examples do what they say, as a person would run them."""
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +67,12 @@ def test_a_script_without_a_guard_is_told_once_where_the_guard_belongs(tmp_path)
     assert told.returncode == 2
     assert told.stderr.count("whenever it is loaded") == 1
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.slow
+def test_the_patient_rule_remembers_who_has_copied(tmp_path):
+    done = started("patient_rule.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    copies = re.search(r"last copy: (\{.+\})", done.stdout)
+    assert copies
+    assert set(ast.literal_eval(copies[1])) <= {str(member) for member in range(6)}
