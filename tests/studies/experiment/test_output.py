@@ -85,3 +85,13 @@ def test_numbers_show_their_spread_and_their_sign():
     assert spread([1.0, 2.0]) == "1.500 ± 0.707"
     assert spread([1.0]) == "1.000"
     assert (signed(0.5), signed(-0.5), signed(0.0)) == ("+0.500", "-0.500", "0")
+
+
+def test_more_arms_than_there_are_colours_and_lines_have_a_plot(tmp_path):
+    names = [f"arm-{number}" for number in range(19)]
+    experiment = toy(experiment={"arms": names, "seeds": [0], "own": {name: {"seed": 0} for name in names}})
+    assert conduct(experiment, tmp_path / "here")
+    result = Result.read(experiment, tmp_path / "here")
+    assert result is not None
+    output.write(result, tmp_path / "here")
+    assert (tmp_path / "here" / output.PICTURE).exists()

@@ -1,7 +1,7 @@
 """The plot of an experiment: what each arm reached for its cost, and what the held-out metric says of every run."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import cycle, product
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ _SIDE_BY_SIDE = 3  # more names than these do not fit beside each other
 
 def picture(result: Result) -> bytes:
     """Draw an experiment as a PNG."""
-    looks = dict(zip(result.arms, product(("solid", "dashed", "dotted"), ARMS), strict=False))
+    looks = dict(zip(result.arms, cycle(product(("solid", "dashed", "dotted"), ARMS)), strict=False))
     unit = result.unit
 
     def draw(figure: Any) -> None:
