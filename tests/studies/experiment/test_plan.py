@@ -123,3 +123,11 @@ def test_the_experiments_of_the_results_can_be_carried_out(path: Path):
     assert experiment.config.name == path.stem
     for arm in experiment.settings.arms:
         assert experiment.run_config(arm, experiment.settings.seeds[0]).seed == experiment.settings.seeds[0]
+
+
+@pytest.mark.parametrize("content", [b"x = = 1", b"\xff\xfe"])
+def test_a_damaged_description_is_told_with_what_to_do(tmp_path: Path, content: bytes):
+    keep(toy(), tmp_path / "here")
+    (tmp_path / "here" / FILE).write_bytes(content)
+    with pytest.raises(RunFolderError, match=r"experiment\.toml cannot be read: .*Restore it from a copy"):
+        keep(toy(), tmp_path / "here")

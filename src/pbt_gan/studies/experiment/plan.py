@@ -112,8 +112,7 @@ def keep(experiment: Experiment, folder: Path) -> None:
     """
     path = folder / FILE
     if path.exists():
-        before = tomllib.loads(path.read_text(encoding="utf-8"))
-        for key, (then, now) in differences(before, experiment.plain()).items():
+        for key, (then, now) in differences(_before(path), experiment.plain()).items():
             if not any(key == free or key.startswith(f"{free}.") for free in _FREE):
                 raise RunFolderError(
                     f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: it would be another "
@@ -123,6 +122,15 @@ def keep(experiment: Experiment, folder: Path) -> None:
         raise RunFolderError(f"{folder} holds other files; name an empty folder with --out.")
     files.make_folder(folder)
     files.write(path, tomli_w.dumps(experiment.plain()).encode())
+
+
+def _before(path: Path) -> Table:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RunFolderError(
+            f"{path} cannot be read: {error}. Restore it from a copy, or name another --out."
+        ) from None
 
 
 def _check(experiment: Experiment) -> None:
