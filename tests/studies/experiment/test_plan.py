@@ -131,3 +131,16 @@ def test_a_damaged_description_is_told_with_what_to_do(tmp_path: Path, content: 
     (tmp_path / "here" / FILE).write_bytes(content)
     with pytest.raises(RunFolderError, match=r"experiment\.toml cannot be read: .*Restore it from a copy"):
         keep(toy(), tmp_path / "here")
+
+
+def test_an_arm_of_ones_own_may_be_added_and_not_changed(tmp_path: Path):
+    def mine(alpha: float, **more):
+        own = {"mine-1.5": {"pbt": {"exploit": {"name": "t_test", "alpha": alpha}}}, **more}
+        return toy(experiment={"arms": ["pbt", *own], "own": own})
+
+    folder = tmp_path / "here"
+    keep(toy(experiment={"arms": ["pbt"]}), folder)
+    keep(mine(0.1), folder)
+    keep(mine(0.1, other={"pbt": {"exploit": "truncation"}}), folder)
+    with pytest.raises(RunFolderError, match=r"experiment.own.mine-1.5.pbt.exploit.alpha = 0.1, and now it is 0.2"):
+        keep(mine(0.2), folder)

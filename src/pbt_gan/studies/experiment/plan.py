@@ -113,7 +113,8 @@ def keep(experiment: Experiment, folder: Path) -> None:
     path = folder / FILE
     if path.exists():
         for key, (then, now) in differences(_before(path), experiment.plain()).items():
-            if not any(key == free or key.startswith(f"{free}.") for free in _FREE):
+            added = then is None and key.removeprefix("experiment.own.") in experiment.settings.own
+            if not added and not any(key == free or key.startswith(f"{free}.") for free in _FREE):
                 raise RunFolderError(
                     f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: it would be another "
                     "one. Name another --out."
