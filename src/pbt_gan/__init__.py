@@ -1,8 +1,8 @@
 """Train GANs, or any model of yours, with Population Based Training (Jaderberg et al. 2017, arXiv:1711.09846).
 
 The public names: `run` and `Run`; `ModuleTask` for ordinary PyTorch of your own, `Task` and `Training` for anything
-else; `Float`, `Integer`, `Choice` and `Range` for its search space; `Listener`, to watch a run; `PbtGanError`, of which
-every error meant for a person is a subclass.
+else, `GroupTask` where several members train in one program; `Float`, `Integer`, `Choice` and `Range` for its search
+space; `Listener`, to watch a run; `PbtGanError`, of which every error meant for a person is a subclass.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pbt_gan.core.space import Choice, Float, Integer, Range
     from pbt_gan.errors import PbtGanError
-    from pbt_gan.interfaces import Listener, Task, Training
+    from pbt_gan.interfaces import GroupTask, Listener, Task, Training
     from pbt_gan.modules.task import ModuleTask
     from pbt_gan.runs.result import Run
     from pbt_gan.runs.run import run
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Choice",
     "Float",
+    "GroupTask",
     "Integer",
     "Listener",
     "ModuleTask",
@@ -36,6 +37,7 @@ _PLACES = {
     "Integer": "core.space",
     "Range": "core.space",
     "PbtGanError": "errors",
+    "GroupTask": "interfaces",
     "Listener": "interfaces",
     "ModuleTask": "modules.task",
     "Task": "interfaces",

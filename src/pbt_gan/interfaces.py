@@ -111,6 +111,33 @@ class Task(ABC):
         return self
 
 
+class GroupTask(Task):
+    """A task that can train several members in one program.
+
+    Each of them becomes what it would become alone; on a CPU bit for bit.
+    """
+
+    @abstractmethod
+    def train_group(
+        self, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
+    ) -> Sequence[Training]:
+        """Train each state with its own hyperparameters and random streams, as `train` would."""
+
+    @abstractmethod
+    def score_group(self, states: Sequence[Tree], rng: Generator) -> Sequence[Mapping[str, float]]:
+        """Measure each state with the same random numbers, as `score` would with an equal `rng`."""
+
+    def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
+        """Train a group of one."""
+        (training,) = self.train_group([state], [hyperparams], steps, [streams])
+        return training
+
+    def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:
+        """Measure a group of one."""
+        (scores,) = self.score_group([state], rng)
+        return scores
+
+
 class TaskSource(Protocol):
     """A task, or what can be made into one."""
 

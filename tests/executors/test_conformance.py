@@ -19,3 +19,22 @@ class TestSimulatedExecutor(ExecutorConformance):
 class TestProcessesExecutor(WorkersConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers)
+
+
+class InGroups:
+    task = "pbt_gan.testing.walk:GroupWalk"
+
+
+class TestSerialExecutorInGroups(InGroups, ExecutorConformance):
+    def make(self, task, *, seed, folder, workers):
+        return SerialExecutor(task, seed=seed, folder=folder, group=3)
+
+
+class TestProcessesExecutorInGroups(InGroups, WorkersConformance):
+    def make(self, task, *, seed, folder, workers):
+        return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers, group=2)
+
+
+class TestProcessesExecutorInGroupsOfATaskWithoutGroups(ExecutorConformance):
+    def make(self, task, *, seed, folder, workers):
+        return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers, group=2)

@@ -56,12 +56,23 @@ ExecutorName = Annotated[
     ),
 ]
 Workers = Annotated[int | None, Option(metavar="N", help="Worker processes; one a core if not given.")]
+Vectorize = Annotated[
+    str | None,
+    Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
+]
 Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
 
 
-def _place(executor: str | None, workers: int | None, device: str | None) -> dict[str, str | int | None]:
+def _place(
+    executor: str | None, workers: int | None, vectorize: str | None, device: str | None
+) -> dict[str, str | int | None]:
     """Return the settings that say where members train."""
-    return {"executor.name": executor, "executor.workers": workers, "executor.device": device}
+    return {
+        "executor.name": executor,
+        "executor.workers": workers,
+        "executor.vectorize": vectorize,
+        "executor.device": device,
+    }
 
 
 @app.callback()
@@ -104,8 +115,12 @@ def train(
     max_time: MaxTime = None,
     executor: ExecutorName = None,
     workers: Workers = None,
+    vectorize: Vectorize = None,
     device: Device = None,
     set_: Changes = None,
+    deterministic: Annotated[
+        bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
+    ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Print settings and predicted cost; train nothing.")] = False,
 ) -> None:
     """Train a population.
@@ -119,7 +134,8 @@ def train(
             "pbt.population_size": population,
             "pbt.total_steps": steps,
             "seed": seed,
-            **_place(executor, workers, device),
+            "executor.deterministic": deterministic,
+            **_place(executor, workers, vectorize, device),
         },
         set_ or (),
     )
@@ -133,16 +149,18 @@ def resume(
     max_time: MaxTime = None,
     executor: ExecutorName = None,
     workers: Workers = None,
+    vectorize: Vectorize = None,
     device: Device = None,
     set_: Changes = None,
 ) -> None:
     """Go on with a run that was stopped, or train it further.
 
-    It ends as if it had never been stopped. Steps, executor, workers, device, checkpoints and listeners may change.
+    It ends as if it had never been stopped. Steps, executor, workers, groups, device, checkpoints and listeners may
+    change.
     """
     from pbt_gan.cli import training
 
-    change = training.changes({"pbt.total_steps": steps, **_place(executor, workers, device)}, set_ or ())
+    change = training.changes({"pbt.total_steps": steps, **_place(executor, workers, vectorize, device)}, set_ or ())
     training.resume(run, change, max_time)
 
 
@@ -204,7 +222,7 @@ def replay(
     """
     from pbt_gan.cli import training
 
-    training.replay(run, out, member, seed, training.changes(_place(executor, None, device), ()), max_time)
+    training.replay(run, out, member, seed, training.changes(_place(executor, None, None, device), ()), max_time)
 
 
 @app.command(
@@ -280,6 +298,7 @@ def experiment(
     max_time: MaxTime = None,
     executor: ExecutorName = None,
     workers: Workers = None,
+    vectorize: Vectorize = None,
     device: Device = None,
     set_: Changes = None,
 ) -> None:
@@ -298,7 +317,7 @@ def experiment(
             "experiment.equal": equal,
             "pbt.population_size": population,
             "pbt.total_steps": steps,
-            **_place(executor, workers, device),
+            **_place(executor, workers, vectorize, device),
         },
         set_ or (),
     )

@@ -71,7 +71,9 @@ def resolve(config: Config, task: Task) -> Config:
             "metrics": metrics,
             "space": names,
             "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
-            "executor": config.executor.model_copy(update={"workers": config.executor.workers or _cores()}),
+            "executor": config.executor.model_copy(
+                update={"workers": config.executor.workers or _usual_workers(config)}
+            ),
         }
     )
 
@@ -121,16 +123,42 @@ def build_plan(config: Config, space: Space) -> Plan:
     )
 
 
-def build_executor(config: Config, task: Task | TaskReference, folder: Path) -> Executor:
-    """Start the executor; `folder` holds the files that the task prepared."""
+def workers_of(config: Config) -> int:
+    """Return how many members, or groups of them, train side by side."""
+    if config.executor.name == "serial":
+        return 1
+    return min(config.executor.workers or _usual_workers(config), config.pbt.population_size)  # more would have no work
+
+
+def build_executor(config: Config, task: Task | TaskReference, folder: Path, group: int = 1) -> Executor:
+    """Start the executor.
+
+    Args:
+        config: the run's.
+        task: an object is trained by the serial executor only.
+        folder: holds the files that the task prepared.
+        group: how many members a worker trains at a time.
+    """
     settings = config.executor
     if settings.name == "serial":
-        return SerialExecutor(task, seed=config.seed, folder=folder, device=settings.device)
+        return SerialExecutor(
+            task,
+            seed=config.seed,
+            folder=folder,
+            device=settings.device,
+            group=group,
+            deterministic=settings.deterministic,
+        )
     assert isinstance(task, TaskReference), "an object is trained by the serial executor"
-    workers = min(settings.workers or _cores(), config.pbt.population_size)  # more would never have work
-    devices = [device.strip() for device in settings.device.split(",")]
     return ProcessesExecutor(
-        task, seed=config.seed, folder=folder, workers=workers, devices=devices, threads=settings.threads
+        task,
+        seed=config.seed,
+        folder=folder,
+        workers=workers_of(config),
+        devices=settings.devices,
+        threads=settings.threads,
+        group=group,
+        deterministic=settings.deterministic,
     )
 
 
@@ -141,7 +169,7 @@ def listener_makers(config: Config) -> list[Callable[[Path], Listener]]:
 
 def check_devices(config: Config) -> None:
     """Raise ConfigError if a GPU is asked for that is not there; asking for none needs no torch."""
-    for device in config.executor.device.split(","):
+    for device in config.executor.devices:
         if device != "cpu":
             from pbt_gan.gan.device import check_device
 
@@ -250,5 +278,8 @@ def _domain_settings(domain: Domain) -> DomainSettings:
     return DomainSettings(**fields)
 
 
-def _cores() -> int:
+def _usual_workers(config: Config) -> int:
+    devices = config.executor.devices
+    if devices != ["cpu"]:
+        return len(devices)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -100,14 +100,29 @@ class ExecutorSettings(Settings):
     """Where members train. It may be changed on resume; on a CPU it changes no bit of the result."""
 
     name: Literal["processes", "serial"] = "processes"
-    workers: int | None = Field(default=None, ge=1, le=1_024)  # None: one a core
+    workers: int | None = Field(default=None, ge=1, le=1_024)  # None: one a core, or one a GPU
+    vectorize: Literal["auto", "off"] | int = "auto"  # how many members a worker trains as one group
     device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
     threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
+    deterministic: bool = False  # on a GPU: equal bits in every run, at a cost; a CPU is always so
 
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("vectorize", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        if value in ("auto", "off"):
+            return value
+        try:
+            count = int(value)
+        except (TypeError, ValueError):
+            count = 0
+        if count < 1:
+            raise ValueError("use auto, off, or how many members a worker trains together, such as 4")
+        return count if count > 1 else "off"
 
     @field_validator("device")
     @classmethod
@@ -118,6 +133,11 @@ class ExecutorSettings(Settings):
         if not all(re.fullmatch(r"cpu|cuda(:\d+)?", device) for device in devices):
             raise ValueError("use cpu, cuda, or cuda:0,cuda:1 for several GPUs")
         return ",".join(devices)
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices, one or more."""
+        return self.device.split(",")
 
     @model_validator(mode="after")
     def _one_place(self) -> "ExecutorSettings":

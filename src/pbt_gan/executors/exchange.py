@@ -28,6 +28,9 @@ class Memory:
         """Keep a copy: a task may go on to use the tensors that it handed back."""
         self._states[key] = codec.clone(state)
 
+    def settle(self) -> None:
+        """Return at once: nothing here outlives this process."""
+
     def encoded(self, key: str) -> bytes:
         """Return a state in the checkpoint codec."""
         return self._encoded[key] if key in self._encoded else codec.encode(self._states[key])
@@ -63,6 +66,9 @@ class SharedMemory:
             StorageError: no folder has room for it.
         """
         self._write(key, codec.Encoding(state).parts)
+
+    def settle(self) -> None:
+        """Return at once: what was put is whole."""
 
     def encoded(self, key: str) -> memoryview:
         """Return a state in the checkpoint codec; the view outlives the file.

@@ -1,4 +1,4 @@
-"""One worker process a slot, on one machine: members train side by side and exchange states through shared memory."""
+"""Worker processes on one machine: members train side by side and exchange states through shared memory."""
 
 import atexit
 import logging
@@ -33,10 +33,10 @@ _LOOK_S = 0.2  # a death is seen after this at the latest, even if something tha
 
 
 class ProcessesExecutor:
-    """Trains one member in each worker process.
+    """Trains one member, or one group of them, in each worker process.
 
     Workers are plain child processes: nothing is pickled and the caller's main module is not imported again. They end
-    with this process, however it ends. One that dies is started anew, and its order answered with Failed.
+    with this process, however it ends. One that dies is started anew, and its orders answered with Failed.
 
     Args:
         task: where each worker takes its task from.
@@ -45,6 +45,8 @@ class ProcessesExecutor:
         workers: how many processes, at least 1.
         devices: such as "cpu" or "cuda:0"; given to the workers in turn.
         threads: intra-op threads of each worker; on a CPU, results are equal only for equal numbers.
+        group: how many members a worker trains at a time.
+        deterministic: equal bits in every run on a GPU too.
 
     Raises:
         ConfigError: there are no workers.
@@ -60,6 +62,8 @@ class ProcessesExecutor:
         workers: int,
         devices: Sequence[str] = ("cpu",),
         threads: int = 1,
+        group: int = 1,
+        deterministic: bool = False,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"executor.workers = {workers}, but there must be at least 1.")
@@ -68,6 +72,7 @@ class ProcessesExecutor:
             **environment(threads),
             "PYTHONPATH": os.pathsep.join(place or str(Path.cwd()) for place in sys.path),
         }
+        self._group = group
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._scratch: list[Scratch] = []
@@ -81,6 +86,7 @@ class ProcessesExecutor:
                 "arguments": task.arguments,
                 "seed": seed,
                 "folder": None if folder is None else str(folder),
+                "deterministic": deterministic,
             }
             for number in range(workers):
                 self._workers.append(self._started(f"worker-{number}", devices[number % len(devices)]))
@@ -90,14 +96,14 @@ class ProcessesExecutor:
 
     def free_slots(self) -> int:
         """How many orders can be submitted now; workers that are still starting count."""
-        return sum(worker.order is None for worker in self._workers)
+        return self._group * len(self._free())
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Send each order to a free worker."""
-        free = sorted((worker for worker in self._workers if worker.order is None), key=lambda worker: not worker.ready)
-        assert len(orders) <= len(free), "the caller gives no more orders than there are free slots"
-        for worker, order in zip(free, orders, strict=False):
-            worker.train(order)
+        """Share orders out among the free workers, as evenly as they go."""
+        free = self._free()[: len(orders)]
+        assert len(orders) <= self._group * len(free), "the caller gives no more orders than there are free slots"
+        for place, worker in enumerate(free):
+            worker.train(orders[place * len(orders) // len(free) : (place + 1) * len(orders) // len(free)])
 
     def next_reports(self, timeout_s: float) -> list[Report | Failed]:
         """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first.
@@ -123,7 +129,7 @@ class ProcessesExecutor:
 
     def keep(self, checkpoints: frozenset[str]) -> None:
         """Drop every state that is not named; those of orders under way are safe."""
-        orders = [worker.order for worker in self._workers if worker.order is not None]
+        orders = [order for worker in self._workers for order in worker.orders.values()]
         under_way = {key for order in orders for key in (order.source, order.checkpoint) if key is not None}
         self._states.keep(checkpoints | under_way)
 
@@ -138,6 +144,10 @@ class ProcessesExecutor:
             scratch.close()
         self._selector.close()
         self._workers = []
+
+    def _free(self) -> list["_Worker"]:
+        """Return the workers without orders, those first that are ready."""
+        return sorted((worker for worker in self._workers if not worker.orders), key=lambda worker: not worker.ready)
 
     def _look(self, wait_s: float) -> list[Report | Failed]:
         readable = {key.data for key, _ in self._selector.select(wait_s)}
@@ -160,8 +170,9 @@ class ProcessesExecutor:
                 case "unbuilt":
                     raise _unbuilt(worker.name, self._task, message)
                 case _:
-                    worker.order = None
-                    yield _answer(message)
+                    answer = _answer(message)
+                    del worker.orders[answer.member]
+                    yield answer
 
     def _replace(self, place: int) -> list[Report | Failed]:
         """Bury a dead worker and start another of its name."""
@@ -178,10 +189,10 @@ class ProcessesExecutor:
                 "Is memory short? Use fewer workers, or see what it wrote to the terminal."
             )
         self._workers[place] = self._started(dead.name, dead.device, deaths)
-        if dead.order is None:
-            return []
-        order = dead.order
-        return [Failed(order.member, order.interval, order.attempt, dead.name, f"{dead.name} {how}", retry=True)]
+        return [
+            Failed(order.member, order.interval, order.attempt, dead.name, f"{dead.name} {how}", retry=True)
+            for order in dead.orders.values()
+        ]
 
     def _started(self, name: str, device: str, deaths: int = 0) -> "_Worker":
         worker = _Worker(name, device, deaths, self._environment, [str(scratch.path) for scratch in self._scratch])
@@ -201,7 +212,7 @@ class _Worker:
         self.device = device
         self.deaths = deaths  # of its predecessors in a row, each before it was ready
         self.ready = False
-        self.order: Order | None = None  # under way
+        self.orders: dict[int, Order] = {}  # under way, by member
         ours, theirs = socket.socketpair()
         with theirs:
             handle = theirs.fileno()
@@ -219,10 +230,11 @@ class _Worker:
                 raise WorkerError(f"Cannot start {name}: {error.strerror}. Use fewer workers.") from error
         self.channel = Channel(ours)
 
-    def train(self, order: Order) -> None:
-        self.order = order
+    def train(self, orders: Sequence[Order]) -> None:
+        self.orders = {order.member: order for order in orders}
+        values = [{field.name: getattr(order, field.name) for field in fields(order)} for order in orders]
         with suppress(OSError):  # dead already: seen when its answer is waited for
-            self.channel.send({field.name: getattr(order, field.name) for field in fields(order)})
+            self.channel.send({"orders": values})
 
     def kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):  # there is nobody left

@@ -1,9 +1,10 @@
-"""The reference executor: members train one after another in the caller's own process."""
+"""The reference executor: members train in the caller's own process, one after another or as one group."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import Memory
 from pbt_gan.executors.threads import OneThread
 from pbt_gan.executors.work import build, carry_out, device_clock
@@ -13,23 +14,35 @@ _WORKER = "serial"
 
 
 class SerialExecutor:
-    """Trains one member at a time, here, with one thread; what any other executor reports must equal this.
+    """Trains here, with one thread, one member or one group at a time; any other executor's reports must equal this's.
 
     Args:
         task: an object or a reference; an object may come from a notebook.
         seed: of the run.
         folder: what the task has prepared; None: it needs nothing.
         device: such as "cpu" or "cuda:0".
+        group: how many members are trained at a time.
+        deterministic: equal bits in every run on a GPU too.
     """
 
     def __init__(
-        self, task: TaskSource | TaskReference, *, seed: int, folder: Path | None = None, device: str = "cpu"
+        self,
+        task: TaskSource | TaskReference,
+        *,
+        seed: int,
+        folder: Path | None = None,
+        device: str = "cpu",
+        group: int = 1,
+        deterministic: bool = False,
     ) -> None:
         self._seed = seed
+        self._group = group
         self._states = Memory()
         self._orders: list[Order] = []
         self._one_thread = OneThread()
         self._clock = device_clock(device)
+        if deterministic:
+            make_deterministic(device)
         with self._one_thread.held():
             self._task = build(task)
             if folder is not None:
@@ -37,18 +50,19 @@ class SerialExecutor:
 
     def free_slots(self) -> int:
         """How many orders can be submitted now."""
-        return 1 - len(self._orders)
+        return self._group - len(self._orders)
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Take an order; it is carried out when its answer is asked for."""
+        """Take orders; they are carried out when their answers are asked for."""
         self._orders += orders
-        assert len(self._orders) <= 1, "the caller gives no more orders than there are free slots"
+        assert len(self._orders) <= self._group, "the caller gives no more orders than there are free slots"
 
     def next_reports(self, timeout_s: float) -> list[Report | Failed]:
-        """Carry out the order that was submitted, however long it takes."""
-        orders, self._orders = self._orders, []
+        """Carry out the orders that were submitted, however long it takes."""
+        orders, self._orders = sorted(self._orders, key=lambda order: order.member), []
         with self._one_thread.held():
-            return [carry_out(self._task, order, self._states, self._seed, _WORKER, self._clock) for order in orders]
+            answers = carry_out(self._task, orders, self._states, self._seed, _WORKER, self._clock)
+        return sorted(answers, key=lambda answer: answer.member)
 
     def encoded(self, checkpoint: str) -> bytes:
         """Return a kept state in the checkpoint codec."""
@@ -59,9 +73,9 @@ class SerialExecutor:
         self._states.restore(checkpoint, data)
 
     def keep(self, checkpoints: frozenset[str]) -> None:
-        """Drop every state that is not named; that of an order under way is safe."""
+        """Drop every state that is not named; those of orders under way are safe."""
         self._states.keep(checkpoints | {order.source for order in self._orders if order.source is not None})
 
     def close(self) -> None:
-        """Forget the order under way. May be called twice."""
+        """Forget the orders under way. May be called twice."""
         self._orders = []

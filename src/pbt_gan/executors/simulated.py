@@ -95,5 +95,5 @@ class SimulatedExecutor:
         if retry is not None:
             error = f"{worker} was lost, by script" if retry else "the task raised, by script"
             return Failed(order.member, order.interval, order.attempt, worker, error, retry=retry)
-        answer = carry_out(self._task, order, self._states, self._seed, worker)
+        (answer,) = carry_out(self._task, [order], self._states, self._seed, worker)
         return replace(answer, cost_s=cost_s) if isinstance(answer, Report) else answer

@@ -1,17 +1,23 @@
 """What carrying out an order means, the same wherever it is done."""
 
+import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.random import Generator
 
 from pbt_gan import references
 from pbt_gan.core.population import Failed, Hyperparams, Order, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError, one_line
-from pbt_gan.interfaces import Images, Task, TaskReference, TaskSource, Training, Tree
+from pbt_gan.interfaces import GroupTask, Images, Streams, Task, TaskReference, TaskSource, Training, Tree
+
+log = logging.getLogger(__name__)
 
 
 class States(Protocol):
@@ -23,6 +29,10 @@ class States(Protocol):
 
     def put(self, key: str, state: Tree) -> None:
         """Keep a copy of a state."""
+        ...
+
+    def settle(self) -> None:
+        """Return when all that was put is safe from this process's end, where states outlive it."""
         ...
 
 
@@ -48,46 +58,90 @@ def device_clock(device: str) -> Clock:
 
 
 def carry_out(
-    task: Task, order: Order, states: States, seed: int, worker: str, clock: Clock = time.process_time
-) -> Report | Failed:
-    """Train one member, keep its new state, and score exactly that one."""
+    task: Task, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.process_time
+) -> list[Report | Failed]:
+    """Train members, keep their new states, and score exactly those; return one answer an order.
+
+    Those of equally many steps are trained as one group if the task can; a group that fails is tried in halves, so
+    that only who is at fault fails, and one that is too large for the memory is split.
+    """
+    groups: dict[int | str, list[Order]] = defaultdict(list)
+    for order in orders:
+        groups[order.steps if isinstance(task, GroupTask) else order.checkpoint].append(order)
+    return [answer for group in groups.values() for answer in _answers(task, group, states, seed, worker, clock)]
+
+
+def _answers(
+    task: Task, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
+) -> list[Report | Failed]:
     try:
-        return _carry_out(task, order, states, seed, worker, clock)
+        return [*_reports(task, group, states, seed, worker, clock)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
-        return Failed(order.member, order.interval, order.attempt, worker, one_line(error), traceback.format_exc())
+        told, details = one_line(error), traceback.format_exc()
+    if len(group) == 1:
+        (order,) = group
+        return [Failed(order.member, order.interval, order.attempt, worker, told, details)]
+    members = ", ".join(str(order.member) for order in group)
+    log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
+    half = len(group) // 2
+    return [
+        answer for part in (group[:half], group[half:]) for answer in _answers(task, part, states, seed, worker, clock)
+    ]
 
 
-def _carry_out(task: Task, order: Order, states: States, seed: int, worker: str, clock: Clock) -> Report:
-    state = states.take(order.source) if order.source else task.init(stream(seed, "init", *order.slot))
+def _reports(task: Task, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock) -> list[Report]:
+    trees = [
+        states.take(order.source) if order.source else task.init(stream(seed, "init", *order.slot)) for order in group
+    ]
     began_s = clock()
-    training = task.train(
-        state,
-        order.hyperparams,
-        order.steps,
-        lambda block: stream(seed, "train", *order.slot, block),
-    )
+    streams = [partial(stream, seed, "train", *order.slot) for order in group]
+    trainings = train(task, trees, [order.hyperparams for order in group], group[0].steps, streams)
     trained_s = clock() - began_s
-    hyperparams = _echoed(training, order)
-    states.put(order.checkpoint, training.state)
+    hyperparams = [_echoed(training, order) for training, order in zip(trainings, group, strict=True)]
+    for training, order in zip(trainings, group, strict=True):
+        states.put(order.checkpoint, training.state)
     began_s = clock()
-    measured = task.score(training.state, stream(seed, "eval"))
+    measured = score(task, [training.state for training in trainings], stream(seed, "eval"))
     scored_s = clock() - began_s
-    metrics = {name: _number(name, value) for name, value in {**training.metrics, **measured}.items()}
-    if "score" not in measured:
-        raise TaskError(
-            f"{type(task).__name__}.score returned {sorted(measured)}, but no 'score'; "
-            "that entry is what exploit ranks by, higher is better."
+    reports = [
+        Report.of(
+            order,
+            score=_number("score", scores["score"]),
+            metrics={
+                name: _number(name, value) for name, value in {**training.metrics, **scores}.items() if name != "score"
+            },
+            hyperparams=values,
+            images=int(training.images),
+            cost_s=(trained_s + scored_s) / len(group),  # what a group costs, its members share
+            worker=worker,
+            preview=_images(task, task.preview(training.state, stream(seed, "preview"))),
         )
-    return Report.of(
-        order,
-        score=metrics.pop("score"),
-        metrics=metrics,
-        hyperparams=hyperparams,
-        images=int(training.images),
-        cost_s=trained_s + scored_s,
-        worker=worker,
-        preview=_images(task, task.preview(training.state, stream(seed, "preview"))),
-    )
+        for order, training, values, scores in zip(group, trainings, hyperparams, measured, strict=True)
+    ]
+    states.settle()
+    return reports
+
+
+def train(
+    task: Task, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
+) -> Sequence[Training]:
+    """Train a group, or one member of a task that has no groups."""
+    if isinstance(task, GroupTask):
+        return task.train_group(states, hyperparams, steps, streams)
+    (state,), (values,), (blocks,) = states, hyperparams, streams
+    return [task.train(state, values, steps, blocks)]
+
+
+def score(task: Task, states: Sequence[Tree], rng: Generator) -> Sequence[Mapping[str, float]]:
+    """Measure a group, or one member of a task that has no groups."""
+    measured = task.score_group(states, rng) if isinstance(task, GroupTask) else [task.score(states[0], rng)]
+    for scores in measured:
+        if "score" not in scores:
+            raise TaskError(
+                f"{type(task).__name__}.score returned {sorted(scores)}, but no 'score'; "
+                "that entry is what exploit ranks by, higher is better."
+            )
+    return measured
 
 
 def _echoed(training: Training, order: Order) -> Hyperparams:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.errors import PbtGanError, one_line
+from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
 from pbt_gan.executors.work import build, carry_out, device_clock
@@ -38,6 +39,8 @@ def main() -> None:
     Thread(target=_listen, args=(channel, inbox, folders), daemon=True).start()
     start = inbox.get()
     try:
+        if start["deterministic"]:
+            make_deterministic(start["device"])
         task = build(TaskReference(start["task"], start["arguments"]))
         if start["folder"] is not None:
             task.attach(Path(start["folder"]), start["device"])
@@ -49,9 +52,10 @@ def main() -> None:
     channel.send({"type": "ready"})
     states, clock = SharedMemory(folders), device_clock(start["device"])
     while True:
-        answer = carry_out(task, Order(**inbox.get()), states, start["seed"], name, clock)
+        orders = [Order(**values) for values in inbox.get()["orders"]]
         try:
-            channel.send(*_packed(answer))
+            for answer in carry_out(task, orders, states, start["seed"], name, clock):
+                channel.send(*_packed(answer))
         except BrokenPipeError:  # nobody is left to listen
             return
 

@@ -27,6 +27,7 @@ from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.interfaces import Executor, Listener, RunContext, Task
 from pbt_gan.runs.environment import machine, versions
+from pbt_gan.runs.grouping import check_groups, decided, group_of
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.reader import read_run
@@ -58,15 +59,21 @@ class Project:
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         check_devices(self.config)
+        check_groups(self.config, self.task)
 
     @property
     def total_orders(self) -> int:
         """How many orders the whole run takes."""
         return self.plan.population_size * -(-self.plan.total_steps // self.plan.score_interval)
 
+    def prepare(self, folder: Path) -> None:
+        """Put what all members depend on into the run's folder, and decide what was left to a trial."""
+        self.task.prepare(scorers(folder))
+        self.config = decided(self.config, self.task, self.plan.space, scorers(folder))
+
     def executor(self, folder: Path) -> Executor:
-        """Start the workers."""
-        return build_executor(self.config, self._source, scorers(folder))
+        """Start the workers; the project is prepared."""
+        return build_executor(self.config, self._source, scorers(folder), group_of(self.config))
 
 
 def scorers(folder: Path) -> Path:
@@ -82,7 +89,7 @@ def start(project: Project, folder: Path, *, listeners: ListenerMaker | None = N
     """
     _refuse_strangers(folder)
     files.make_folder(folder)
-    project.task.prepare(scorers(folder))
+    project.prepare(folder)
     run = {
         "name": project.config.name,
         "config": project.config.plain(),
@@ -118,7 +125,7 @@ def go_on(
     """
     view = read_run(folder)
     as_it_was = Project(validated(Config, view.config), task)  # resolved again: a later pbt-gan may have more settings
-    project = Project(config, task) if config else as_it_was
+    project = Project(_as_decided(config, as_it_was.config), task) if config else as_it_was
     before = as_it_was.config.plain()
     if task is not None:  # an object has filled in its own arguments; it must be built with those of the run
         before["task"] = view.config["task"]
@@ -127,11 +134,19 @@ def go_on(
     _check_total(project, view.records)
     if view.ending == "finished" and project.controller.done(project.controller.fold(view.records)):
         return "finished already"
-    project.task.prepare(scorers(folder))
+    project.prepare(folder)
     _check_fingerprint(view.run["fingerprint"], project.task.fingerprint())
     store = DiskStore.resume(folder, {key: new for key, (_, new) in changed.items()})
     state = project.controller.fold(store.records)
     return _run(project, store, folder, state, listeners, stop)
+
+
+def _as_decided(config: Config, before: Config) -> Config:
+    """Return a configuration in which what a run decided by a trial stays decided."""
+    if config.executor.vectorize != "auto":
+        return config
+    settings = config.executor.model_copy(update={"vectorize": before.executor.vectorize})
+    return config.model_copy(update={"executor": settings})
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
@@ -191,7 +206,7 @@ def in_memory(config: Config, listeners: Sequence[Listener] = (), task: Task | N
     project = Project(config.model_copy(update={"executor": serial}), task)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        project.task.prepare(scorers(folder))
+        project.prepare(folder)
         own = [make(folder) for make in project.listener_makers]
         engine = Engine(project.controller, project.executor(folder), listeners=[*listeners, *own])
         engine.run(State(), _context(project, (), None))

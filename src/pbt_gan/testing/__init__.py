@@ -12,6 +12,6 @@ Name your task or your executor in a test file, and run pytest::
 """
 
 from pbt_gan.testing.executors import ExecutorConformance, WorkersConformance
-from pbt_gan.testing.tasks import TaskConformance
+from pbt_gan.testing.tasks import GroupTaskConformance, TaskConformance
 
-__all__ = ["ExecutorConformance", "TaskConformance", "WorkersConformance"]
+__all__ = ["ExecutorConformance", "GroupTaskConformance", "TaskConformance", "WorkersConformance"]

@@ -21,6 +21,9 @@ Start = Callable[..., Executor]
 class ExecutorConformance(ABC):
     """What every executor must do. Subclass it as `Test…` and say how yours is made."""
 
+    task: str = "pbt_gan.testing.walk:RandomWalk"
+    """What is trained; `pbt_gan.testing.walk:GroupWalk` for an executor that trains groups."""
+
     @abstractmethod
     def make(self, task: TaskReference, *, seed: int, folder: Path, workers: int) -> Executor:
         """Return a new executor with this many slots, or as many as it can have."""
@@ -37,8 +40,7 @@ class ExecutorConformance(ABC):
         with ExitStack() as stack:
 
             def start(workers: int = 2, **arguments: object) -> Executor:
-                task = TaskReference("pbt_gan.testing.walk:RandomWalk", arguments)
-                executor = self.make(task, seed=SEED, folder=prepared, workers=workers)
+                executor = self.make(TaskReference(self.task, arguments), seed=SEED, folder=prepared, workers=workers)
                 return stack.enter_context(closing(executor))
 
             yield start

@@ -2,7 +2,9 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, draw
 from pbt_gan.errors import TaskError
-from pbt_gan.interfaces import Streams, Task, TaskSource, Training, Tree
+from pbt_gan.interfaces import GroupTask, Streams, Task, TaskSource, Training, Tree
 from pbt_gan.modules.adapter import ModuleAdapter
 from pbt_gan.testing.leaves import difference, differences, leaf
 
@@ -175,6 +177,62 @@ class TaskConformance(ABC):
     def _used(self, task: Task) -> Tree:
         """Return the state of a member that has trained one order, with values of its own."""
         return self._trained(task, task.init(stream(_SEED, "init")), self._values(task, "donor")).state
+
+
+class GroupTaskConformance(TaskConformance):
+    """What a task must do besides that trains several members in one program: each becomes what it is alone."""
+
+    members: int = 3
+    """Of the largest group."""
+
+    @abstractmethod
+    def make(self) -> GroupTask:
+        """Return a new task, small enough to train in moments."""
+
+    def test_a_member_becomes_the_same_whatever_its_group(self, tmp_path: Path) -> None:
+        task = self._group_task(tmp_path)
+        alone = [self._grouped(task, [member])[0] for member in range(self.members)]
+        for first in range(self.members - 1):
+            group = range(first, self.members)
+            for member, training in zip(group, self._grouped(task, group), strict=True):
+                place = difference(alone[member].state, training.state)
+                assert place is None, (
+                    f"Member {member} differs in {place} when it is trained in a group of {len(group)} and when alone: "
+                    "let no operation mix members, and use only those whose bits do not depend on the number of rows."
+                )
+                told = _told(training)
+                assert told == _told(alone[member]), (
+                    f"Member {member} reports {told} in a group of {len(group)}, and alone {_told(alone[member])}: "
+                    "give every member its own hyperparameters, metrics and images."
+                )
+
+    def test_a_member_is_scored_the_same_whatever_its_group(self, tmp_path: Path) -> None:
+        task = self._group_task(tmp_path)
+        states = [training.state for training in self._grouped(task, range(self.members))]
+        alone = [_numbers(task.score(state, stream(_SEED, "eval"))) for state in states]
+        together = [_numbers(scores) for scores in task.score_group(states, stream(_SEED, "eval"))]
+        assert repr(together) == repr(alone), (
+            f"Scored together, members get {together}, and alone {alone}: give all of them equal random numbers."
+        )
+
+    def _group_task(self, folder: Path) -> GroupTask:
+        task = self._task(folder)
+        assert isinstance(task, GroupTask)
+        return task
+
+    def _grouped(self, task: GroupTask, members: Sequence[int]) -> list[Training]:
+        """Train some members, each with values and random numbers of its own."""
+        trainings = task.train_group(
+            [task.init(stream(_SEED, "init", member)) for member in members],
+            [draw(task.space, stream(_SEED, "values", member)) for member in members],
+            self.steps,
+            [partial(stream, _SEED, "train", member) for member in members],
+        )
+        return [replace(training, state=_copy(training.state)) for training in trainings]
+
+
+def _told(training: Training) -> str:
+    return repr((sorted(training.hyperparams.items()), sorted(training.metrics.items()), training.images))
 
 
 def _streams() -> Streams:

@@ -4,14 +4,16 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from pbt_gan.core.population import Failed, Hyperparams, Order, Report
 from pbt_gan.core.space import Choice, Domain, Float
-from pbt_gan.interfaces import Executor, Images, Streams, Task, Training, Tree
+from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Training, Tree
 
 SEED = 7
 PATIENCE_S = 60.0
@@ -39,7 +41,7 @@ class RandomWalk(Task):
     def __init__(self, size: int = 200, deed: str = "walk") -> None:
         self._size = size
         self._tilt = np.zeros(())
-        self._before: Tree = None
+        self._before: NDArray[np.float64] | None = None
         _do(deed)
 
     @property
@@ -65,19 +67,16 @@ class RandomWalk(Task):
 
     def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
         """Walk, in place; then write on into the state handed back before, as a module does whose tensors it held."""
-        deed, stride = hyperparams["deed"], float(hyperparams["stride"])
-        _do(deed)
+        stride = float(hyperparams["stride"])
+        _do(hyperparams["deed"])
         for block in range(0, steps, _BLOCK):
             rng = streams(block // _BLOCK)
             for _ in range(min(_BLOCK, steps - block)):
                 state["point"] += stride * rng.normal(size=self._size) + self._tilt
-        state["strides"].append(stride)
-        state["deed"] = object() if deed == "keep a secret" else deed
         if self._before is not None:
-            self._before["point"] += 1.0
-        self._before = state
-        used = {"deed": deed} if deed == "hide the stride" else {"deed": deed, "stride": np.float64(stride)}
-        return Training(state, used, {"reach": np.abs(state["point"]).max()}, images=steps)
+            self._before += 1.0
+        self._before = state["point"]
+        return self._trained(state, hyperparams, steps)
 
     def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:
         """Return the negated distance to a point drawn by the rng."""
@@ -91,6 +90,41 @@ class RandomWalk(Task):
         pixels = np.zeros((2, 300, 500, 1), np.uint8)
         pixels.flat[: self._size] = np.clip(state["point"] * 20 + 128, 0, 255)
         return pixels / 255 if state["deed"] == "draw badly" else pixels
+
+    def _trained(self, state: Tree, hyperparams: Hyperparams, steps: int) -> Training:
+        deed, stride = hyperparams["deed"], float(hyperparams["stride"])
+        state["strides"].append(stride)
+        state["deed"] = object() if deed == "keep a secret" else deed
+        used = {"deed": deed} if deed == "hide the stride" else {"deed": deed, "stride": np.float64(stride)}
+        return Training(state, used, {"reach": np.abs(state["point"]).max()}, images=steps)
+
+
+class GroupWalk(GroupTask, RandomWalk):
+    """The same walk for several members in one go: what `RandomWalk` makes of each of them, bit for bit."""
+
+    def train_group(
+        self, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
+    ) -> Sequence[Training]:
+        """Let all points walk as rows of one array; then write on into the rows handed back before."""
+        for values in hyperparams:
+            _do(values["deed"])
+        points = np.stack([state["point"] for state in states])
+        strides = np.array([[float(values["stride"])] for values in hyperparams])
+        for block in range(0, steps, _BLOCK):
+            rngs = [stream(block // _BLOCK) for stream in streams]
+            for _ in range(min(_BLOCK, steps - block)):
+                points += strides * np.stack([rng.normal(size=self._size) for rng in rngs]) + self._tilt
+        if self._before is not None:
+            self._before += 1.0
+        self._before = points
+        return [
+            self._trained({**state, "point": point}, values, steps)
+            for state, point, values in zip(states, points, hyperparams, strict=True)
+        ]
+
+    def score_group(self, states: Sequence[Tree], rng: Generator) -> Sequence[Mapping[str, float]]:
+        """Measure one after another."""
+        return [RandomWalk.score(self, state, deepcopy(rng)) for state in states]
 
 
 def _do(deed: object) -> None:

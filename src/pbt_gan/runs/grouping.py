@@ -1,0 +1,97 @@
+"""How many members a worker trains as one group: chosen once in a run, by a trial on this machine.
+
+On a CPU the choice changes no bit of a run, only how long it takes.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pbt_gan.config.objects import workers_of
+from pbt_gan.config.settings import Config
+from pbt_gan.core.space import Space
+from pbt_gan.errors import ConfigError
+from pbt_gan.interfaces import GroupTask, Task
+from pbt_gan.runs.choices import remembered
+from pbt_gan.runs.environment import machine, versions
+from pbt_gan.runs.group_size import fastest, fitting
+from pbt_gan.runs.trial import Trial
+
+_STEPS = 10  # of one timing
+_ROUNDS = 3  # of which the fastest counts: whatever else runs can only slow one down
+
+log = logging.getLogger(__name__)
+
+
+def group_of(config: Config) -> int:
+    """Return how many members a worker trains at a time, once that is decided."""
+    return config.executor.vectorize if isinstance(config.executor.vectorize, int) else 1
+
+
+def most(config: Config) -> int:
+    """Return how many members a worker has to train, at most."""
+    return -(-config.pbt.population_size // workers_of(config))
+
+
+def check_groups(config: Config, task: Task) -> None:
+    """Raise ConfigError if groups are asked for that this task does not train."""
+    if group_of(config) > 1 and not isinstance(task, GroupTask):
+        raise ConfigError(
+            f"executor.vectorize = {group_of(config)}, but {config.task.name} trains one member at a time; "
+            "use off, or make it a pbt_gan.GroupTask."
+        )
+
+
+def decided(config: Config, task: Task, space: Space, folder: Path) -> Config:
+    """Return a resolved configuration in which `executor.vectorize` is no longer "auto".
+
+    Args:
+        config: resolved otherwise.
+        task: it has prepared `folder`.
+        space: of what is evolved.
+        folder: see `Task.attach`.
+    """
+    if config.executor.vectorize != "auto":
+        return config
+    group = 1
+    if isinstance(task, GroupTask) and most(config) > 1:
+        chosen = remembered("group", _circumstances(config, task), lambda: _tried(config, task, space, folder))
+        group = min(chosen, most(config))
+    settings = config.executor.model_copy(update={"vectorize": group if group > 1 else "off"})
+    return config.model_copy(update={"executor": settings})
+
+
+def _tried(config: Config, task: GroupTask, space: Space, folder: Path) -> int:
+    members, device = most(config), config.executor.devices[0]
+    trial = Trial(task, space, folder, device)
+    if device == "cpu":
+        group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members)
+        log.info("Of its %d members, a worker trains %d together: that was fastest in a trial.", members, group)
+        return group
+    sharing = -(-workers_of(config) // len(config.executor.devices))
+    group = fitting(trial.peak_bytes, trial.state_bytes(), _free_bytes(device) // sharing, members)
+    if group < members:
+        log.warning("%d members do not fit into the memory of %s together; groups have %d.", members, device, group)
+    return group
+
+
+def _free_bytes(device: str) -> int:
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return free
+
+
+def _circumstances(config: Config, task: Task) -> Mapping[str, Any]:
+    """Return all that the choice depends on."""
+    here = machine()
+    return {
+        "task": config.task.name,
+        "arguments": dict(task.arguments()),
+        "most": most(config),
+        "workers": workers_of(config),
+        "devices": config.executor.devices,
+        "machine": {key: here[key] for key in ("host", "processor", "cores")},
+        "versions": versions(),
+    }

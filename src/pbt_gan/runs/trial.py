@@ -1,0 +1,77 @@
+"""What members cost: a few of them trained for a moment, in this process."""
+
+import resource
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from pbt_gan import codec
+from pbt_gan.core.rng import stream
+from pbt_gan.core.space import Space, middles
+from pbt_gan.executors.threads import OneThread
+from pbt_gan.executors.work import device_clock, score, train
+from pbt_gan.interfaces import Task, Tree
+
+
+class Trial:
+    """A task, made ready here on one device.
+
+    Args:
+        task: it has prepared `folder`.
+        space: of what is evolved; everybody has the middle of it.
+        folder: see `Task.attach`.
+        device: where to train.
+    """
+
+    def __init__(self, task: Task, space: Space, folder: Path, device: str) -> None:
+        self._task = task
+        self._values = middles(space)
+        self._device = device
+        self._clock = device_clock(device)
+        self._one_thread = OneThread()
+        with self._one_thread.held():
+            task.attach(folder, device)
+
+    def state_bytes(self) -> int:
+        """Return how large a member's state is."""
+        return len(codec.encode(self._states(1)[0]))
+
+    def step_s(self, group: int, steps: int) -> float:
+        """Return the device seconds of a step of one member, trained in a group of so many."""
+        self._train(self._states(group), 1)  # warms up
+        states = self._states(group)
+        began_s = self._clock()
+        self._train(states, steps)
+        return (self._clock() - began_s) / (steps * group)
+
+    def score_s(self, group: int) -> float:
+        """Return the device seconds of one member's score, measured in a group of so many."""
+        states = self._train(self._states(group), 1)
+        for _ in range(2):  # the first round warms up
+            began_s = self._clock()
+            with self._one_thread.held():
+                score(self._task, states, stream(0, "trial"))
+            scored_s = self._clock() - began_s
+        return scored_s / group
+
+    def peak_bytes(self, group: int) -> int:
+        """Return the memory that a group takes: of a GPU what tensors held at most, else of this whole process."""
+        if self._device == "cpu":
+            self._train(self._states(group), 1)
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(self._device)
+        self._train(self._states(group), 1)
+        return torch.cuda.max_memory_allocated(self._device)
+
+    def _states(self, count: int) -> list[Tree]:
+        with self._one_thread.held():
+            return [self._task.init(stream(0, "trial", member)) for member in range(count)]
+
+    def _train(self, states: Sequence[Tree], steps: int) -> list[Tree]:
+        streams = [partial(stream, 0, "trial", member) for member in range(len(states))]
+        with self._one_thread.held():
+            trainings = train(self._task, states, [self._values] * len(states), steps, streams)
+        return [training.state for training in trainings]
