@@ -25,11 +25,14 @@ class Layout:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
-        """Return the parts of a tensor [size] by name."""
+        """Return the parts of a tensor [..., size] by name, each [..., *shape]."""
         # One split, not a slice each: the gradient of a slice is as long as the whole, and they would be added up.
-        parts = flat.split_with_sizes([math.prod(shape) for shape in self.shapes.values()])
-        return {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        parts = flat.split_with_sizes([math.prod(shape) for shape in self.shapes.values()], -1)
+        leading = flat.shape[:-1]
+        return {
+            name: part.view(*leading, *shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
 
     def flat(self, parts: Mapping[str, Tensor]) -> Tensor:
-        """Return named parts as one tensor [size]."""
-        return torch.cat([parts[name].reshape(-1) for name in self.shapes])
+        """Return named parts, each [..., *shape], as one tensor [..., size]."""
+        return torch.cat([parts[name].flatten(-len(shape)) for name, shape in self.shapes.items()], -1)

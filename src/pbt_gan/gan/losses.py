@@ -1,6 +1,6 @@
-"""What the two nets minimise. Every loss is a mean over the batch of one member.
+"""What the two nets of each member minimise, [P]: means over a member's batch.
 
-`real` and `fake` are logits [B] of the discriminator, above 0: taken for real.
+`real` and `fake` are logits [P, B] of the discriminators, above 0: taken for real; the label smoothing is [P, 1].
 """
 
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import relu, softplus
+from torch.nn.functional import logsigmoid, relu
 
 from pbt_gan.gan.settings import LossName
 
@@ -25,27 +25,28 @@ def non_saturating_discriminator(real: Tensor, fake: Tensor, smoothing: Tensor) 
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661; smoothing of one side: Salimans et al. 2016, arXiv:1606.03498.
     """
-    return ((1 - smoothing) * softplus(-real) + smoothing * softplus(real)).mean() + softplus(fake).mean()
+    of_real = (1 - smoothing) * logsigmoid(real) + smoothing * logsigmoid(-real)
+    return -of_real.mean(1) - logsigmoid(-fake).mean(1)
 
 
 def non_saturating_generator(fake: Tensor) -> Tensor:
     """Compute the cross-entropy of the fakes being taken for real."""
-    return softplus(-fake).mean()
+    return -logsigmoid(fake).mean(1)
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor, smoothing: Tensor) -> Tensor:
     """Push reals above 1 and fakes below -1. Source: Lim and Ye 2017, arXiv:1705.02894."""
-    return relu(1 - real).mean() + relu(1 + fake).mean()
+    return relu(1 - real).mean(1) + relu(1 + fake).mean(1)
 
 
 def wasserstein_discriminator(real: Tensor, fake: Tensor, smoothing: Tensor) -> Tensor:
     """Push reals above fakes. Source: Arjovsky et al. 2017, arXiv:1701.07875."""
-    return fake.mean() - real.mean()
+    return fake.mean(1) - real.mean(1)
 
 
 def raise_fakes(fake: Tensor) -> Tensor:
     """Push fakes up, without end."""
-    return -fake.mean()
+    return -fake.mean(1)
 
 
 LOSSES: Mapping[LossName, Loss] = {
@@ -59,15 +60,18 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     """Compute the mean squared deviation from 1 of the gradient's norm between reals and fakes.
 
     Args:
-        critic: images to logits; each logit depends on its own image only.
-        real: images [B, C, H, W].
+        critic: images to logits [P, B]; each logit depends on its own image only.
+        real: images [P, B, C, H, W].
         fake: as many.
-        mix: [B] in [0, 1), where between the two; one for each sample.
+        mix: [P, B] in [0, 1), where between the two; one for each sample.
+
+    Returns:
+        [P].
 
     Source: Gulrajani et al. 2017, arXiv:1704.00028, eq. 3, without the weight.
     """
-    between = real + mix.view(-1, 1, 1, 1) * (fake - real)
+    between = real + mix[..., None, None, None] * (fake - real)
     gradients = torch.func.grad(lambda images: critic(images).sum())(between)
-    norms = (gradients.flatten(1).square().sum(1) + 1e-12).sqrt()  # the root has no slope at 0
-    penalty: Tensor = (norms - 1).square().mean()
+    norms = (gradients.flatten(2).square().sum(2) + 1e-12).sqrt()  # the root has no slope at 0
+    penalty: Tensor = (norms - 1).square().mean(1)
     return penalty

@@ -13,12 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pbt_gan.gan.flat import Layout, Shape
-from pbt_gan.gan.layers import batch_norm, dense, double, halve, keep, normalize
+from pbt_gan.gan.layers import batch_norm, dense, double, halve, keep, normalize, weigh
 from pbt_gan.gan.sizes import halvings
 
 Params = Mapping[str, Tensor]
+"""The parameters of a group of P members by name, each [P, …]."""
+
 Statistics = Mapping[str, Tensor]
-"""`norm0.mean`, `norm0.variance`, …: what a generator's batch norms take away, and divide by the root of."""
+"""`norm0.mean`, `norm0.variance`, …, each [P, F]: what the generators' batch norms take away, and divide by the root
+of."""
 
 SLOPE = 0.2
 """Of LeakyReLU below 0."""
@@ -74,7 +77,7 @@ class Generator:
     def __call__(
         self, params: Params, z: Tensor, statistics: Statistics | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return images [B, C, H, W] in [-1, 1] of latents [B, Z], and the statistics that normalised them.
+        """Return images [P, B, C, H, W] in [-1, 1] of latents [P, B, Z], and the statistics that normalised them.
 
         Those are the statistics of this batch unless others are given.
         """
@@ -90,15 +93,18 @@ class Generator:
             used[f"{name}.mean"], used[f"{name}.variance"] = mean, variance
             return x
 
-        x = norm("norm0", dense(z, params["dense.weight"], params.get("dense.bias"), self.compute))
-        x = x.view(len(z), self.widths[0], _coarsest(self.size), -1)
+        members, batch = z.shape[:2]
+        side = _coarsest(self.size)
+        x = dense(z, params["dense.weight"], params.get("dense.bias"), self.compute)
+        x = norm("norm0", x.transpose(0, 1).flatten(1))
+        x = x.view(batch, members * self.widths[0], side, side)
         for n in range(1, halvings(self.size) + 1):
             x = double(F.relu(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"), self.compute)
             if n < len(self.widths):
                 x = norm(f"norm{n}", x)
         if self.full_size_layer:
             x = keep(F.relu(x), params["keep.weight"], params["keep.bias"], self.compute)
-        return x.tanh(), used
+        return x.tanh().view(batch, members, self.channels, self.size, self.size).transpose(0, 1), used
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,9 @@ class Discriminator:
         return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
 
     def __call__(self, params: Params, images: Tensor) -> Tensor:
-        """Return logits [B] of images [B, C, H, W]; above 0: taken for real."""
-        x = images
+        """Return logits [P, B] of images [P, B, C, H, W]; above 0: taken for real."""
+        members, batch = images.shape[:2]
+        x = images.transpose(0, 1).flatten(1, 2)
         if self.full_size_layer:
             x = F.leaky_relu(keep(x, params["keep.weight"], params["keep.bias"], self.compute), SLOPE)
         for n in range(1, halvings(self.size) + 1):
@@ -151,7 +158,8 @@ class Discriminator:
             if f"norm{n}.scale" in params:
                 x, _, _ = batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
             x = F.leaky_relu(x, SLOPE)
-        return dense(x.flatten(1), params["dense.weight"], params["dense.bias"], self.compute).squeeze(1)
+        features = x.view(batch, members, -1).transpose(0, 1)
+        return weigh(features, params["dense.weight"], params["dense.bias"])
 
 
 def initial_params(layout: Layout, init: Literal["normal", "uniform"], rng: Random) -> Tensor:

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.gan.draws import Needs, draw
+from pbt_gan.gan.group import State, stacked
 from pbt_gan.gan.losses import LOSSES
 from pbt_gan.gan.models import Discriminator, Generator, initial_params
 from pbt_gan.gan.settings import GanSettings, Scalars
-from pbt_gan.gan.step import Hyper, State, Step
+from pbt_gan.gan.step import CriticBatch, Step
 from pbt_gan.interfaces import Streams, Training
 
 BLOCK = 50
@@ -53,19 +54,20 @@ class Trainer:
     def train(self, state: State, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
         """Take `steps` steps, in place where the state lies on this device."""
         state = placed(state, self._device)
-        hyper = self._hyper(hyperparams)
-        n_critic = int(hyper["n_critic"])
+        group, hyper = stacked([state]), self._hyper(hyperparams)
+        n_critic = int(hyper.pop("n_critic"))
         losses: defaultdict[str, list[Tensor]] = defaultdict(list)
         for block, start in enumerate(range(0, steps, BLOCK)):
             count = min(BLOCK, steps - start)
             draws = draw(self._needs, count, n_critic, streams(block), self._dtype, self._device)
             for indices, z, mix in zip(draws.indices, draws.z, draws.mix, strict=True):
                 real = self._images[indices].to(self._dtype) / 127.5 - 1
-                for name, value in self._step(state, hyper, real, z, mix).items():
+                critic = [CriticBatch(real[None, k], z[None, k], mix[None, k]) for k in range(n_critic)]
+                for name, value in self._step(group, hyper, critic, z[None, -1]).items():
                     losses[name].append(value)
         return Training(
             state,
-            hyperparams={name: hyper[name].item() for name in hyperparams},
+            hyperparams={name: n_critic if name == "n_critic" else hyper[name].item() for name in hyperparams},
             metrics={name: float(torch.stack(values).double().mean()) for name, values in losses.items()},
             images=steps * n_critic * self._needs.batch_size,
         )
@@ -86,19 +88,21 @@ class Trainer:
         """Return [count, C, H, W] in [-1, 1]. The first images do not depend on how many follow."""
         generator, g = self._step.generator, placed(state["g"], self._device)
         g = g.get("average", g)
-        params = generator.layout.views(g["params"])
+        params = generator.layout.views(g["params"][None])
         running = self._settings.sampling_norm == "running"
-        statistics = generator.statistics.views(g["statistics"]) if running else None
+        statistics = generator.statistics.views(g["statistics"][None]) if running else None
         batches = -(-count // SAMPLE_BATCH)
         z = rng.standard_normal((batches, SAMPLE_BATCH, generator.z_size), np.float32)
         latents = torch.from_numpy(z).to(self._device, self._dtype)
-        return torch.cat([generator(params, batch, statistics)[0] for batch in latents])[:count]
+        return torch.cat([generator(params, batch[None], statistics)[0][0] for batch in latents])[:count]
 
-    def _hyper(self, hyperparams: Hyperparams) -> Hyper:
+    def _hyper(self, hyperparams: Hyperparams) -> dict[str, Tensor]:
         """Return every scalar as a tensor. float64 and int64 hold the ordered values exactly, so `==` compares them."""
         values = {name: getattr(self._settings, name) for name in Scalars.model_fields} | dict(hyperparams)
         n_critic = values.pop("n_critic")  # counts a loop, so it stays off the device: reading it there would wait
-        hyper = {name: torch.tensor(value, dtype=torch.float64, device=self._device) for name, value in values.items()}
+        hyper = {
+            name: torch.tensor([[value]], dtype=torch.float64, device=self._device) for name, value in values.items()
+        }
         return hyper | {"n_critic": torch.tensor(n_critic, dtype=torch.int64)}
 
 
