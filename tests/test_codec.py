@@ -246,3 +246,14 @@ def test_changed_bytes_never_raise_anything_else(position: int, change: int) -> 
 def test_foreign_bytes_are_told(data: bytes) -> None:
     with pytest.raises(DamageError):
         codec.decode(data)
+
+
+def test_every_tensor_of_a_tree_can_be_changed_and_what_is_tied_stays_tied():
+    tied = torch.ones(2)
+    tree = {"a": tied, "b": [tied, (np.zeros(1), 3, "x", None)]}
+    changed = codec.mapped(tree, lambda leaf: leaf + 1)
+    assert changed["a"] is changed["b"][0]
+    assert changed["a"].tolist() == [2, 2]
+    assert changed["b"][1][0].tolist() == [1]
+    assert changed["b"][1][1:] == (3, "x", None)
+    assert tied.tolist() == [1, 1]

@@ -9,7 +9,7 @@ a scalar and a list stand for themselves; `{"dict": [[key, value], ...]}` keeps 
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,9 +69,30 @@ def decode(data: bytes | bytearray | memoryview) -> Any:
 
 
 def clone(tree: Any) -> Any:
-    """Return an independent copy, equal to `decode(encode(tree))` and made in a third of the time."""
+    """Return an independent copy: equal to `decode(encode(tree))` and made in a third of the time, or on its device."""
+    if _on_device(tree):
+        return mapped(tree, lambda leaf: leaf.clone() if _is_torch(leaf) else leaf.copy())
     encoding = Encoding(tree)
     return _Builder(encoding.tensors).build(encoding.structure)
+
+
+def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a tree with each of its tensors changed, torch's and NumPy's; those that are tied stay so."""
+    made: dict[_Identity, Any] = {}
+
+    def of(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: of(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(of, value))
+        if not (_is_torch(value) or isinstance(value, np.ndarray)):
+            return value
+        identity = _identity(value)
+        if identity not in made:
+            made[identity] = change(value)
+        return made[identity]
+
+    return of(tree)
 
 
 class Encoding:
@@ -221,6 +242,14 @@ def _identity(value: Any) -> _Identity:
 def _is_torch(value: Any) -> bool:
     torch = sys.modules.get("torch")  # nobody holds a tensor before torch is imported
     return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _on_device(tree: Any) -> bool:
+    if isinstance(tree, dict):
+        return any(map(_on_device, tree.values()))
+    if isinstance(tree, list | tuple):
+        return any(map(_on_device, tree))
+    return _is_torch(tree) and tree.device.type != "cpu"
 
 
 def _dtype(value: Any) -> str | None:

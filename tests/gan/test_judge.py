@@ -25,11 +25,11 @@ METRICS = MetricsSettings(samples=400, held_out_samples=300)
 
 def reals(dataset):
     """A generator that is perfect: it draws from the data."""
-    return lambda count, rng: torch.from_numpy(dataset.images[rng.integers(0, len(dataset.images), count)])
+    return lambda count, rng: [torch.from_numpy(dataset.images[rng.integers(0, len(dataset.images), count)])]
 
 
 def noise(count, rng):
-    return torch.from_numpy(rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8))
+    return [torch.from_numpy(rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8))]
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_scorers_of_other_data_are_not_used(digits_folder, tmp_path):
 def test_images_without_labels_are_scored_by_what_rotations_teach(tmp_path, quick):
     dataset = Dataset.of("mine", DIGITS.images[:100])
     prepare_scorers(dataset, tmp_path)
-    metrics = Judge(dataset, METRICS, tmp_path, "cpu").measure(reals(dataset), stream(0, "eval"))
+    metrics = Judge(dataset, METRICS, tmp_path, "cpu").measure(reals(dataset), stream(0, "eval"))[0]
     assert {*metrics} == {"score", "fcd", "kcd", "held_out_fcd", "held_out_kcd"} == {*cards(dataset, METRICS, tmp_path)}
     assert metrics["score"] == -metrics["fcd"]
 
@@ -127,7 +127,7 @@ def test_the_smallest_data_set_can_be_scored(tmp_path, quick, labelled):
     images = rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     dataset = Dataset.of("small", images, np.arange(20) % 2 if labelled else None)
     prepare_scorers(dataset, tmp_path)
-    metrics = Judge(dataset, METRICS, tmp_path, "cpu").measure(reals(dataset), stream(0, "eval"))
+    metrics = Judge(dataset, METRICS, tmp_path, "cpu").measure(reals(dataset), stream(0, "eval"))[0]
     assert all(math.isfinite(value) for value in metrics.values())
 
 
@@ -135,7 +135,7 @@ def test_the_smallest_data_set_can_be_scored(tmp_path, quick, labelled):
 
 
 def test_real_images_score_near_the_best_and_noise_near_the_worst(judge):
-    real, worst = judge.measure(reals(DIGITS), stream(0, "eval")), judge.measure(noise, stream(0, "eval"))
+    (real,), (worst,) = judge.measure(reals(DIGITS), stream(0, "eval")), judge.measure(noise, stream(0, "eval"))
     for prefix in ("", "held_out_"):
         assert real[prefix + "cs"] > 9
         assert real[prefix + "fcd"] < 1
@@ -165,13 +165,23 @@ def test_selection_and_held_out_metrics_see_different_latents(judge):
 
 
 def test_samples_that_are_not_finite_score_nan(judge):
-    metrics = judge.measure(lambda count, rng: None, stream(0, "eval"))
-    assert {*metrics} == {*judge.measure(noise, stream(0, "eval"))}
+    (metrics,) = judge.measure(lambda count, rng: [None], stream(0, "eval"))
+    assert {*metrics} == {*judge.measure(noise, stream(0, "eval"))[0]}
     assert all(math.isnan(value) for value in metrics.values())
 
 
+def test_members_are_measured_together_as_each_alone(judge):
+    def sample(count, rng):
+        images = torch.from_numpy(rng.integers(0, 256, (3, count, 8, 8, 1), np.uint8))
+        return [images[0], None, images[1] // 2, images[2]]
+
+    together = judge.measure(sample, stream(0, "eval"))
+    alone = [judge.measure(lambda *given, n=n: [sample(*given)[n]], stream(0, "eval"))[0] for n in range(4)]
+    assert repr(together) == repr(alone)
+
+
 def test_members_that_make_one_image_only_are_scored_without_an_error(judge):
-    metrics = judge.measure(lambda count, rng: torch.zeros(count, 8, 8, 1, dtype=torch.uint8), stream(0, "eval"))
+    (metrics,) = judge.measure(lambda count, rng: [torch.zeros(count, 8, 8, 1, dtype=torch.uint8)], stream(0, "eval"))
     assert metrics["score"] == pytest.approx(1)
     assert all(math.isfinite(value) for value in metrics.values())
 
@@ -181,7 +191,7 @@ def test_members_that_make_one_image_only_are_scored_without_an_error(judge):
 
 def test_every_metric_has_a_card_that_is_plain_json(judge, digits_folder):
     found = cards(DIGITS, METRICS, digits_folder)
-    assert {*found} == {*judge.measure(noise, stream(0, "eval"))}
+    assert {*found} == {*judge.measure(noise, stream(0, "eval"))[0]}
     assert json.loads(json.dumps(found)) == found
     for key, card in found.items():
         role = "held-out" if key.startswith("held_out") else "select"

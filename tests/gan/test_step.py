@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from pbt_gan.gan.group import stacked, unstacked
+from pbt_gan.gan.group import leaves, stacked, unstacked
 from pbt_gan.gan.models import initial_params
 from pbt_gan.gan.settings import GanSettings, Scalars
 from pbt_gan.gan.step import CriticBatch
-from pbt_gan.gan.trainer import leaves, make_step
+from pbt_gan.gan.trainer import make_step
 
 MEMBERS, BATCH = 3, 8
 

@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,11 @@ import torch
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.draws import Needs, draw
+from pbt_gan.gan.group import leaves
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.step import Step
 from pbt_gan.gan.task import GanTask
-from pbt_gan.gan.trainer import BLOCK, Trainer, leaves, to_uint8
+from pbt_gan.gan.trainer import BLOCK, LAG, Trainer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8)
 
@@ -26,7 +28,8 @@ def streams(block):
 
 
 def trained(trainer, steps=3, **hyperparams):
-    return trainer.train(trainer.init(stream(0, "init")), hyperparams, steps, streams)
+    (training,) = trainer.train([trainer.init(stream(0, "init"))], [hyperparams], steps, [streams])
+    return training
 
 
 def same(one, other):
@@ -41,7 +44,7 @@ def test_a_state_that_was_encoded_between_two_orders_goes_on_with_the_same_bits(
     trainer = make()
     kept = trained(trainer, 20).state
     read = codec.decode(codec.encode(kept))
-    one, other = (trainer.train(state, {"lr_g": 1e-3}, 20, streams).state for state in (kept, read))
+    one, other = (trainer.train([state], [{"lr_g": 1e-3}], 20, [streams])[0].state for state in (kept, read))
     assert same(one, other)
     assert codec.encode(one) == codec.encode(other)
 
@@ -54,7 +57,7 @@ def test_each_block_of_steps_draws_from_a_stream_of_its_own():
         return streams(block)
 
     trainer = make()
-    trainer.train(trainer.init(stream(0, "init")), {}, 2 * BLOCK + 1, noted)
+    trainer.train([trainer.init(stream(0, "init"))], [{}], 2 * BLOCK + 1, [noted])
     assert asked == [0, 1, 2]
 
 
@@ -115,14 +118,28 @@ def test_n_critic_counts_the_updates_of_the_discriminator(monkeypatch):
 
 def test_every_update_gets_fresh_numbers_and_real_images_come_from_everywhere():
     needs = Needs(dataset_size=100, batch_size=8, z_size=4, mix=True)
-    draws = draw(needs, 50, 2, stream(0), torch.float32, "cpu")
-    assert draws.indices.shape == (50, 2, 8)
-    assert draws.z.shape == (50, 3, 8, 4)
-    assert draws.mix.shape == (50, 2, 8)
-    assert draws.indices.unique().tolist() == list(range(100))
-    assert len(draws.z.unique()) > 0.99 * draws.z.numel()
-    assert draws.z.std().item() == pytest.approx(1, abs=0.05)
-    assert 0 <= draws.mix.min() < draws.mix.max() < 1
+    critic, z = draw(needs, 50, [2], [stream(0)], torch.float32, "cpu")
+    assert [each.indices.shape for each in critic] == 2 * [(50, 1, 8)]
+    assert [each.z.shape for each in critic] == 2 * [(50, 1, 8, 4)]
+    assert z.shape == (50, 1, 8, 4)
+    assert [each.mix.shape for each in critic] == 2 * [(50, 1, 8)]
+    assert torch.cat([each.indices for each in critic]).unique().tolist() == list(range(100))
+    latents = torch.cat([*(each.z for each in critic), z])
+    assert len(latents.unique()) > 0.99 * latents.numel()
+    assert latents.std().item() == pytest.approx(1, abs=0.05)
+    mix = torch.cat([each.mix for each in critic])
+    assert 0 <= mix.min() < mix.max() < 1
+
+
+def test_the_numbers_of_a_member_do_not_depend_on_who_is_drawn_for_beside_it():
+    needs = Needs(dataset_size=100, batch_size=8, z_size=4, mix=True)
+    group = draw(needs, 5, [3, 2, 1], [stream(0, member) for member in range(3)], torch.float32, "cpu")
+    assert [each.z.shape[1] for each in group.critic] == [3, 2, 1]
+    for member, updates in enumerate([3, 2, 1]):
+        alone = draw(needs, 5, [updates], [stream(0, member)], torch.float32, "cpu")
+        assert torch.equal(group.z[:, member], alone.z[:, 0])
+        for mine, own in zip(alone.critic, group.critic, strict=False):
+            assert all(torch.equal(one[:, 0], other[:, member]) for one, other in zip(mine, own, strict=True))
 
 
 def test_metrics_are_means_over_the_order():
@@ -135,49 +152,6 @@ def test_metrics_are_means_over_the_order():
 def test_without_an_average_none_is_kept():
     assert "average" in trained(make()).state["g"]
     assert "average" not in trained(make(ema=False)).state["g"]
-
-
-@pytest.mark.parametrize("sampling_norm", ["running", "batch"])
-def test_the_first_images_do_not_depend_on_how_many_follow(sampling_norm):
-    trainer = make(sampling_norm=sampling_norm)
-    state = trained(trainer).state
-    few, many = (trainer.generate(state, count, stream(0, "eval")) for count in (7, 230))
-    assert few is not None
-    assert many is not None
-    assert few.shape == (7, 8, 8, 1)
-    assert many.shape == (230, 8, 8, 1)
-    assert torch.equal(few, many[:7])
-
-
-def test_images_come_from_the_average_where_there_is_one():
-    trainer = make()
-    state = trained(trainer).state
-    before = trainer.show(state, 10, stream(0, "eval"))
-    state["g"]["params"] += 1.0
-    assert np.array_equal(before, trainer.show(state, 10, stream(0, "eval")))
-    state["g"]["average"]["params"] += 1.0
-    assert not np.array_equal(before, trainer.show(state, 10, stream(0, "eval")))
-
-
-def test_making_images_changes_no_state():
-    trainer = make()
-    state = trained(trainer).state
-    before = codec.encode(state)
-    trainer.generate(state, 10, stream(0, "eval"))
-    trainer.show(state, 10, stream(0, "eval"))
-    assert codec.encode(state) == before
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_diverged_member_makes_no_images_for_the_score_stays_diverged_and_shows_grey(value):
-    trainer = make()
-    state = trained(trainer).state
-    state["g"]["params"][:] = value
-    state["g"]["average"]["params"][:] = value
-    assert trainer.generate(state, 10, stream(0, "eval")) is None
-    assert set(trainer.show(state, 3, stream(0, "eval")).ravel()) == {128}
-    later = trainer.train(state, {}, 2, streams)
-    assert trainer.generate(later.state, 10, stream(0, "eval")) is None
 
 
 def test_a_rate_that_is_far_too_high_is_no_error():
@@ -193,8 +167,63 @@ def test_weights_and_moments_are_kept_in_full_precision(dtype):
         assert {net["params"].dtype, net["moments"]["mean"].dtype, net["moments"]["square"].dtype} == {full}
 
 
-def test_pixels_are_rounded_to_the_nearest_of_256_values():
-    values = torch.tensor([-1.0, -0.999, 0.0, 0.5, 0.999, 1.0]).view(1, 1, 2, 3)
-    assert to_uint8(values).flatten().tolist() == [0, 0, 128, 191, 255, 255]
-    grey = torch.arange(256).view(1, 1, 16, 16) / 127.5 - 1
-    assert to_uint8(grey).flatten().tolist() == list(range(256))
+# Groups
+
+
+MEMBERS: list[dict[str, Any]] = [{"lr_g": 1e-3}, {"lr_d": 4e-3, "n_critic": 3}, {"beta1": 0.2}, {"n_critic": 2}]
+
+
+def together(trainer, members, steps, **hyperparams):
+    return trainer.train(
+        [trainer.init(stream(0, "init", member)) for member in members],
+        [{**MEMBERS[member], **hyperparams} for member in members],
+        steps,
+        [partial(stream, 0, "train", member) for member in members],
+    )
+
+
+@pytest.mark.parametrize("arguments", GAMES)
+def test_members_of_a_group_become_what_each_becomes_alone(arguments):
+    trainer = make(**arguments)
+    group = together(trainer, range(4), BLOCK + 5)
+    for member, training in enumerate(group):
+        (alone,) = together(trainer, [member], BLOCK + 5)
+        assert same(training.state, alone.state)
+        assert training.metrics == alone.metrics
+        assert training.images == alone.images
+        assert training.hyperparams == alone.hyperparams == MEMBERS[member]
+
+
+def test_members_of_large_images_too_become_what_each_becomes_alone():
+    trainer = Trainer(GanSettings.model_validate(SMALL), np.zeros((10, 28, 28, 1), np.uint8), "cpu")
+    for member, training in enumerate(together(trainer, range(2), 3)):
+        assert same(training.state, together(trainer, [member], 3)[0].state)
+
+
+def test_a_member_that_diverges_is_trained_no_further_and_its_neighbours_do_not_notice():
+    trainer, steps = make(), 4 * BLOCK
+    group = trainer.train(
+        [trainer.init(stream(0, "init", member)) for member in range(3)],
+        [{}, {"lr_g": 1e38, "lr_d": 1e38}, {"n_critic": 2}],
+        steps,
+        [partial(stream, 0, "train", member) for member in range(3)],
+    )
+    assert [training.images for training in group] == [8 * steps, 8 * LAG * BLOCK, 16 * steps]
+    assert not all(leaf.isfinite().all() for leaf in leaves(group[1].state))
+    for member, hyperparams in ((0, {}), (2, {"n_critic": 2})):
+        (alone,) = trainer.train(
+            [trainer.init(stream(0, "init", member))], [hyperparams], steps, [partial(stream, 0, "train", member)]
+        )
+        assert same(group[member].state, alone.state)
+
+
+def test_a_group_of_which_all_have_diverged_is_done():
+    group = together(make(), range(3), 10 * BLOCK, lr_g=1e38, lr_d=1e38)
+    assert all(training.images < 8 * 10 * BLOCK for training in group)
+
+
+def test_a_member_alone_is_trained_in_the_memory_it_is_given():
+    trainer = make()
+    state = trainer.init(stream(0, "init"))
+    (training,) = trainer.train([state], [{}], 1, [streams])
+    assert training.state["g"]["params"].data_ptr() == state["g"]["params"].data_ptr()

@@ -70,6 +70,10 @@ class SharedMemory:
     def settle(self) -> None:
         """Return at once: what was put is whole."""
 
+    def holds(self, key: str) -> bool:
+        """Whether a state is there."""
+        return any((folder / key).exists() for folder in self._folders)
+
     def encoded(self, key: str) -> memoryview:
         """Return a state in the checkpoint codec; the view outlives the file.
 

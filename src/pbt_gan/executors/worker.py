@@ -22,7 +22,7 @@ from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import build, carry_out, device_clock
+from pbt_gan.executors.work import States, build, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
@@ -50,7 +50,7 @@ def main() -> None:
         channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
-    states, clock = SharedMemory(folders), device_clock(start["device"])
+    states, clock = _states(folders, start["device"]), device_clock(start["device"])
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         try:
@@ -58,6 +58,15 @@ def main() -> None:
                 channel.send(*_packed(answer))
         except BrokenPipeError:  # nobody is left to listen
             return
+
+
+def _states(folders: Sequence[Path], device: str) -> States:
+    shared = SharedMemory(folders)
+    if device == "cpu":
+        return shared
+    from pbt_gan.executors.resident import Resident  # imports torch
+
+    return Resident(shared)
 
 
 def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:

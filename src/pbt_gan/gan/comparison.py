@@ -1,7 +1,7 @@
 """Compares samples with the real images, as one scorer sees both."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,14 +28,28 @@ class Comparison:
         self._names = ("cs", "fcd", "kcd") if card["predicts"] == "labels" else ("fcd", "kcd")
         self._device = device
 
-    def measure(self, images: Tensor | None) -> dict[str, float]:
-        """Return CS (where classes are known), FCD and KCD of images, uint8[N, H, W, C]; all nan for None."""
-        if images is None:
-            return dict.fromkeys(self._names, math.nan)
-        features, probabilities = self._classifier.measure(images.to(self._device))
+    def measure(self, members: Sequence[Tensor | None]) -> list[dict[str, float]]:
+        """Return CS (where classes are known), FCD and KCD of each member's images, all nan for None.
+
+        Args:
+            members: uint8[N, H, W, C] each; N may differ.
+        """
+        whole = [images for images in members if images is not None]
+        if not whole:
+            return [self._nothing() for _ in members]
+        # All in common batches: they are fewer and fuller than those of each member alone.
+        features, probabilities = self._classifier.measure(torch.cat(whole).to(self._device))
+        counts = [len(images) for images in whole]
+        seen = zip(torch.split(features, counts), torch.split(probabilities, counts), strict=True)
+        return [self._nothing() if images is None else self._measured(*next(seen)) for images in members]
+
+    def _measured(self, features: Tensor, probabilities: Tensor) -> dict[str, float]:
         measured = {
             "cs": classifier_score(probabilities),
             "fcd": frechet_distance(self._moments, Moments.of(features)),
             "kcd": kernel_distance(self._kernel_features, features[:KERNEL_IMAGES]),
         }
         return {name: measured[name] for name in self._names}
+
+    def _nothing(self) -> dict[str, float]:
+        return dict.fromkeys(self._names, math.nan)

@@ -1,8 +1,9 @@
-"""Which devices a member can train on."""
+"""Which devices members can train on, and how those multiply."""
 
 import torch
 
 from pbt_gan.errors import ConfigError
+from pbt_gan.gan.settings import DType
 
 
 def check_device(device: str) -> str:
@@ -20,3 +21,14 @@ def check_device(device: str) -> str:
     if kind == "cuda" and int(number or 0) >= found:
         raise ConfigError(f"--device {device}: torch finds {found or 'no'} CUDA devices here; use --device cpu.")
     return device
+
+
+def use_device(device: str, dtype: DType) -> None:
+    """Compute on a device from now on, in the precision that was chosen and in no other.
+
+    PyTorch lets cuDNN's convolutions round to TF32 and matrix products not; here both do what the settings say.
+    """
+    if device == "cpu":
+        return
+    torch.cuda.set_device(torch.device(device) if ":" in device else 0)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = dtype == "tf32"

@@ -26,6 +26,19 @@ def unstacked(group: State) -> list[State]:
     return [dict(zip(parts, member, strict=True)) for member in zip(*parts.values(), strict=True)]
 
 
+def placed(state: State, device: str) -> State:
+    """Return a state on a device; tensors that lie there already are the same ones."""
+    return {name: placed(part, device) if isinstance(part, dict) else part.to(device) for name, part in state.items()}
+
+
+def leaves(state: State) -> list[Tensor]:
+    """Return the tensors of a state."""
+    found: list[Tensor] = []
+    for part in state.values():
+        found += leaves(part) if isinstance(part, dict) else [part]
+    return found
+
+
 def first(group: State, count: int) -> State:
     """Return the first members as a group, which shares the memory."""
     return {name: first(part, count) if isinstance(part, dict) else part[:count] for name, part in group.items()}

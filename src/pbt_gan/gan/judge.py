@@ -1,6 +1,6 @@
 """Measures members: what exploit ranks by, and held-out metrics that no decision ever sees."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Judge", "cards", "digests", "prepare_scorers"]
 
-Sample = Callable[[int, Generator], "Tensor | None"]
-"""Makes `count` images, uint8[count, H, W, C], from latents drawn from the generator; None: they are not finite."""
+Sample = Callable[[int, Generator], "Sequence[Tensor | None]"]
+"""Makes `count` images of each member, uint8[count, H, W, C], from latents drawn from the generator; None: they are not
+finite."""
 
 _PREFIXES = {"select": "", "held-out": "held_out_"}
 _FORMULAS = {
@@ -42,17 +43,23 @@ class Judge:
         self._samples = _samples(metrics)
         self._comparisons = {role: Comparison(read_scorer(folder, role, dataset), device) for role in RECIPES}
 
-    def measure(self, sample: Sample, rng: Generator) -> dict[str, float]:
-        """Return every metric, nan where the samples are not finite.
+    def measure(self, sample: Sample, rng: Generator) -> list[dict[str, float]]:
+        """Return every metric of each member, nan where its samples are not finite.
 
         `score` is what exploit ranks by: `cs`, or the negated `fcd` where the data has no labels. Selection and
         held-out metrics use different latents. An equal `rng`, not the same one again, gives equal latents.
         """
-        metrics: dict[str, float] = {}
-        for (role, prefix), latents in zip(_PREFIXES.items(), rng.spawn(2), strict=True):
-            measured = self._comparisons[role].measure(sample(self._samples[role], latents))
-            metrics |= {prefix + name: value for name, value in measured.items()}
-        return {"score": metrics["cs"] if "cs" in metrics else -metrics["fcd"], **metrics}
+        roles = [
+            [
+                {prefix + name: value for name, value in measured.items()}
+                for measured in self._comparisons[role].measure(sample(self._samples[role], latents))
+            ]
+            for (role, prefix), latents in zip(_PREFIXES.items(), rng.spawn(2), strict=True)
+        ]
+        members: list[dict[str, float]] = [
+            {**selecting, **held_out} for selecting, held_out in zip(*roles, strict=True)
+        ]
+        return [{"score": own["cs"] if "cs" in own else -own["fcd"], **own} for own in members]
 
 
 def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[str, Mapping[str, Any]]:

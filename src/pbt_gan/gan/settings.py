@@ -10,7 +10,7 @@ from pbt_gan.gan.sizes import DEFAULTS, OTHERWISE
 from pbt_gan.validation import Settings
 
 LossName = Literal["non-saturating", "hinge", "wgan-gp"]
-DType = Literal["float32", "float64", "bfloat16"]
+DType = Literal["float32", "tf32", "float64", "bfloat16"]
 
 
 class MetricsSettings(Settings):
@@ -51,7 +51,9 @@ class GanSettings(Scalars):
     discriminator_loss_scale: float = Field(1.0, gt=0)  # 0.5: the mean of the real and the fake half
     batch_size: int = Field(64, ge=2, le=65_536)
     ema: bool = True  # images are made by an average of the generator's weights over its last steps
-    dtype: DType = "float32"  # bfloat16: of the operands of matrix products and convolutions, nothing else
+    # Of the operands of matrix products and convolutions; all else is float32, or float64 with that. TF32 is a GPU's
+    # float32 with a short mantissa in products; a CPU has none and computes in float32.
+    dtype: DType = "float32"
 
     @model_validator(mode="after")
     def _separable(self) -> "GanSettings":

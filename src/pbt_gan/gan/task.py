@@ -13,16 +13,17 @@ from pbt_gan.gan import judge
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.settings import GanSettings, MetricsSettings
 from pbt_gan.gan.sizes import halvings
-from pbt_gan.interfaces import Images, Streams, Task, Training, Tree
+from pbt_gan.interfaces import GroupTask, Images, Streams, Training, Tree
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
+    from pbt_gan.gan.sampler import Sampler
     from pbt_gan.gan.trainer import Trainer
 
 PREVIEW_IMAGES = 64
 
 
-class GanTask(Task):
+class GanTask(GroupTask):
     """Generative adversarial nets on small square images.
 
     Args:
@@ -35,6 +36,7 @@ class GanTask(Task):
 
     _prepared: Path  # set by `prepare`
     _trainer: "Trainer"  # set by `attach`
+    _sampler: "Sampler"
     _judge: judge.Judge
 
     def __init__(self, *, metrics: Mapping[str, Any] | None = None, **arguments: Any) -> None:
@@ -79,32 +81,37 @@ class GanTask(Task):
         Raises:
             ConfigError: there is no such device, or it cannot be used.
         """
-        from pbt_gan.gan.device import check_device
+        from pbt_gan.gan.device import check_device, use_device
+        from pbt_gan.gan.sampler import Sampler
         from pbt_gan.gan.trainer import Trainer
 
-        check_device(device)
+        use_device(check_device(device), self.settings.dtype)
         self._trainer = Trainer(self.settings, self.dataset.images, device)
+        running = self.settings.sampling_norm == "running"
+        self._sampler = Sampler(self._trainer.step.generator, running=running, device=device)
         self._judge = judge.Judge(self.dataset, self.metrics, folder, device)
 
     def init(self, rng: Random) -> Tree:
         """Return two nets with random weights."""
         return self._trainer.init(rng)
 
-    def train(self, state: Tree, hyperparams: Hyperparams, steps: int, streams: Streams) -> Training:
+    def train_group(
+        self, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
+    ) -> Sequence[Training]:
         """Train in place; `images` counts the real images of all discriminator updates."""
-        return self._trainer.train(state, hyperparams, steps, streams)
+        return self._trainer.train(states, hyperparams, steps, streams)
 
-    def score(self, state: Tree, rng: Random) -> Mapping[str, float]:
-        """Measure images of the generator; all is nan for a member that has diverged."""
-        return self._judge.measure(lambda count, latents: self._trainer.generate(state, count, latents), rng)
+    def score_group(self, states: Sequence[Tree], rng: Random) -> Sequence[Mapping[str, float]]:
+        """Measure images of the generators; all is nan for a member that has diverged."""
+        return self._judge.measure(lambda count, latents: self._sampler.images(states, count, latents), rng)
 
     def preview(self, state: Tree, rng: Random) -> Images:
         """Return a fixed number of images; a member that has diverged shows grey."""
-        return self._trainer.show(state, PREVIEW_IMAGES, rng)
+        return self._sampler.show(state, PREVIEW_IMAGES, rng)
 
     def sample(self, state: Tree, count: int, rng: Random) -> Images:
         """Return images from fresh latents."""
-        return self._trainer.show(state, count, rng)
+        return self._sampler.show(state, count, rng)
 
     def reals(self, count: int) -> Images:
         """Return the first images of the data."""

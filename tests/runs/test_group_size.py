@@ -1,0 +1,57 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbt_gan.runs.group_size import GAIN, LONG_STEP_S, ROOM, STATES_KEPT, fastest, fitting
+
+
+def test_the_size_whose_steps_take_least_is_the_fastest():
+    assert fastest({1: 0.010, 2: 0.007, 4: 0.005, 8: 0.004, 10: 0.006}.__getitem__, 10) == 8
+
+
+def test_a_larger_group_that_gains_next_to_nothing_is_not_worth_it():
+    assert fastest(lambda size: 0.010 - 1e-6 * size, 8) == 1
+
+
+def test_where_a_step_is_long_nothing_is_tried():
+    tried = []
+
+    def step_s(size):
+        tried.append(size)
+        return LONG_STEP_S
+
+    assert fastest(step_s, 64) == 1
+    assert tried == [1]
+
+
+@given(st.integers(1, 100), st.lists(st.floats(1e-4, 0.09), min_size=100, max_size=100))
+def test_the_fastest_group_is_never_too_large_nor_slower_than_one(most, times):
+    size = fastest(lambda size: times[size - 1], most)
+    assert 1 <= size <= most
+    assert size == 1 or times[size - 1] < GAIN * times[0]
+
+
+def peak(size):
+    return 500 + 100 * size
+
+
+def test_a_group_fits_with_the_states_that_are_kept_beside_it():
+    room = (500 + 10 * (100 + STATES_KEPT * 20)) / ROOM
+    assert fitting(peak, 20, round(room) + 1, 20) == 10
+    assert fitting(peak, 20, round(room) - 100, 20) == 9
+
+
+@given(st.integers(1, 50), st.integers(0, 10**6), st.integers(0, 10**4))
+def test_a_group_that_fits_takes_no_more_than_there_is(most, free, state_bytes):
+    size = fitting(peak, state_bytes, free, most)
+    assert 1 <= size <= most
+    assert size == 1 or peak(size) + size * STATES_KEPT * state_bytes <= free
+
+
+def test_one_member_is_tried_even_where_it_cannot_fit():
+    assert fitting(peak, 20, 0, 8) == 1
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7])
+def test_the_largest_possible_group_is_tried_too(most):
+    assert fastest(lambda size: 0.01 / size, most) == most

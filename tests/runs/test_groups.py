@@ -1,0 +1,138 @@
+"""Whole runs of GANs: how members are grouped changes no bit of them on a CPU."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pbt_gan.config.settings import Config
+from pbt_gan.config.source import merged
+from pbt_gan.errors import ConfigError
+from pbt_gan.runs import grouping
+from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.store.reader import read_run
+from pbt_gan.validation import validated
+
+GAN: dict[str, Any] = {
+    "task": {"name": "gan", "data": "digits", "width": 4, "z_size": 8, "batch_size": 16},
+    "pbt": {"population_size": 5, "total_steps": 12, "ready_interval": 4, "exploit": {"fraction": 0.4}},
+    "space": {"lr_g": [1e-4, 1e-2], "lr_d": [1e-4, 1e-2], "n_critic": [1, 3]},
+    "metrics": {"samples": 100, "held_out_samples": 100},
+    "executor": {"name": "serial", "vectorize": "off"},
+    "checkpoints": {"every_s": 0.0},
+}
+
+GAMES: dict[str, dict[str, Any]] = {
+    "non-saturating": {},
+    "hinge": {"loss": "hinge"},
+    "wgan-gp": {"loss": "wgan-gp", "discriminator_norm": "none"},
+    "float64": {"dtype": "float64"},
+    "bfloat16": {"dtype": "bfloat16"},
+}
+
+PLACES: dict[str, dict[str, Any]] = {
+    "serial, stacked": {"name": "serial", "vectorize": 5},
+    "serial, in groups of three": {"name": "serial", "vectorize": 3},
+    "workers": {"name": "processes", "workers": 2, "vectorize": "off"},
+    "workers with groups": {"name": "processes", "workers": 2, "vectorize": 2},
+}
+
+
+def config(game: str = "non-saturating", **executor: Any) -> Config:
+    return validated(Config, merged(GAN, {"task": GAMES[game], "executor": executor}))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, outcome):
+    """Return what comes of a game when members train one after another."""
+    known: dict[str, Any] = {}
+
+    def of(game: str) -> Any:
+        if game not in known:
+            folder = tmp_path_factory.mktemp("reference") / "run"
+            start(Project(config(game)), folder)
+            known[game] = outcome(folder)
+        return known[game]
+
+    return of
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", sorted(PLACES))
+@pytest.mark.parametrize("game", sorted(GAMES))
+def test_neither_groups_nor_workers_change_a_bit_of_a_run(game, place, reference, outcome, tmp_path):
+    start(Project(config(game, **PLACES[place])), tmp_path / "run")
+    assert outcome(tmp_path / "run") == reference(game)
+
+
+@pytest.mark.parametrize("groups", [("off", 5), (5, "off"), (2, 3)])
+def test_a_run_may_go_on_in_other_groups(groups, reference, outcome, tmp_path):
+    first, second = (config(vectorize=group) for group in groups)
+    folder = tmp_path / "run"
+    half = merged(GAN, {"pbt": {"total_steps": 4}, "executor": first.executor.model_dump()})
+    start(Project(validated(Config, half)), folder)
+    assert go_on(folder, second) == "finished"
+    assert outcome(folder) == reference("non-saturating")
+
+
+@pytest.fixture
+def trials(monkeypatch, tmp_path):
+    """Let every trial find a group of three, and return how many there were."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made: list[int] = []
+
+    def fastest(step_s, most):
+        made.append(most)
+        assert step_s(1) > 0
+        return 3
+
+    monkeypatch.setattr(grouping, "fastest", fastest)
+    return made
+
+
+def vectorize(folder: Path) -> Any:
+    return read_run(folder).config["executor"]["vectorize"]
+
+
+def test_the_group_is_chosen_by_a_trial_and_stands_in_the_config_of_the_run(tmp_path, trials):
+    start(Project(config(vectorize="auto")), tmp_path / "run")
+    assert vectorize(tmp_path / "run") == 3
+    assert "vectorize = 3" in (tmp_path / "run" / "config.toml").read_text()
+    assert trials == [5]
+
+
+def test_the_same_circumstances_need_no_second_trial_and_others_do(tmp_path, trials):
+    for name in ("one", "two"):
+        start(Project(config(vectorize="auto")), tmp_path / name)
+    assert trials == [5]
+    start(Project(config("hinge", vectorize="auto")), tmp_path / "hinge")
+    start(Project(config(vectorize="auto", name="processes", workers=2)), tmp_path / "workers")
+    assert trials == [5, 5, 3]
+    assert vectorize(tmp_path / "two") == vectorize(tmp_path / "workers") == 3
+
+
+def test_what_was_chosen_is_not_chosen_again_when_the_run_goes_on(tmp_path, trials):
+    folder = tmp_path / "run"
+    start(
+        Project(validated(Config, merged(GAN, {"pbt": {"total_steps": 4}, "executor": {"vectorize": "auto"}}))), folder
+    )
+    (tmp_path / "cache").rename(tmp_path / "gone")
+    go_on(folder, config(vectorize="auto"))
+    assert trials == [5]
+    assert vectorize(folder) == 3
+
+
+@pytest.mark.parametrize(("given", "written"), [("off", "off"), (1, "off"), ("2", 2), (40, 40)])
+def test_what_is_given_is_not_tried(tmp_path, trials, given, written):
+    start(Project(config(vectorize=given)), tmp_path / "run")
+    assert vectorize(tmp_path / "run") == written
+    assert trials == []
+
+
+def test_a_task_without_groups_is_not_tried_and_refuses_them(tmp_path, trials):
+    toy = {"task": "quadratic", "pbt": {"population_size": 3, "total_steps": 10, "ready_interval": 5}}
+    start(Project(validated(Config, {**toy, "executor": "serial"})), tmp_path / "run")
+    assert vectorize(tmp_path / "run") == "off"
+    assert trials == []
+    with pytest.raises(ConfigError, match=r"quadratic trains one member at a time; use off"):
+        Project(validated(Config, {**toy, "executor": {"name": "serial", "vectorize": 2}}))
