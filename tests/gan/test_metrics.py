@@ -11,7 +11,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from pbt_gan.gan.metrics import Moments, classifier_score, frechet_distance, kernel_distance
+from pbt_gan.gan.metrics import Cloud, Moments, classifier_score, frechet_distance, kernel_distance
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Metric .* will save all extracted features in buffer:UserWarning"),
@@ -98,13 +98,15 @@ def test_the_frechet_distance_is_that_of_torchmetrics():
 @given(seeds)
 def test_the_kernel_distance_is_symmetric(seed):
     one, other = normal(seed, 30, 5), normal(seed + 1, 20, 5)
-    assert kernel_distance(one, other) == pytest.approx(kernel_distance(other, one))
+    assert kernel_distance(Cloud.of(one), Cloud.of(other)) == pytest.approx(
+        kernel_distance(Cloud.of(other), Cloud.of(one))
+    )
 
 
 def test_the_kernel_distance_is_near_zero_for_one_distribution_and_grows_with_the_shift():
     generator = torch.Generator().manual_seed(6)
     one, other = torch.randn(2, 500, 8, generator=generator, dtype=torch.float64)
-    distances = [kernel_distance(one, other + shift) for shift in (0.0, 0.5, 1.0)]
+    distances = [kernel_distance(Cloud.of(one), Cloud.of(other + shift)) for shift in (0.0, 0.5, 1.0)]
     assert distances[0] == pytest.approx(0, abs=0.02)
     assert distances[0] < distances[1] < distances[2]
 
@@ -114,7 +116,7 @@ def test_the_kernel_distance_is_that_of_torchmetrics():
     theirs = KernelInceptionDistance(feature=Flatten(), subsets=1, subset_size=80).set_dtype(torch.float64)
     theirs.update(as_images(real), real=True)
     theirs.update(as_images(fake), real=False)
-    assert kernel_distance(real, fake) == pytest.approx(float(theirs.compute()[0]), rel=1e-9)
+    assert kernel_distance(Cloud.of(real), Cloud.of(fake)) == pytest.approx(float(theirs.compute()[0]), rel=1e-9)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -124,4 +126,4 @@ def test_what_is_not_finite_gives_nan_and_no_error(bad):
     broken[3, 1] = bad
     assert math.isnan(classifier_score(broken))
     assert math.isnan(frechet_distance(Moments.of(good), Moments.of(broken)))
-    assert math.isnan(kernel_distance(good, broken))
+    assert math.isnan(kernel_distance(Cloud.of(good), Cloud.of(broken)))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pbt_gan.gan.classifier import load_classifier
-from pbt_gan.gan.metrics import Moments, classifier_score, frechet_distance, kernel_distance
+from pbt_gan.gan.metrics import Cloud, Moments, classifier_score, frechet_distance, kernel_distance
 from pbt_gan.gan.scorers import KERNEL_IMAGES
 
 
@@ -24,7 +24,7 @@ class Comparison:
         card, reference = scorer["card"], scorer["reference"]
         self._classifier = load_classifier(scorer["weights"], **card["shape"]).to(device)
         self._moments = Moments(torch.from_numpy(reference["mean"]), torch.from_numpy(reference["covariance"]))
-        self._kernel_features = torch.from_numpy(reference["kernel_features"])
+        self._cloud = Cloud.of(torch.from_numpy(reference["kernel_features"]))
         self._names = ("cs", "fcd", "kcd") if card["predicts"] == "labels" else ("fcd", "kcd")
         self._device = device
 
@@ -47,7 +47,7 @@ class Comparison:
         measured = {
             "cs": classifier_score(probabilities),
             "fcd": frechet_distance(self._moments, Moments.of(features)),
-            "kcd": kernel_distance(self._kernel_features, features[:KERNEL_IMAGES]),
+            "kcd": kernel_distance(self._cloud, Cloud.of(features[:KERNEL_IMAGES])),
         }
         return {name: measured[name] for name in self._names}
 
