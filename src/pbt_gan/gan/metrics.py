@@ -121,7 +121,7 @@ def kernel_distance(reference: Cloud, samples: Cloud) -> float:
 def _kernel_sum(x: Tensor, y: Tensor) -> Tensor:
     """Return the sum of the kernel over all pairs."""
     total = x.new_zeros(())
-    for rows in (x / x.shape[1]).split(_ROWS):
+    for rows in torch.split(x / x.shape[1], _ROWS):
         bases = (rows @ y.T).add_(1).flatten()
         total += torch.dot(bases.square(), bases)
     return total
