@@ -116,11 +116,8 @@ class ExecutorSettings(Settings):
     def _whole(cls, value: Any) -> Any:
         if value in ("auto", "off"):
             return value
-        try:
-            count = int(value)
-        except (TypeError, ValueError):
-            count = 0
-        if count < 1:
+        count = int(value) if isinstance(value, str) and value.isdecimal() else value
+        if type(count) is not int or not 1 <= count <= 100_000:
             raise ValueError("use auto, off, or how many members a worker trains together, such as 4")
         return count if count > 1 else "off"
 

@@ -125,7 +125,8 @@ def go_on(
     """
     view = read_run(folder)
     as_it_was = Project(validated(Config, view.config), task)  # resolved again: a later pbt-gan may have more settings
-    project = Project(_as_decided(config, as_it_was.config), task) if config else as_it_was
+    project = Project(config, task) if config else as_it_was
+    project.config = _as_decided(project.config, as_it_was.config)
     before = as_it_was.config.plain()
     if task is not None:  # an object has filled in its own arguments; it must be built with those of the run
         before["task"] = view.config["task"]
