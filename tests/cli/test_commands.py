@@ -65,9 +65,17 @@ def test_a_dry_run_prints_a_config_file_and_the_cost_and_trains_nothing(pbt_gan,
     assert said.code == 0
     config = validated(Config, tomllib.loads(said.out))
     assert config.task.options["width"] == 2
-    for name in ("orders", "time", "one state", "memory", "disk"):
+    for name in ("orders", "workers", "time", "one state", "each worker", "all states", "disk"):
         assert f"\n# {name}: " in said.out
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_dry_run_tells_how_members_are_grouped(pbt_gan, kept):
+    said = pbt_gan("train", kept / "gan.toml", "--vectorize", "2", "--workers", "1", "--dry-run")
+    assert validated(Config, tomllib.loads(said.out)).executor.vectorize == 2
+    assert "\n# workers:       1, each training 2 at a time, stacked\n" in said.out
+    said = pbt_gan("train", kept / "gan.toml", "--vectorize", "off", "--workers", "1", "--dry-run")
+    assert "\n# workers:       1, each training 1 at a time\n" in said.out
 
 
 def test_training_into_a_run_goes_on_with_it_and_a_finished_one_says_so(pbt_gan, kept, run):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 LONG_STEP_S = 0.1
-"""On a CPU, a step that takes so long is all arithmetic: a group saves the time between operations, about 3 ms."""
+"""A step that takes so long is all arithmetic: what a group saves is the time between operations, a few ms."""
 
 GAIN = 0.97
 """A larger group must take at most this share of a smaller one's time."""

@@ -65,14 +65,14 @@ def decided(config: Config, task: Task, space: Space, folder: Path) -> Config:
 def _tried(config: Config, task: GroupTask, space: Space, folder: Path) -> int:
     members, device = most(config), config.executor.devices[0]
     trial = Trial(task, space, folder, device)
-    if device == "cpu":
-        group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members)
-        log.info("Of its %d members, a worker trains %d together: that was fastest in a trial.", members, group)
-        return group
-    sharing = -(-workers_of(config) // len(config.executor.devices))
-    group = fitting(trial.peak_bytes, trial.state_bytes(), _free_bytes(device) // sharing, members)
-    if group < members:
-        log.warning("%d members do not fit into the memory of %s together; groups have %d.", members, device, group)
+    if device != "cpu":
+        sharing = -(-workers_of(config) // len(config.executor.devices))
+        fit = fitting(trial.peak_bytes, trial.state_bytes(), _free_bytes(device) // sharing, members)
+        if fit < members:
+            log.warning("%d members do not fit into the memory of %s together; at most %d do.", members, device, fit)
+        members = fit
+    group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members)
+    log.info("A worker trains %d of its %d members together: that was the fastest in a trial.", group, most(config))
     return group
 
 

@@ -63,7 +63,10 @@ class Trial:
         import torch
 
         torch.cuda.reset_peak_memory_stats(self._device)
-        self._train(self._states(group), 1)
+        try:
+            self._train(self._states(group), 1)
+        except torch.OutOfMemoryError:
+            return sys.maxsize
         return torch.cuda.max_memory_allocated(self._device)
 
     def _states(self, count: int) -> list[Tree]:
