@@ -2,6 +2,8 @@
 
 import inspect
 import tempfile
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,8 @@ from torch import nn
 from pbt_gan import Choice, Float, ModuleTask, Range, Training, references
 from pbt_gan.errors import PbtGanError
 from pbt_gan.gan.task import GanTask
-from pbt_gan.interfaces import TaskSource
-from pbt_gan.testing import TaskConformance
+from pbt_gan.interfaces import GroupTask, TaskSource
+from pbt_gan.testing import GroupTaskConformance, TaskConformance
 from pbt_gan.toy.mueller import Mueller
 from pbt_gan.toy.quadratic import Quadratic
 
@@ -31,9 +33,14 @@ class TestMueller(TaskConformance):
         return Mueller()
 
 
-class TestGan(TaskConformance):
+class TestGan(GroupTaskConformance):
     def make(self):
         return GanTask(width=4, z_size=8, batch_size=16, metrics={"samples": 100, "held_out_samples": 100})
+
+
+class TestPoints(GroupTaskConformance):
+    def make(self):
+        return Points()
 
 
 class TestWholeModuleTask(TaskConformance):
@@ -42,14 +49,15 @@ class TestWholeModuleTask(TaskConformance):
         return made
 
 
-def told(kind: type[TaskSource]) -> dict[str, str]:
-    """Return what each failing test of the suite says about tasks of a kind."""
+def told(kind: Callable[[], TaskSource], suite: type[TaskConformance] = TaskConformance) -> dict[str, str]:
+    """Return what each failing test of a suite says about tasks of a kind."""
 
-    class Suite(TaskConformance):
+    class Suite(suite):  # type: ignore[misc, valid-type]
         def make(self):
             return kind()
 
-    return {name: said for name in TESTS if (said := _failure(Suite(), name))}
+    tests = sorted(name for name, _ in inspect.getmembers(Suite, inspect.isfunction) if name.startswith("test_"))
+    return {name: said for name in tests if (said := _failure(Suite(), name))}
 
 
 def _failure(suite: TaskConformance, name: str) -> str:
@@ -258,3 +266,67 @@ def test_a_broken_task_is_caught_and_told_how_to_mend_it(kind, test, said):
     (name,) = [name for name in TESTS if test in name]
     assert name in failures, sorted(failures)
     assert said in failures[name]
+
+
+class Points(GroupTask):
+    """Points that walk at random, as the rows of one array; each of the others has one slip."""
+
+    space = {"stride": Float(Range(1e-3, 1e-1), (1e-6, 1.0), "log")}
+
+    def init(self, rng):
+        return {"point": rng.normal(size=3)}
+
+    def train_group(self, states, hyperparams, steps, streams):
+        points = np.stack([state["point"] for state in states])
+        rngs = [stream(0) for stream in streams]
+        for _ in range(steps):
+            points += self.strides(hyperparams) * self.directions(rngs)
+        return [
+            Training({"point": point}, values, {"reach": abs(point).max()}, images=steps)
+            for point, values in zip(points, hyperparams, strict=True)
+        ]
+
+    def strides(self, hyperparams):
+        return np.array([[values.get("stride", 0.1)] for values in hyperparams])
+
+    def directions(self, rngs):
+        return np.stack([rng.normal(size=3) for rng in rngs])
+
+    def score_group(self, states, rng):
+        return [{"score": -abs(state["point"] - deepcopy(rng).normal(size=3)).sum()} for state in states]
+
+
+class MixedMembers(Points):
+    def directions(self, rngs):
+        directions = super().directions(rngs)
+        return directions - directions.mean(0) / 2
+
+
+class ValuesOfTheFirst(Points):
+    def strides(self, hyperparams):
+        return hyperparams[0].get("stride", 0.1)
+
+
+class StreamOfTheFirst(Points):
+    def directions(self, rngs):
+        return np.stack([deepcopy(rngs[0]).normal(size=3) for rng in rngs]) + 0 * rngs[0].normal()
+
+
+class NumbersInTurn(Points):
+    def score_group(self, states, rng):
+        return [{"score": -abs(state["point"] - rng.normal(size=3)).sum()} for state in states]
+
+
+@pytest.mark.parametrize(
+    ("kind", "test", "says"),
+    [
+        (MixedMembers, "test_a_member_becomes_the_same_whatever_its_group", "let no operation mix members"),
+        (ValuesOfTheFirst, "test_a_member_becomes_the_same_whatever_its_group", "point"),
+        (StreamOfTheFirst, "test_a_member_becomes_the_same_whatever_its_group", "point"),
+        (NumbersInTurn, "test_a_member_is_scored_the_same_whatever_its_group", "equal random numbers"),
+    ],
+)
+def test_a_slip_that_only_groups_show_is_found(kind, test, says):
+    found = told(kind, GroupTaskConformance)
+    assert list(found) == [test]
+    assert says in found[test]
