@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pbt_gan.interfaces import Task, Training
+from pbt_gan.interfaces import GroupTask, Task, Training
 
 
 class Still(Task):
@@ -83,3 +83,25 @@ class Factory(Still):
             optimizer.step()
         square = rng.normal(size=(300, 300))
         return Training({"net": net.state_dict(), "square": square @ square}, hyperparams)
+
+
+class Roommates(GroupTask):
+    """Says how many were trained together; more than `room` are too many."""
+
+    def __init__(self, room: int = 100) -> None:
+        self.room = room
+
+    @property
+    def space(self):
+        return {}
+
+    def init(self, rng):
+        return {"point": rng.normal(size=10)}
+
+    def train_group(self, states, hyperparams, steps, streams):
+        if len(states) > self.room:
+            raise MemoryError("no room")
+        return [Training(state, own, {"together": len(states)}) for state, own in zip(states, hyperparams, strict=True)]
+
+    def score_group(self, states, rng):
+        return [{"score": 0.0} for _ in states]

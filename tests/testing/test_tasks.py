@@ -49,10 +49,10 @@ class TestWholeModuleTask(TaskConformance):
         return made
 
 
-def told(kind: Callable[[], TaskSource], suite: type[TaskConformance] = TaskConformance) -> dict[str, str]:
+def told(kind: Callable[[], TaskSource], suite: type = TaskConformance) -> dict[str, str]:
     """Return what each failing test of a suite says about tasks of a kind."""
 
-    class Suite(suite):  # type: ignore[misc, valid-type]
+    class Suite(suite):  # type: ignore[misc]
         def make(self):
             return kind()
 
