@@ -1,0 +1,125 @@
+"""A whole device: workers with a group each, against plain nets in one process with all threads and in many."""
+
+import multiprocessing
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from benchmarks.cases import make_task
+from benchmarks.limit import DTYPES
+from benchmarks.measurement import Measurement, median_of
+from benchmarks.scaling import Way, train
+from benchmarks.timing import in_turn, wait
+
+CORES = 2
+"""Of a CPU; on a GPU, processes that share it."""
+
+MEMBERS = {"digits": 8, "mnist": 4, "cifar10": 4}
+"""How many are trained in all, by case."""
+
+ALONE = (2, 4, 8)
+"""Processes with one member each."""
+
+BUDGET_S = 20.0
+
+TARGETS: Mapping[tuple[str, str], str] = {("mnist", "bfloat16"): ">= 1.8", ("cifar10", "bfloat16"): ">= 1.8"}
+"""Times as many member steps a second as one process on a CPU, in the same dtype."""
+
+
+class Side(NamedTuple):
+    """What the device is used by."""
+
+    way: Way
+    processes: int
+    threads: int  # of each process
+    members: int  # of each process
+
+
+class Crew:
+    """Processes that train at the same time, and rest between two calls."""
+
+    def __init__(self, name: str, device: str, side: Side) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipes: list[Connection] = []
+        self._processes = []
+        for _ in range(side.processes):
+            here, there = context.Pipe()
+            process = context.Process(target=serve, args=(there, name, device, side), daemon=True)
+            process.start()
+            self._pipes.append(here)
+            self._processes.append(process)
+        self.train(0)  # wait until all have started
+
+    def train(self, steps: int) -> None:
+        """Take some steps with each member."""
+        for pipe in self._pipes:
+            pipe.send(steps)
+        for pipe in self._pipes:
+            pipe.recv()
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._processes:
+            process.terminate()
+            process.join()
+
+
+def serve(pipe: Connection, name: str, device: str, side: Side) -> None:
+    """Train for so many steps as are asked for, until this process is ended."""
+    torch.set_num_threads(side.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        task = make_task(name, side.way.dtype, device, Path(folder))
+    work = train(side.way, task, device, side.members)
+    while True:
+        work(pipe.recv())
+        wait(device)
+        pipe.send(None)
+
+
+def main() -> Iterator[Measurement]:
+    """Measure on the CPU, and on a GPU if there is one."""
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        for name in MEMBERS:
+            yield from case(name, device)
+
+
+def case(name: str, device: str) -> Iterator[Measurement]:
+    """Measure one case; all sides take turns on the same cores."""
+    members = MEMBERS[name]
+    with ExitStack() as stack:
+        works, pairs = {}, []
+        for dtype in DTYPES[device]:
+            ours = Side(Way("group", dtype), CORES, 1, members // CORES)
+            theirs = Side(Way("one after another", dtype), 1, CORES, members)
+            pairs.append((ours, theirs))
+            alone = [Side(Way("one after another", dtype), count, 1, 1) for count in ALONE]
+            for side in (ours, theirs, *alone):
+                crew = Crew(name, device, side)
+                stack.callback(crew.close)
+                works[side] = crew.train
+        timings = in_turn(works, device, BUDGET_S)
+    for side, timing in timings.items():
+        rates = [side.processes * side.members / step_s for step_s in timing.rounds]
+        yield median_of("member steps per second, device shared", rates, "1/s", setting(name, device, side))
+    for ours, theirs in pairs:
+        gains = timings[ours].over(timings[theirs])
+        target = TARGETS.get((name, ours.way.dtype)) if device == "cpu" else None
+        yield median_of("times one process", gains, "", setting(name, device, ours), target)
+
+
+def setting(name: str, device: str, side: Side) -> Mapping[str, object]:
+    """Return a side as the setting of a measurement."""
+    return {
+        "case": name,
+        "way": side.way.name,
+        "processes": side.processes,
+        "members": side.processes * side.members,
+        "dtype": side.way.dtype,
+        "threads": side.threads,
+        "device": device,
+    }
