@@ -34,7 +34,7 @@ class Case:
 CASES: Mapping[str, Case] = {
     "digits": Case("digits", POWERS),
     "mnist": Case("mnist", POWERS[:3], (28, 28, 1)),
-    "cifar10": Case("cifar10", POWERS[:3], (32, 32, 3)),
+    "cifar10": Case("cifar10", POWERS[:2], (32, 32, 3)),
     "seed-dcgan-64": Case("seed-dcgan", POWERS[:3], (32, 32, 3), {"width": 64}),
     "seed-dcgan": Case("seed-dcgan", POWERS[:2], (32, 32, 3)),
     "paper-wgan-gp-64": Case("paper-wgan-gp", POWERS[:1], (32, 32, 3), {"width": 64}),
@@ -51,6 +51,15 @@ def make_task(name: str, dtype: str, device: str, folder: Path) -> GanTask:
         device: "cpu" or "cuda".
         folder: takes its images and its scorers; may be used again.
     """
+    task = unprepared(name, dtype, folder)
+    with patch.object(scorers, "STEPS", SCORER_STEPS):
+        task.prepare(folder / f"{name}-scorers")
+    task.attach(folder / f"{name}-scorers", device)
+    return task
+
+
+def unprepared(name: str, dtype: str, folder: Path) -> GanTask:
+    """Return the task of a case, without scorers and on no device yet."""
     case = CASES[name]
     changes = {**case.changes, "dtype": "float32" if dtype == "tf32" else dtype}
     if case.images:
@@ -60,7 +69,4 @@ def make_task(name: str, dtype: str, device: str, folder: Path) -> GanTask:
         changes["data"] = str(path)
     task = build_task(task_reference(read_config(case.preset, [{"task": changes}])))
     assert isinstance(task, GanTask)
-    with patch.object(scorers, "STEPS", SCORER_STEPS):
-        task.prepare(folder / f"{name}-scorers")
-    task.attach(folder / f"{name}-scorers", device)
     return task

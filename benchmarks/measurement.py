@@ -4,12 +4,15 @@ import json
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from benchmarks.targets import bound_of
 
 
 def machine() -> dict[str, Any]:
@@ -25,8 +28,15 @@ def machine() -> dict[str, Any]:
         "cpu": names[0] if names else platform.processor() or platform.machine(),
         "python": platform.python_version(),
         "torch": version("torch"),
+        "gpu": gpu(),
         "date": date.today().isoformat(),
     }
+
+
+def gpu() -> str | None:
+    """Return the name of the GPU, once something has looked for one."""
+    torch = sys.modules.get("torch")  # the first benchmarks time how long its import takes
+    return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,10 @@ class Measurement:
         return json.dumps({**asdict(self), "value": _rounded(self.value), "spread": spread})
 
 
-def median_of(
-    name: str, values: Sequence[float], unit: str, setting: Mapping[str, Any], target: str | None = None
-) -> Measurement:
-    """Return the median of some values, with their spread."""
-    return Measurement(name, statistics.median(values), unit, target, setting, (min(values), max(values)))
+def median_of(name: str, values: Sequence[float], unit: str, setting: Mapping[str, Any]) -> Measurement:
+    """Return the median of some values with their spread, beside the target that there may be for it."""
+    spread = (min(values), max(values))
+    return Measurement(name, statistics.median(values), unit, bound_of(name, setting), setting, spread)
 
 
 def _rounded(value: float) -> float:

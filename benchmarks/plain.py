@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.random import Generator as Random
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from pbt_gan.gan.flat import Layout
 from pbt_gan.gan.models import initial_params
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.sizes import halvings
-from pbt_gan.gan.trainer import make_step
+from pbt_gan.gan.trainer import SAMPLE_BATCH, make_step, to_uint8
 
 DISCRIMINATOR_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "non-saturating": lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
@@ -139,6 +140,28 @@ class Member:
         if self._settings.ema:
             self._follow()
 
+    @torch.no_grad()
+    def sample(self, count: int, rng: Random) -> Tensor:
+        """Return images of the average, uint8[count, H, W, C]."""
+        z = rng.standard_normal((count, self._settings.z_size), np.float32)
+        latents = torch.from_numpy(z).to(self._images.device, self._dtype)
+        self.average.train(self._settings.sampling_norm == "batch")
+        return to_uint8(torch.cat([self.average(batch) for batch in torch.split(latents, SAMPLE_BATCH)]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that there is to go on from."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def set_rates(self, lr_g: float, lr_d: float) -> None:
+        """Change the learning rates."""
+        self.generator_optimizer.param_groups[0]["lr"] = lr_g
+        self.discriminator_optimizer.param_groups[0]["lr"] = lr_d
+
     def discriminator_loss(self, real: Tensor, z: Tensor, mix: Tensor) -> Tensor:
         """Return the loss of real images [B, C, H, W] against those of latents [B, Z]; `mix`: [B] in [0, 1)."""
         with torch.no_grad(), self._autocast():
@@ -157,6 +180,15 @@ class Member:
         with self._autocast():
             logits = self.discriminator(self.generator(z))
         return GENERATOR_LOSSES[self._settings.loss](logits.to(self._dtype))
+
+    def _parts(self) -> Mapping[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average": self.average,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
 
     def _penalty(self, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
         between = (real + mix.view(-1, 1, 1, 1) * (fake - real)).requires_grad_()
