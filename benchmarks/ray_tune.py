@@ -55,6 +55,7 @@ def job(members: int, steps: int, folder: Path) -> dict[str, Any]:
 
     ray.init(include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     rates = tune.loguniform(*RATES)
+    # Asynchronous, Ray's default: synchronous, where each member waits in turn, takes twice as long.
     scheduler = PopulationBasedTraining(
         time_attr="training_iteration",
         perturbation_interval=1,
@@ -62,7 +63,6 @@ def job(members: int, steps: int, folder: Path) -> dict[str, Any]:
         quantile_fraction=FRACTION,
         resample_probability=0.0,
         perturbation_factors=FACTORS,
-        synch=True,  # as in the preset: all members are judged by the same ranking
     )
     tuner = tune.Tuner(
         tune.with_resources(trainable(), {"cpu": 1}),
