@@ -12,6 +12,7 @@ from benchmarks.cases import make_task
 from benchmarks.limit import DTYPES
 from benchmarks.measurement import Measurement
 from benchmarks.scaling import Way, train
+from benchmarks.targets import MEMORY
 from benchmarks.timing import wait
 
 MEMBERS = {
@@ -36,7 +37,7 @@ def main() -> Iterator[Measurement]:
                 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
                     used = pool.submit(used_bytes, name, Way(way, dtype), device, members).result()
                 setting = {"case": name, "way": way, "members": members, "dtype": dtype, "threads": 1, "device": device}
-                yield Measurement("memory per member", used / members / MB, "MB", setting=setting)
+                yield Measurement(MEMORY, used / members / MB, "MB", setting=setting)
 
 
 def used_bytes(name: str, way: Way, device: str, members: int) -> int:

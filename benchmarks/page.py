@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plots
-from benchmarks.targets import EXPLOIT, GAIN, SHARE, TARGETS, WHOLE_COMMAND, WHOLE_DEVICE
+from benchmarks.targets import (
+    EXPLOIT,
+    GAIN,
+    INSIDE_FIT,
+    LIMIT,
+    MEMORY,
+    RATE,
+    SHARE,
+    SHARED_RATE,
+    TARGETS,
+    WHOLE_COMMAND,
+    WHOLE_DEVICE,
+)
 
 Line = Mapping[str, Any]
 """A measurement as `Measurement.line` writes it."""
@@ -35,7 +47,7 @@ def images(lines: Sequence[Line]) -> Mapping[str, bytes]:
     """Return the plots of everything that was measured, by the names of their files."""
     drawn = {}
     for device in DEVICES:
-        if found(lines, "member steps per second", device=device):
+        if found(lines, RATE, device=device):
             drawn[f"performance-{device}.png"] = plots.scaling(lines, device)
         if found(lines, EXPLOIT, device=device):
             drawn[f"ready-point-{device}.png"] = plots.ready_point(lines, device)
@@ -107,10 +119,15 @@ def targets(lines: Sequence[Line]) -> str:
 
 def scaling(lines: Sequence[Line]) -> str:
     """Return member steps a second against the size of the group."""
-    head = ("case", "dtype", "P", "group", "one after another", "one graph each", "gain", "% of the matrix rate")
+    head = ("case", "dtype", "P", "group", "one after another", "one graph each", "gain", "limit", "% of limit")
 
     def rows(device: str) -> Iterator[Sequence[str]]:
-        for line in found(lines, "member steps per second", device=device, way="group"):
+        groups = found(lines, RATE, device=device, way="group")
+        cases = [line["setting"]["case"] for line in groups]
+        dtypes = [line["setting"]["dtype"] for line in groups]
+        for line in sorted(
+            groups, key=lambda line: (cases.index(line["setting"]["case"]), dtypes.index(line["setting"]["dtype"]))
+        ):
             same = {key: line["setting"][key] for key in ("case", "dtype", "members", "device")}
             plain, graphs = (
                 only(found(lines, line["name"], way=way, **same)) for way in ("one after another", "one graph each")
@@ -119,7 +136,7 @@ def scaling(lines: Sequence[Line]) -> str:
             share = only(found(lines, SHARE, way="group", **same))
             yield (
                 f"`{same['case']}`", same["dtype"], str(same["members"]),
-                number(line["value"]), plain, graphs, f"{gain}×", share,
+                number(line["value"]), plain, graphs, f"{gain}×", only(found(lines, LIMIT, **same)), share,
             )  # fmt: skip
 
     return _by_device(lines, "performance", "Member steps a second against the size of the group", head, rows)
@@ -141,7 +158,7 @@ def sharing(lines: Sequence[Line]) -> str:
     """Return whole devices."""
 
     def rows() -> Iterator[Sequence[str]]:
-        for line in found(lines, "member steps per second, device shared"):
+        for line in found(lines, SHARED_RATE):
             setting = line["setting"]
             gain = only(found(lines, WHOLE_DEVICE, **setting))
             yield (
@@ -158,7 +175,7 @@ def memory(lines: Sequence[Line]) -> str:
     """Return the memory of a member."""
 
     def rows() -> Iterator[Sequence[str]]:
-        for line in found(lines, "memory per member"):
+        for line in found(lines, MEMORY):
             setting = line["setting"]
             yield (
                 DEVICES[setting["device"]], f"`{setting['case']}`", setting["dtype"], str(setting["members"]),
@@ -175,7 +192,7 @@ def whole_command(lines: Sequence[Line]) -> str:
         for line in found(lines, WHOLE_COMMAND):
             setting = line["setting"]
             way = f"Ray Tune {setting['ray']}" if "ray" in setting else f"`{setting['way']}`"
-            inside = only(found(lines, "inside fit", **setting))
+            inside = only(found(lines, INSIDE_FIT, **setting))
             yield (way, number(line["value"]), inside, str(setting["exploits"]))
 
     return table(("", "whole command, s", "inside `fit`, s", "exploits"), rows())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measurement import Measurement
-from benchmarks.targets import WHOLE_COMMAND
+from benchmarks.targets import INSIDE_FIT, WHOLE_COMMAND
 from benchmarks.whole_command import MEMBERS, STEPS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +44,7 @@ def main() -> Iterator[Measurement]:
     setting = {"case": "digits", "way": "Ray Tune", "members": MEMBERS, "steps": STEPS}
     setting |= {"exploits": told["exploits"], "ray": told["ray"]}
     yield Measurement(WHOLE_COMMAND, whole_s, "s", setting=setting)
-    yield Measurement("inside fit", told["fit_s"], "s", setting=setting)
+    yield Measurement(INSIDE_FIT, told["fit_s"], "s", setting=setting)
 
 
 def job(members: int, steps: int, folder: Path) -> dict[str, Any]:

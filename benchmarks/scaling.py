@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.cases import CASES, POWERS, make_task
+from benchmarks.flops import step_flops
 from benchmarks.group import Group
-from benchmarks.limit import DTYPES, matrix_rate, precision, step_flops
+from benchmarks.limit import DTYPES, precision, product, product_flops
 from benchmarks.measurement import Measurement, median_of
 from benchmarks.plain import Member, OneAfterAnother, OneGraphEach
-from benchmarks.targets import GAIN, GAIN_OVER_DEFAULT, SEED_RUN, SHARE
+from benchmarks.targets import GAIN, GAIN_OVER_DEFAULT, LIMIT, MATRIX_RATE, RATE, SEED_RUN, SHARE
 from benchmarks.timing import Timing, Work, in_turn
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.task import GanTask
@@ -31,7 +32,7 @@ SEED_MEMBERS, SEED_STEPS = 20, 47_000
 class Way(NamedTuple):
     """How members are trained."""
 
-    name: str  # group, one after another, one graph each
+    name: str  # group, one after another, one graph each; product: what the device could do
     dtype: str
 
 
@@ -41,31 +42,24 @@ def main() -> Iterator[Measurement]:
     torch.set_num_threads(1)
     try:
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-            rates = {dtype: matrix_rate(dtype, device) for dtype in DTYPES[device]}
-            for dtype, rate in rates.items():
-                setting = {"dtype": dtype, "threads": 1, "device": device}
-                yield Measurement("matrix rate", rate / 1e9, "GFLOP/s", setting=setting)
             for name in SCALED:
-                yield from case(name, device, rates)
+                yield from case(name, device)
     finally:
         torch.set_num_threads(threads)
 
 
-def case(name: str, device: str, rates: Mapping[str, float]) -> Iterator[Measurement]:
+def case(name: str, device: str) -> Iterator[Measurement]:
     """Measure one case, from one member upwards, as far as time and memory go."""
     with tempfile.TemporaryDirectory() as folder:
         tasks = {dtype: make_task(name, dtype, device, Path(folder)) for dtype in DTYPES[device]}
     flops = step_flops(plain_members(tasks[DTYPES[device][0]], device, 1)[0])
-    for dtype, rate in rates.items():
-        setting = {"case": name, "dtype": dtype, "threads": 1, "device": device}
-        yield Measurement("limit of member steps per second", rate / flops, "1/s", setting=setting)
     for members in sizes(name, device):
         try:
             works = ways(tasks, device, members)
             timings = in_turn(works, device, BUDGET_S)
         except torch.OutOfMemoryError:
             return
-        yield from measurements(name, device, members, timings, flops, rates)
+        yield from measurements(name, device, members, timings, flops)
         del works
         gc.collect()  # or the largest group would have to share the device with all smaller ones
         if sum(timing.median_s for timing in timings.values()) > BUDGET_S:
@@ -80,7 +74,9 @@ def sizes(name: str, device: str) -> Sequence[int]:
 def ways(tasks: Mapping[str, GanTask], device: str, members: int) -> Mapping[Way, Work]:
     """Return all ways of training so many members for some steps."""
     names = ("group", "one after another", *(["one graph each"] if device == "cuda" else []))
-    return {
+    # The device's limit is timed beside them: it too depends on what else the machine does.
+    products: dict[Way, Work] = {Way("product", dtype): product(dtype, device) for dtype in tasks}
+    return products | {
         Way(name, dtype): train(Way(name, dtype), tasks[dtype], device, members) for dtype in tasks for name in names
     }
 
@@ -118,22 +114,22 @@ def images_of(task: GanTask, device: str) -> Tensor:
 
 
 def measurements(
-    name: str, device: str, members: int, timings: Mapping[Way, Timing], flops: float, rates: Mapping[str, float]
+    name: str, device: str, members: int, timings: Mapping[Way, Timing], flops: float
 ) -> Iterator[Measurement]:
-    """Say what the timings of one group size mean."""
+    """Say what the timings of one group size mean; `flops`: of one member's step."""
     default = DTYPES[device][0]
     for way, timing in timings.items():
-        setting = {
-            "case": name,
-            "way": way.name,
-            "members": members,
-            "dtype": way.dtype,
-            "threads": 1,
-            "device": device,
-        }
-        each = [members / step_s for step_s in timing.rounds]
-        yield median_of("member steps per second", each, "1/s", setting)
-        yield median_of(SHARE, [100 * rate * flops / rates[way.dtype] for rate in each], "%", setting)
+        common = {"case": name, "members": members, "dtype": way.dtype, "threads": 1, "device": device}
+        if way.name == "product":
+            rates = [product_flops(device) / product_s for product_s in timing.rounds]
+            yield median_of(MATRIX_RATE, [rate / 1e9 for rate in rates], "GFLOP/s", common)
+            yield median_of(LIMIT, [rate / flops for rate in rates], "1/s", common)
+            continue
+        setting = {**common, "way": way.name}
+        yield median_of(RATE, [members / step_s for step_s in timing.rounds], "1/s", setting)
+        work = 100 * members * flops / product_flops(device)
+        shares = [work * share for share in timing.over(timings[Way("product", way.dtype)])]
+        yield median_of(SHARE, shares, "%", setting)
         if way.name == "group":
             yield median_of(GAIN, timing.over(timings[Way("one after another", way.dtype)]), "", setting)
             if way.dtype != default:

@@ -14,7 +14,7 @@ from benchmarks.cases import make_task
 from benchmarks.limit import DTYPES
 from benchmarks.measurement import Measurement, median_of
 from benchmarks.scaling import Way, train
-from benchmarks.targets import WHOLE_DEVICE
+from benchmarks.targets import SHARED_RATE, WHOLE_DEVICE
 from benchmarks.timing import Work, in_turn, wait
 
 CORES = 2
@@ -105,7 +105,7 @@ def case(name: str, device: str) -> Iterator[Measurement]:
         timings = in_turn(works, device, BUDGET_S)
     for side, timing in timings.items():
         rates = [side.processes * side.members / step_s for step_s in timing.rounds]
-        yield median_of("member steps per second, device shared", rates, "1/s", setting(name, device, side))
+        yield median_of(SHARED_RATE, rates, "1/s", setting(name, device, side))
     for ours, theirs in pairs:
         gains = timings[ours].over(timings[theirs])
         yield median_of(WHOLE_DEVICE, gains, "", setting(name, device, ours))

@@ -19,6 +19,13 @@ class Target:
         return name == self.name and self.setting.items() <= setting.items()
 
 
+# The names of measurements that are looked for by name.
+RATE = "member steps per second"
+LIMIT = "limit of member steps per second"
+MATRIX_RATE = "matrix rate"
+SHARED_RATE = "member steps per second, device shared"
+MEMORY = "memory per member"
+INSIDE_FIT = "inside fit"
 GAIN = "times one after another"
 GAIN_OVER_DEFAULT = "times one after another in torch's default"
 SHARE = "share of the matrix rate"

@@ -34,7 +34,7 @@ def page():
 
 
 def test_a_group_stands_beside_the_plain_nets(page):
-    assert row(filled(page, lines(*group())), "`digits`", "float32", "4")[3:] == ["120", "60", "–", "2×", "–"]
+    assert row(filled(page, lines(*group())), "`digits`", "float32", "4")[3:] == ["120", "60", "–", "2×", "–", "–"]
 
 
 def test_what_was_not_measured_says_so(page):
@@ -59,7 +59,7 @@ def test_writing_it_twice_changes_nothing(page):
 
 def test_everything_that_was_measured_is_drawn():
     parts = [Measurement(part, 3.0, "ms", setting={"case": "digits", "device": "cuda"}) for part in PARTS]
-    limit = {"case": "digits", "dtype": "float32", "threads": 1, "device": "cpu"}
+    limit = {"case": "digits", "dtype": "float32", "members": 1, "device": "cpu"}
     measured = [*group(1), *group(2), *parts, Measurement("limit of member steps per second", 400, "", setting=limit)]
     drawn = images(lines(*measured))
     assert set(drawn) == {"performance-cpu.png", "ready-point-cuda.png"}
