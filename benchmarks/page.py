@@ -37,7 +37,9 @@ SIGNS = {">=": "≥", "<=": "≤"}
 
 def main(paths: Sequence[Path]) -> None:
     """Write tables and plots."""
-    lines = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    # make and pip talk on the standard output too
+    lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
     for name, image in images(lines).items():
         (IMAGES / name).write_bytes(image)
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), lines), encoding="utf-8")

@@ -22,7 +22,7 @@ from pbt_gan.gan.task import GanTask
 
 SCALED = ("digits", "cifar10", "seed-dcgan-64", "seed-dcgan", "paper-wgan-gp-64", "paper-wgan-gp")
 
-BUDGET_S = 15.0
+BUDGET_S = 10.0
 """For all ways at one size of the group."""
 
 SEED_MEMBERS, SEED_STEPS = 20, 47_000
@@ -61,9 +61,16 @@ def case(name: str, device: str) -> Iterator[Measurement]:
             return
         yield from measurements(name, device, members, timings, flops)
         del works
-        gc.collect()  # or the largest group would have to share the device with all smaller ones
+        release(device)  # or the largest group would have to share the device with all smaller ones
         if sum(timing.median_s for timing in timings.values()) > BUDGET_S:
             return  # twice as many would take a round of twice the budget
+
+
+def release(device: str) -> None:
+    """Give back the memory of what is no longer used."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
 
 
 def sizes(name: str, device: str) -> Sequence[int]:

@@ -26,7 +26,7 @@ MEMBERS = {"digits": 8, "mnist": 4, "cifar10": 4}
 ALONE = {"digits": (2, 4, 8), "mnist": (2,), "cifar10": (2,)}
 """Processes with one member each, in what torch does by itself: starting them is most of the time here."""
 
-BUDGET_S = 20.0
+BUDGET_S = 15.0
 
 
 class Side(NamedTuple):

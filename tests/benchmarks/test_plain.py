@@ -1,5 +1,6 @@
 """The comparison is of the same nets: with the same weights, plain modules give what ours give."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -74,3 +75,17 @@ def test_the_average_follows_the_generator():
     member.train(1)
     for average, old, new in zip(member.average.parameters(), before, member.generator.parameters(), strict=True):
         torch.testing.assert_close(average, (old + new) / 2)
+
+
+def test_a_member_goes_on_from_its_state():
+    settings = GanTask(batch_size=4, z_size=3).settings
+    images = torch.zeros(10, 1, 8, 8, dtype=torch.uint8)
+    member, other = (Member(settings, images, np.random.default_rng(seed)) for seed in (0, 1))
+    member.train(2)
+    other.load_state_dict(copy.deepcopy(member.state_dict()))  # a file would be a copy too
+    for one in (member, other):
+        torch.manual_seed(0)
+        one.train(2)
+    samples = [one.sample(150, np.random.default_rng(0)) for one in (member, other)]
+    assert samples[0].shape == (150, 8, 8, 1)
+    assert torch.equal(*samples)
