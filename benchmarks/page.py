@@ -100,7 +100,8 @@ def gpu(lines: Sequence[Line]) -> str:
 
 def machine(lines: Sequence[Line]) -> str:
     """Return what was measured on."""
-    kinds = {json.dumps(line["machine"], sort_keys=True): line["machine"] for line in lines}
+    # A benchmark that runs before torch is imported does not know of the GPU yet; the last line does.
+    kinds = {(line["machine"]["cpu"], line["machine"]["torch"]): line["machine"] for line in lines}
     head = ("date", "processor", "cores", "GPU", "Python", "torch")
     keys = ("date", "cpu", "cores", "gpu", "python", "torch")
     return table(head, [[str(kind.get(key) or "none") for key in keys] for kind in kinds.values()])

@@ -1,17 +1,14 @@
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.flops import backward_flops, convolution_flops
+from benchmarks.flops import FlopCounter
 
 
-def counted(module, x):
-    aten = torch.ops.aten
-    mapping = {aten.convolution: convolution_flops, aten.convolution_backward: backward_flops}
-    with FlopCounterMode(display=False, custom_mapping=mapping) as counter:
-        module(x).sum().backward()
-    return counter.get_total_flops()
+def counted(work):
+    with FlopCounter() as counter:
+        work()
+    return counter.total
 
 
 def multiplications(module, size):
@@ -33,5 +30,20 @@ def multiplications(module, size):
 )
 def test_padding_is_not_counted(module):
     once = 2 * multiplications(module, 8)
-    assert counted(module, torch.ones(1, 3, 8, 8)) == pytest.approx(2 * once)  # forwards, and for the weights' gradient
-    assert counted(module, torch.ones(1, 3, 8, 8, requires_grad=True)) == pytest.approx(3 * once)
+    image = torch.ones(1, 3, 8, 8)
+    # Forwards, and for the gradient of the weights; then for that of the image too.
+    assert counted(lambda: module(image).sum().backward()) == pytest.approx(2 * once)
+    image.requires_grad_()
+    assert counted(lambda: module(image).sum().backward()) == pytest.approx(3 * once)
+
+
+def test_the_gradient_of_a_gradient_is_counted():
+    module = nn.Conv2d(3, 2, 5, stride=2, padding=2, bias=False)
+    once = 2 * multiplications(module, 8)
+    image = torch.ones(1, 3, 8, 8, requires_grad=True)
+
+    def penalise():
+        (gradient,) = torch.autograd.grad(module(image).sum(), image, create_graph=True)
+        gradient.square().sum().backward(inputs=list(module.parameters()))
+
+    assert counted(penalise) >= 3 * once  # forwards, to the image, and from there to the weights
