@@ -43,7 +43,8 @@ def main() -> Iterator[Measurement]:
     try:
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
             for name in SCALED:
-                yield from case(name, device)
+                if sizes(name, device):
+                    yield from case(name, device)
     finally:
         torch.set_num_threads(threads)
 
@@ -94,9 +95,8 @@ def train(way: Way, task: GanTask, device: str, members: int) -> Work:
         if way.name == "group":
             return under(way.dtype, Group(task, members).train)
         plain = plain_members(task, device, members)
-        return under(
-            way.dtype, OneGraphEach(plain).train if way.name == "one graph each" else OneAfterAnother(plain).train
-        )
+        turns = OneGraphEach(plain) if way.name == "one graph each" else OneAfterAnother(plain)
+        return under(way.dtype, turns.train)
 
 
 def under(dtype: str, work: Work) -> Work:

@@ -1,4 +1,4 @@
-"""A whole device: workers with a group each, against plain nets in one process with all threads and in many."""
+"""A whole device: workers with a group each, against plain nets in one process and in many."""
 
 import multiprocessing
 import tempfile
@@ -17,13 +17,13 @@ from benchmarks.scaling import Way, train
 from benchmarks.targets import SHARED_RATE, WHOLE_DEVICE
 from benchmarks.timing import Work, in_turn, wait
 
-CORES = 2
-"""Of a CPU; on a GPU, processes that share it."""
+THREADS = 2
+"""Of the one process on a CPU; our workers have one each, and are as many."""
 
-MEMBERS = {"digits": 8, "mnist": 4, "cifar10": 4}
-"""How many are trained in all, by case."""
+MEMBERS = {"cpu": {"digits": 8, "mnist": 4, "cifar10": 4}, "cuda": {"digits": 8, "seed-dcgan": 8}}
+"""How many are trained in all, by device and case."""
 
-ALONE = {"digits": (2, 4, 8), "mnist": (2,), "cifar10": (2,)}
+ALONE = {"digits": (2, 4, 8), "mnist": (2,), "cifar10": (2,), "seed-dcgan": (2, 4, 8)}
 """Processes with one member each, in what torch does by itself: starting them is most of the time here."""
 
 BUDGET_S = 15.0
@@ -50,21 +50,25 @@ class Crew:
             process = context.Process(target=serve, args=(there, name, device, side), daemon=True)
             process.start()
             self._pipes.append(here)
+            there.close()  # or nobody would notice if the process ended
             self._processes.append(process)
-        self.train(0)  # wait until all have started
+        self._wait()  # until all have started
 
     def train(self, steps: int) -> None:
         """Take some steps with each member."""
         for pipe in self._pipes:
             pipe.send(steps)
-        for pipe in self._pipes:
-            pipe.recv()
+        self._wait()
 
     def close(self) -> None:
         """End the processes."""
         for process in self._processes:
             process.terminate()
             process.join()
+
+    def _wait(self) -> None:
+        for pipe in self._pipes:
+            pipe.recv()
 
 
 def serve(pipe: Connection, name: str, device: str, side: Side) -> None:
@@ -74,27 +78,28 @@ def serve(pipe: Connection, name: str, device: str, side: Side) -> None:
         task = make_task(name, side.way.dtype, device, Path(folder))
     work = train(side.way, task, device, side.members)
     while True:
+        pipe.send(None)
         work(pipe.recv())
         wait(device)
-        pipe.send(None)
 
 
 def main() -> Iterator[Measurement]:
     """Measure on the CPU, and on a GPU if there is one."""
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        for name in MEMBERS:
+        for name in MEMBERS[device]:
             yield from case(name, device)
 
 
 def case(name: str, device: str) -> Iterator[Measurement]:
     """Measure one case; all sides take turns on the same cores."""
-    members = MEMBERS[name]
+    members = MEMBERS[device][name]
+    workers, threads = (THREADS, THREADS) if device == "cpu" else (1, 1)
     with ExitStack() as stack:
         works: dict[Side, Work] = {}
         pairs: list[tuple[Side, Side]] = []
         for dtype in DTYPES[device]:
-            ours = Side(Way("group", dtype), CORES, 1, members // CORES)
-            theirs = Side(Way("one after another", dtype), 1, CORES, members)
+            ours = Side(Way("group", dtype), workers, 1, members // workers)
+            theirs = Side(Way("one after another", dtype), 1, threads, members)
             pairs.append((ours, theirs))
         default = Way("one after another", DTYPES[device][0])
         alone = [Side(default, processes, 1, 1) for processes in ALONE[name]]
