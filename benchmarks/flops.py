@@ -1,6 +1,6 @@
 """The FLOPs that a step cannot do without: products and convolutions, without those on a convolution's padding.
 
-torch counts padding as if it were pixels; a good kernel skips it, and on 8×8 images it is a quarter of all.
+torch counts padding as if it were pixels; a good kernel skips it, and on 8×8 images it is nearly a quarter of all.
 """
 
 import math
