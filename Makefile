@@ -35,7 +35,7 @@ package: environment-dev
 	$(BIN)/python tools/package.py dist $(TAG)
 
 bench: environment
-	$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks
 
 golden: environment-dev
 	PBT_GAN_GOLDEN=write $(PYTEST) tests/test_golden.py

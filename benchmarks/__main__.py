@@ -3,8 +3,23 @@
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("startup", "decisions", "exploit", "training")
+BENCHMARKS = (
+    "startup",
+    "decisions",
+    "exploit",
+    "training",
+    "scaling",
+    "sharing",
+    "memory",
+    "ready_point",
+    "whole_command",
+    "ray_tune",
+)
 
-for name in sys.argv[1:] or BENCHMARKS:
-    for measurement in import_module(f"benchmarks.{name}").main():
-        print(measurement.line(), flush=True)
+if __name__ == "__main__":  # benchmarks start processes, which import this again
+    names = sys.argv[1:] or BENCHMARKS
+    if unknown := set(names) - set(BENCHMARKS):
+        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(BENCHMARKS)}.")
+    for name in names:
+        for measurement in import_module(f"benchmarks.{name}").main():
+            print(measurement.line(), flush=True)

@@ -1,0 +1,32 @@
+"""A whole search as one types it: `pbt-gan train digits`, eight members, 1,000 steps."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measurement import Measurement
+from benchmarks.startup import COMMAND
+from benchmarks.targets import WHOLE_COMMAND, bound_of
+
+MEMBERS = 8
+STEPS = 1_000
+
+
+def main() -> Iterator[Measurement]:
+    """Run it once."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        command = [str(COMMAND), "train", "digits", "--out", str(run)]
+        command += ["--population", str(MEMBERS), "--steps", str(STEPS)]
+        began = time.perf_counter()
+        anew = {**os.environ, "XDG_CACHE_HOME": folder}  # nothing is remembered: the trial of groups is in it
+        subprocess.run(command, check=True, env=anew, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds = time.perf_counter() - began
+        records = [json.loads(line) for line in (run / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
+    exploits = sum(record["type"] == "exploit" and record["donor"] is not None for record in records)
+    setting = {"case": "digits", "way": "pbt-gan train", "members": MEMBERS, "steps": STEPS, "exploits": exploits}
+    yield Measurement(WHOLE_COMMAND, seconds, "s", bound_of(WHOLE_COMMAND, setting), setting)

@@ -1,0 +1,71 @@
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks.measurement import Measurement, median_of
+from benchmarks.page import NOT_MEASURED, PAGE, filled, images, number
+from benchmarks.plots import PARTS
+from benchmarks.targets import TARGETS
+
+
+def group(members: int = 4, rate: float = 120.0, **setting: Any) -> list[Measurement]:
+    ours = {"case": "digits", "members": members, "dtype": "float32", "threads": 1, "device": "cpu", **setting}
+    plain = {**ours, "way": "one after another"}
+    return [
+        Measurement("member steps per second", rate, "1/s", setting={**ours, "way": "group"}),
+        Measurement("member steps per second", rate / 2, "1/s", setting=plain),
+        median_of("times one after another", [1.9, 2.0, 2.6], "", {**ours, "way": "group"}),
+    ]
+
+
+def lines(*measurements: Measurement) -> list[Any]:
+    return [json.loads(measurement.line()) for measurement in measurements]
+
+
+def row(page: str, *beginning: str) -> list[str]:
+    (found,) = [line for line in page.splitlines() if line.startswith(f"| {' | '.join(beginning)} |")]
+    return [cell.strip() for cell in found.strip("|").split("|")]
+
+
+@pytest.fixture
+def page():
+    return PAGE.read_text(encoding="utf-8")
+
+
+def test_a_group_stands_beside_the_plain_nets(page):
+    assert row(filled(page, lines(*group())), "`digits`", "float32", "4")[3:] == ["120", "60", "–", "2×", "–", "–"]
+
+
+def test_what_was_not_measured_says_so(page):
+    written = filled(page, lines(*group()))
+    assert "Last run on a GPU: never" in written
+    assert f"**GPU**: {NOT_MEASURED}." in written
+    reached = {target.what: row(written, device, target.what)[3] for target in TARGETS for device in ("CPU", "GPU")
+               if f"| {device} | {target.what} |" in written}  # fmt: skip
+    assert {what for what, value in reached.items() if value != NOT_MEASURED} == {TARGETS[0].what}
+    assert reached[TARGETS[0].what] == "2"
+
+
+def test_a_target_is_that_of_the_measurement_which_is_held_to_it():
+    assert [measurement.target for measurement in group()] == [None, None, ">= 2.5"]
+    assert [measurement.target for measurement in group(members=8)] == [None, None, None]
+
+
+def test_writing_it_twice_changes_nothing(page):
+    once = filled(page, lines(*group()))
+    assert filled(once, lines(*group())) == once
+
+
+def test_everything_that_was_measured_is_drawn():
+    parts = [Measurement(part, 3.0, "ms", setting={"case": "digits", "device": "cuda"}) for part in PARTS]
+    limit = {"case": "digits", "dtype": "float32", "members": 1, "device": "cpu"}
+    measured = [*group(1), *group(2), *parts, Measurement("limit of member steps per second", 400, "", setting=limit)]
+    drawn = images(lines(*measured))
+    assert set(drawn) == {"performance-cpu.png", "ready-point-cuda.png"}
+    assert all(image.startswith(b"\x89PNG") for image in drawn.values())
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.01234, "0.0123"), (123.4, "123"), (12_345.0, "12,300"), (2.0, "2")])
+def test_numbers_have_three_digits(value: float, text: str):
+    assert number(value) == text
