@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmarks.plain import Member, load
+from pbt_gan.gan.step import CriticBatch
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.trainer import Trainer, make_step
 
@@ -34,7 +35,7 @@ def pair(request):
     g, d = state["g"]["params"], state["d"]["params"]
     load(member.generator, step.generator.layout, g)
     load(member.discriminator, step.discriminator.layout, d)
-    return settings, images.double() / 127.5 - 1, step, g, d, member
+    return settings, images.double() / 127.5 - 1, step, g[None], d[None], member
 
 
 def test_there_are_as_many_parameters(pair):
@@ -44,13 +45,12 @@ def test_there_are_as_many_parameters(pair):
 
 
 def test_images_and_logits_are_equal(pair):
-    settings, images, step, g, d, member = pair
+    settings, images, step, g, d, member = pair  # ours as a group of one
     z = torch.randn(6, settings.z_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    ours, _ = step.generator(step.generator.layout.views(g), z)
-    torch.testing.assert_close(member.generator(z), ours)
-    torch.testing.assert_close(
-        member.discriminator(images), step.discriminator(step.discriminator.layout.views(d), images)
-    )
+    ours, _ = step.generator(step.generator.layout.views(g), z[None])
+    torch.testing.assert_close(member.generator(z), ours[0])
+    ours = step.discriminator(step.discriminator.layout.views(d), images[None])
+    torch.testing.assert_close(member.discriminator(images), ours[0])
 
 
 def test_gradients_are_equal(pair):
@@ -58,14 +58,14 @@ def test_gradients_are_equal(pair):
     random = torch.Generator().manual_seed(0)
     z = torch.randn(6, settings.z_size, dtype=torch.float64, generator=random)
     mix = torch.rand(6, dtype=torch.float64, generator=random)
-    hyper = {name: torch.tensor(float(value), dtype=torch.float64) for name, value in settings.scalars().items()}
-    hyper = {"label_smoothing": torch.zeros(()), **hyper}
-    ours, _ = step.discriminator_gradients(d, g, hyper, images[:6], z, mix)
+    hyper = {name: torch.tensor([[value]], dtype=torch.float64) for name, value in settings.scalars().items()}
+    hyper = {"label_smoothing": torch.zeros(1, 1), **hyper}
+    ours, _ = step.discriminator_gradients(d, g, hyper, CriticBatch(images[None, :6], z[None], mix[None]))
     plain = torch.autograd.grad(member.discriminator_loss(images[:6], z, mix), list(member.discriminator.parameters()))
-    torch.testing.assert_close(torch.cat([part.flatten() for part in plain]), ours)
-    ours, _, _ = step.generator_gradients(g, d, hyper, z)
+    torch.testing.assert_close(torch.cat([part.flatten() for part in plain]), ours[0])
+    ours, _, _ = step.generator_gradients(g, d, z[None])
     plain = torch.autograd.grad(member.generator_loss(z), list(member.generator.parameters()))
-    torch.testing.assert_close(torch.cat([part.flatten() for part in plain]), ours)
+    torch.testing.assert_close(torch.cat([part.flatten() for part in plain]), ours[0])
 
 
 def test_the_average_follows_the_generator():
