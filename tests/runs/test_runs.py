@@ -184,7 +184,7 @@ def test_the_settings_and_the_environment_are_written_beside_the_journal(finishe
     import tomllib
 
     written = validated(Config, tomllib.loads((finished / "config.toml").read_text()))
-    assert written == Project(config()).config
+    assert written == Project(config(executor={"name": "serial", "workers": 1, "vectorize": "off"})).config
     environment = json.loads((finished / "environment.json").read_text())
     assert environment["machine"]["pid"] == os.getpid()
     assert "numpy" in environment["versions"]
