@@ -18,7 +18,7 @@ from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.group_size import fastest, fitting
 from pbt_gan.runs.trial import Trial
 
-_STEPS = 10  # of one timing
+_STEPS = 5  # of one timing
 _ROUNDS = 3  # of which the fastest counts: whatever else runs can only slow one down
 
 log = logging.getLogger(__name__)
