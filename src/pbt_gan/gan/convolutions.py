@@ -65,7 +65,7 @@ class _Convolve(_Bilinear):
     @staticmethod
     def forward(images: Tensor, weights: Tensor, window: Window) -> Tensor:
         (count, channels, size, _, batch), outs = images.shape, weights.shape[1]
-        places, side = _places(channels, size, window, images.device), size // window.stride
+        places, side = _places(channels, size, window.kernel, window.stride, images.device), size // window.stride
         result = images.new_empty(count, outs, side, side, batch)
         kernels = cycle(weights.reshape(window.members, outs, -1).unbind())
         rows, products = images.detach().reshape(count, -1, batch).unbind(), result.view(count, outs, -1).unbind()
@@ -94,7 +94,7 @@ class _Transposed(_Bilinear):
     def forward(images: Tensor, weights: Tensor, window: Window) -> Tensor:
         (count, outs, side, _, batch), channels = images.shape, weights.shape[2]
         size = side * window.stride
-        places = _places(channels, size, window, images.device)
+        places = _places(channels, size, window.kernel, window.stride, images.device)
         result = images.new_empty(count, channels, size, size, batch)
         kernels = cycle(weights.reshape(window.members, outs, -1).mT.unbind())
         rows, sums = images.reshape(count, outs, -1).unbind(), result.view(count, -1, batch).unbind()
@@ -124,7 +124,7 @@ class _Correlate(_Bilinear):
     @staticmethod
     def forward(coarse: Tensor, fine: Tensor, window: Window) -> Tensor:
         (count, outs, *_, batch), (_, channels, size, *_) = coarse.shape, fine.shape
-        places = _places(channels, size, window, fine.device)
+        places = _places(channels, size, window.kernel, window.stride, fine.device)
         result = coarse.new_zeros(window.members, outs, channels, window.kernel, window.kernel)
         totals = cycle(result.view(window.members, outs, -1).unbind())
         pixels, rows = coarse.reshape(count, outs, -1).unbind(), fine.detach().reshape(count, -1, batch).unbind()
@@ -180,8 +180,7 @@ class _Places(NamedTuple):
 
 
 @cache
-def _places(channels: int, size: int, window: Window, device: torch.device) -> _Places:
-    _, kernel, stride = window
+def _places(channels: int, size: int, kernel: int, stride: int, device: torch.device) -> _Places:
     side = size // stride
     before = (kernel - 1) // 2
     after = stride * (side - 1) + kernel - size - before
