@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from pbt_gan.errors import DataError
-from pbt_gan.gan.layers import batch_norm, normalize
+from pbt_gan.gan.layers import layers_for
 from pbt_gan.gan.models import initial_params
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.sizes import halvings
@@ -153,24 +153,39 @@ def test_the_nets_equal_the_same_nets_made_of_modules(size, member):
         torch.testing.assert_close(outputs[member], modules(inputs[member]), rtol=1e-9, atol=1e-12)
 
 
-def test_batch_norm_gives_what_torchs_module_gives_and_changes_nothing_in_place():
-    x, scale, shift = torch.randn(6, 6, 4, 4).double(), torch.rand(2, 3).double(), torch.randn(2, 3).double()
+@pytest.mark.parametrize("size", [8, 28])
+def test_batch_norm_gives_what_torchs_module_gives_and_changes_nothing_in_place(size):
+    layers = layers_for(size, torch.float64)
+    images = torch.randn(2, 6, 3, 4, 4, dtype=torch.float64)
+    (x,), scale, shift = layers.enter([images]), torch.rand(2, 3).double(), torch.randn(2, 3).double()
     before = [tensor.clone() for tensor in (x, scale, shift)]
-    normal, mean, variance = batch_norm(x, scale, shift)
-    module = nn.BatchNorm2d(6).double()
-    with torch.no_grad():
-        module.weight.copy_(scale.flatten())
-        module.bias.copy_(shift.flatten())
-    torch.testing.assert_close(normal, module(x))
-    torch.testing.assert_close(mean, x.mean((0, 2, 3)).view(2, 3))
-    torch.testing.assert_close(variance, x.var((0, 2, 3), correction=0).view(2, 3), rtol=1e-10, atol=0)
+    normal, mean, variance = layers.batch_norm(x, scale, shift)
+    for p, of_member in enumerate(layers.leave(normal, 3)):
+        module = nn.BatchNorm2d(3).double()
+        with torch.no_grad():
+            module.weight.copy_(scale[p])
+            module.bias.copy_(shift[p])
+        torch.testing.assert_close(of_member, module(images[p]))
+    torch.testing.assert_close(mean, images.mean((1, 3, 4)))
+    torch.testing.assert_close(variance, images.var((1, 3, 4), correction=0), rtol=1e-10, atol=0)
     assert all(torch.equal(*pair) for pair in zip(before, (x, scale, shift), strict=True))
 
 
-def test_with_its_own_statistics_given_batch_norm_does_the_same():
-    x, scale, shift = torch.randn(6, 6, 4, 4), torch.rand(2, 3), torch.randn(2, 3)
-    normal, mean, variance = batch_norm(x, scale, shift)
-    torch.testing.assert_close(normalize(x, scale, shift, mean, variance), normal, rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize("size", [8, 28])
+def test_with_its_own_statistics_given_batch_norm_does_the_same(size):
+    layers = layers_for(size, torch.float32)
+    (x,), scale, shift = layers.enter([torch.randn(2, 6, 3, 4, 4)]), torch.rand(2, 3), torch.randn(2, 3)
+    normal, mean, variance = layers.batch_norm(x, scale, shift)
+    torch.testing.assert_close(layers.normalize(x, scale, shift, mean, variance), normal, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [8, 28])
+def test_batches_that_go_through_the_discriminator_together_do_not_meet(size):
+    _, discriminator = nets(size, width=4, dtype="float64")
+    views = {name: view.double() for name, view in params(discriminator, members=2).items()}
+    batches = torch.randn(2, 2, 5, 1, size, size, dtype=torch.float64)
+    for images, logits in zip(batches, discriminator.each(views, *batches), strict=True):
+        torch.testing.assert_close(logits, discriminator(views, images), rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("size", [8, 28])

@@ -151,6 +151,34 @@ def test_members_whose_discriminators_move_more_often_move_as_alone():
             torch.testing.assert_close(loss[0], losses[name][p], rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("batch", "width", "dtype"), [(7, 3, "float32"), (16, 5, "bfloat16"), (33, 16, "float32")])
+@pytest.mark.parametrize("game", sorted(GAMES))
+def test_with_small_images_the_bits_of_a_member_do_not_depend_on_the_size_of_its_group(game, batch, width, dtype):
+    step, settings = make(dtype=dtype, **{**GAMES[game], "batch_size": batch, "width": width, "z_size": 9})
+    members = range(5)
+    given = [
+        [numbers(settings, 8, torch.float32, 1_000 * n + p) for p in members] for n in range(20 if batch < 20 else 3)
+    ]
+    rates = [1e-3 * (p + 1) for p in members]
+    results = []
+    for size in (1, 2, 3, 5):
+        whole = []
+        for start in range(0, len(members), size):
+            some = slice(start, start + size)
+            group = stacked([new_state(step, torch.float32, p) for p in members[some]])
+            hyper = scalars(settings, len(members[some]), lr_g=rates[some], lr_d=rates[some])
+            for of_step in given:
+                losses = step(group, hyper, *together(of_step[some]))
+            whole += [
+                [*leaves(member), *(loss[p] for loss in losses.values())] for p, member in enumerate(unstacked(group))
+            ]
+        results.append(whole)
+    for others in results[1:]:
+        for one, other in zip(results[0], others, strict=True):
+            assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
 def test_gradients_change_nothing_in_place():
     step, settings = make()
     state = stacked([new_state(step, torch.float32, seed) for seed in range(MEMBERS)])

@@ -1,7 +1,7 @@
 """The nets: DCGAN-style generator and discriminator for any square image whose size can be halved."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pbt_gan.gan.flat import Layout, Shape
-from pbt_gan.gan.layers import batch_norm, dense, double, halve, keep, normalize, weigh
+from pbt_gan.gan.layers import Layers, layers_for
 from pbt_gan.gan.sizes import halvings
 
 Params = Mapping[str, Tensor]
@@ -74,6 +74,10 @@ class Generator:
         norms = {name.removesuffix(".scale"): shape for name, shape in self.layout.shapes.items() if "scale" in name}
         return Layout({f"{norm}.{moment}": norms[norm] for norm in norms for moment in ("mean", "variance")})
 
+    @cached_property
+    def _layers(self) -> Layers:
+        return layers_for(self.size, self.compute)
+
     def __call__(
         self, params: Params, z: Tensor, statistics: Statistics | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -81,30 +85,27 @@ class Generator:
 
         Those are the statistics of this batch unless others are given.
         """
-        used: dict[str, Tensor] = {}
+        layers, used = self._layers, dict[str, Tensor]()
 
         def norm(name: str, x: Tensor) -> Tensor:
             scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
             if statistics is None:
-                x, mean, variance = batch_norm(x, scale, shift)
+                x, mean, variance = layers.batch_norm(x, scale, shift)
             else:
                 mean, variance = statistics[f"{name}.mean"], statistics[f"{name}.variance"]
-                x = normalize(x, scale, shift, mean, variance)
+                x = layers.normalize(x, scale, shift, mean, variance)
             used[f"{name}.mean"], used[f"{name}.variance"] = mean, variance
             return x
 
-        members, batch = z.shape[:2]
-        side = _coarsest(self.size)
-        x = dense(z, params["dense.weight"], params.get("dense.bias"), self.compute)
-        x = norm("norm0", x.transpose(0, 1).flatten(1))
-        x = x.view(batch, members * self.widths[0], side, side)
+        x = norm("norm0", layers.dense(z, params["dense.weight"], params.get("dense.bias")))
+        x = layers.spread(x, _coarsest(self.size))
         for n in range(1, halvings(self.size) + 1):
-            x = double(F.relu(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"), self.compute)
+            x = layers.double(F.relu_(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"))
             if n < len(self.widths):
                 x = norm(f"norm{n}", x)
         if self.full_size_layer:
-            x = keep(F.relu(x), params["keep.weight"], params["keep.bias"], self.compute)
-        return x.tanh().view(batch, members, self.channels, self.size, self.size).transpose(0, 1), used
+            x = layers.keep(F.relu_(x), params["keep.weight"], params["keep.bias"])
+        return layers.leave(x.tanh(), self.channels), used
 
 
 @dataclass(frozen=True)
@@ -147,19 +148,28 @@ class Discriminator:
             ins = outs
         return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
 
+    @cached_property
+    def _layers(self) -> Layers:
+        return layers_for(self.size, self.compute)
+
     def __call__(self, params: Params, images: Tensor) -> Tensor:
         """Return logits [P, B] of images [P, B, C, H, W]; above 0: taken for real."""
-        members, batch = images.shape[:2]
-        x = images.transpose(0, 1).flatten(1, 2)
+        return self.each(params, images)[0]
+
+    def each(self, params: Params, *batches: Tensor) -> Sequence[Tensor]:
+        """Return the logits of each batch as if it were alone, in less time."""
+        return [logits for x in self._layers.enter(batches) for logits in self._logits(params, x)]
+
+    def _logits(self, params: Params, x: Tensor) -> Tensor:
+        layers = self._layers
         if self.full_size_layer:
-            x = F.leaky_relu(keep(x, params["keep.weight"], params["keep.bias"], self.compute), SLOPE)
+            x = F.leaky_relu_(layers.keep(x, params["keep.weight"], params["keep.bias"]), SLOPE)
         for n in range(1, halvings(self.size) + 1):
-            x = halve(x, params[f"halve{n}.weight"], params.get(f"halve{n}.bias"), self.compute)
+            x = layers.halve(x, params[f"halve{n}.weight"], params.get(f"halve{n}.bias"))
             if f"norm{n}.scale" in params:
-                x, _, _ = batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
-            x = F.leaky_relu(x, SLOPE)
-        features = x.view(batch, members, -1).transpose(0, 1)
-        return weigh(features, params["dense.weight"], params["dense.bias"])
+                x, _, _ = layers.batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
+            x = F.leaky_relu_(x, SLOPE)
+        return layers.weigh(x, params["dense.weight"], params["dense.bias"])
 
 
 def initial_params(layout: Layout, init: Literal["normal", "uniform"], rng: Random) -> Tensor:

@@ -116,7 +116,7 @@ class Step:
 
         def loss(flat: Tensor) -> tuple[Tensor, Losses]:
             params = self.discriminator.layout.views(flat)
-            on_real, on_fake = self.discriminator(params, real), self.discriminator(params, fake)
+            on_real, on_fake = self.discriminator.each(params, real, fake)
             smoothing = hyper["label_smoothing"].to(real.dtype)
             total = self.discriminator_loss_scale * self.loss.discriminator(on_real, on_fake, smoothing)
             losses = {"logit_real": on_real.mean(1), "logit_fake": on_fake.mean(1)}
