@@ -155,7 +155,7 @@ def test_the_nets_equal_the_same_nets_made_of_modules(size, member):
 
 @pytest.mark.parametrize("size", [8, 28])
 def test_batch_norm_gives_what_torchs_module_gives_and_changes_nothing_in_place(size):
-    layers = layers_for(size, torch.float64)
+    layers = layers_for(size, torch.float64, "cpu")
     images = torch.randn(2, 6, 3, 4, 4, dtype=torch.float64)
     (x,), scale, shift = layers.enter([images]), torch.rand(2, 3).double(), torch.randn(2, 3).double()
     before = [tensor.clone() for tensor in (x, scale, shift)]
@@ -173,7 +173,7 @@ def test_batch_norm_gives_what_torchs_module_gives_and_changes_nothing_in_place(
 
 @pytest.mark.parametrize("size", [8, 28])
 def test_with_its_own_statistics_given_batch_norm_does_the_same(size):
-    layers = layers_for(size, torch.float32)
+    layers = layers_for(size, torch.float32, "cpu")
     (x,), scale, shift = layers.enter([torch.randn(2, 6, 3, 4, 4)]), torch.rand(2, 3), torch.randn(2, 3)
     normal, mean, variance = layers.batch_norm(x, scale, shift)
     torch.testing.assert_close(layers.normalize(x, scale, shift, mean, variance), normal, rtol=1e-4, atol=1e-5)

@@ -6,6 +6,7 @@ weights multiply from the left as they lie. For the convolutions see `pbt_gan.ga
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,9 +20,10 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class BatchLast:
-    """The bits of a member do not depend on how many are in its group."""
+    """See `pbt_gan.gan.layers.Layers`."""
 
     compute: torch.dtype
+    exact: ClassVar[bool] = True
 
     def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Bring the samples to the end, and all batches together."""

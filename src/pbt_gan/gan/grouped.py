@@ -5,6 +5,7 @@ Images within the nets are [B, P·C, H, W], always a single batch. For one membe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,9 +17,10 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class Grouped:
-    """On a CPU, the bits of a member depend on how many are in its group, as those of grouped convolutions do."""
+    """See `pbt_gan.gan.layers.Layers`. On a CPU, the bits of grouped convolutions depend on the number of groups."""
 
     compute: torch.dtype
+    exact: ClassVar[bool] = False
 
     def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Bring the members' channels side by side; the batches stay apart, which suits the cache."""

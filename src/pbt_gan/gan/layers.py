@@ -14,11 +14,15 @@ from pbt_gan.gan.batch_last import BatchLast
 from pbt_gan.gan.grouped import Grouped
 
 SMALL = 8
-"""Pixels along a side up to which convolutions are products with patches: there, a CPU's own are slow."""
+"""Pixels along a side up to which convolutions on a CPU are products with patches: there, its own are slow."""
 
 
 class Layers(Protocol):
     """One formulation. Products and convolutions have their operands cast to a dtype; all else stays as it is."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the bits of a member on a CPU do not depend on how many are in its group."""
 
     def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return batches of images, each [P, B, C, H, W], as one x or more, whichever takes less time."""
@@ -54,6 +58,6 @@ class Layers(Protocol):
         """Do the same with statistics [P, C] that are given."""
 
 
-def layers_for(size: int, compute: torch.dtype) -> Layers:
+def layers_for(size: int, compute: torch.dtype, device: str) -> Layers:
     """Return the formulation for images of size × size pixels, whose products are computed in a dtype."""
-    return BatchLast(compute) if size <= SMALL else Grouped(compute)
+    return BatchLast(compute) if size <= SMALL and device == "cpu" else Grouped(compute)

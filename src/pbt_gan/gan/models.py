@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pbt_gan.gan.flat import Layout, Shape
-from pbt_gan.gan.layers import Layers, layers_for
+from pbt_gan.gan.layers import Layers
 from pbt_gan.gan.sizes import halvings
 
 Params = Mapping[str, Tensor]
@@ -41,7 +41,7 @@ class Generator:
     kernel: int
     full_size_layer: bool  # a convolution at the size of the images comes last
     bias_before_norm: bool
-    compute: torch.dtype
+    layers: Layers
 
     @cached_property
     def widths(self) -> list[int]:
@@ -74,10 +74,6 @@ class Generator:
         norms = {name.removesuffix(".scale"): shape for name, shape in self.layout.shapes.items() if "scale" in name}
         return Layout({f"{norm}.{moment}": norms[norm] for norm in norms for moment in ("mean", "variance")})
 
-    @cached_property
-    def _layers(self) -> Layers:
-        return layers_for(self.size, self.compute)
-
     def __call__(
         self, params: Params, z: Tensor, statistics: Statistics | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -85,7 +81,7 @@ class Generator:
 
         Those are the statistics of this batch unless others are given.
         """
-        layers, used = self._layers, dict[str, Tensor]()
+        layers, used = self.layers, dict[str, Tensor]()
 
         def norm(name: str, x: Tensor) -> Tensor:
             scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
@@ -122,7 +118,7 @@ class Discriminator:
     full_size_layer: bool  # a convolution at the size of the images comes first
     norm: Literal["batch", "none"]
     bias_before_norm: bool
-    compute: torch.dtype
+    layers: Layers
 
     @cached_property
     def widths(self) -> list[int]:
@@ -148,20 +144,16 @@ class Discriminator:
             ins = outs
         return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
 
-    @cached_property
-    def _layers(self) -> Layers:
-        return layers_for(self.size, self.compute)
-
     def __call__(self, params: Params, images: Tensor) -> Tensor:
         """Return logits [P, B] of images [P, B, C, H, W]; above 0: taken for real."""
         return self.each(params, images)[0]
 
     def each(self, params: Params, *batches: Tensor) -> Sequence[Tensor]:
         """Return the logits of each batch as if it were alone, in less time."""
-        return [logits for x in self._layers.enter(batches) for logits in self._logits(params, x)]
+        return [logits for x in self.layers.enter(batches) for logits in self._logits(params, x)]
 
     def _logits(self, params: Params, x: Tensor) -> Tensor:
-        layers = self._layers
+        layers = self.layers
         if self.full_size_layer:
             x = F.leaky_relu_(layers.keep(x, params["keep.weight"], params["keep.bias"]), SLOPE)
         for n in range(1, halvings(self.size) + 1):

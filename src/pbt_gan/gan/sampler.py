@@ -1,6 +1,7 @@
 """Images made by generators."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ class Sampler:
 
     def images(self, states: Sequence[State], count: int, rng: Random) -> list[Tensor | None]:
         """Return images of each member, uint8[count, H, W, C], all from the same latents; None: it has diverged."""
+        if self._device == "cpu" and not self._generator.layers.exact and len(states) > 1:
+            return [self.images([state], count, deepcopy(rng))[0] for state in states]
         finite = torch.stack([torch.stack([leaf.isfinite().all() for leaf in leaves(state)]).all() for state in states])
         whole = [place for place, fine in enumerate(finite.tolist()) if fine]
         found: list[Tensor | None] = [None] * len(states)

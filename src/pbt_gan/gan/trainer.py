@@ -13,6 +13,7 @@ from torch import Tensor
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.gan.draws import Needs, draw
 from pbt_gan.gan.group import State
+from pbt_gan.gan.layers import layers_for
 from pbt_gan.gan.losses import LOSSES
 from pbt_gan.gan.models import Discriminator, Generator, initial_params
 from pbt_gan.gan.settings import GanSettings, Scalars
@@ -37,7 +38,7 @@ class Trainer:
     """
 
     def __init__(self, settings: GanSettings, images: NDArray[np.uint8], device: str) -> None:
-        self.step = make_step(settings, images.shape[1], images.shape[3])
+        self.step = make_step(settings, images.shape[1], images.shape[3], device)
         self._settings = settings
         self._device = device
         self._dtype = torch.float64 if settings.dtype == "float64" else torch.float32
@@ -57,8 +58,12 @@ class Trainer:
     ) -> list[Training]:
         """Take `steps` steps with each member, in place where a state is alone and lies on this device.
 
-        One whose weights are not finite any more is trained no further, `LAG` blocks later.
+        One whose weights are not finite any more is trained no further, `LAG` blocks later. Where the bits of a member
+        would depend on its group on a CPU, there are groups of one only; they would be no slower.
         """
+        if self._device == "cpu" and not self.step.generator.layers.exact and len(states) > 1:
+            members = zip(states, hyperparams, streams, strict=True)
+            return [self.train([state], [values], steps, [blocks])[0] for state, values, blocks in members]
         trainees = [self._trainee(*member) for member in zip(states, hyperparams, streams, strict=True)]
         team = Team(trainees, self._device)
         looks: deque[Look] = deque()
@@ -103,8 +108,8 @@ class Trainer:
         )
 
 
-def make_step(settings: GanSettings, size: int, channels: int) -> Step:
-    """Return the step for images of size × size pixels."""
+def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu") -> Step:
+    """Return the step for images of size × size pixels on a device."""
     compute = {"float64": torch.float64, "bfloat16": torch.bfloat16}.get(settings.dtype, torch.float32)
     settings = settings.resolved(size)
     nets: dict[str, Any] = {
@@ -114,7 +119,7 @@ def make_step(settings: GanSettings, size: int, channels: int) -> Step:
         "kernel": settings.kernel,
         "full_size_layer": settings.full_size_layer,
         "bias_before_norm": settings.bias_before_norm,
-        "compute": compute,
+        "layers": layers_for(size, compute, device),
     }
     return Step(
         Generator(z_size=settings.z_size, **nets),
