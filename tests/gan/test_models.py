@@ -153,7 +153,7 @@ def test_the_nets_equal_the_same_nets_made_of_modules(size, member):
         torch.testing.assert_close(outputs[member], modules(inputs[member]), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 def test_batch_norm_gives_what_torchs_module_gives_and_changes_nothing_in_place(size):
     layers = layers_for(size, torch.float64, "cpu")
     images = torch.randn(2, 6, 3, 4, 4, dtype=torch.float64)
@@ -171,7 +171,7 @@ def test_batch_norm_gives_what_torchs_module_gives_and_changes_nothing_in_place(
     assert all(torch.equal(*pair) for pair in zip(before, (x, scale, shift), strict=True))
 
 
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 def test_with_its_own_statistics_given_batch_norm_does_the_same(size):
     layers = layers_for(size, torch.float32, "cpu")
     (x,), scale, shift = layers.enter([torch.randn(2, 6, 3, 4, 4)]), torch.rand(2, 3), torch.randn(2, 3)
@@ -179,7 +179,7 @@ def test_with_its_own_statistics_given_batch_norm_does_the_same(size):
     torch.testing.assert_close(layers.normalize(x, scale, shift, mean, variance), normal, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 def test_batches_that_go_through_the_discriminator_together_do_not_meet(size):
     _, discriminator = nets(size, width=4, dtype="float64")
     views = {name: view.double() for name, view in params(discriminator, members=2).items()}
@@ -188,7 +188,7 @@ def test_batches_that_go_through_the_discriminator_together_do_not_meet(size):
         torch.testing.assert_close(logits, discriminator(views, images), rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 def test_with_statistics_given_an_image_does_not_depend_on_its_batch(size):
     generator, _ = nets(size, dtype="float64")
     views = {name: view.double() for name, view in params(generator, members=2).items()}
@@ -199,7 +199,7 @@ def test_with_statistics_given_an_image_does_not_depend_on_its_batch(size):
     assert not torch.allclose(generator(views, z[:, :5])[0], together[:, :5])
 
 
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 def test_bfloat16_is_the_dtype_of_products_only(size):
     generator, discriminator = nets(size, dtype="bfloat16")
     z = torch.randn(1, 4, 64)

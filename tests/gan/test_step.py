@@ -96,7 +96,7 @@ def trained_both_ways(size, dtype, steps, game, rates):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 @pytest.mark.parametrize("game", sorted(GAMES))
 def test_in_float64_a_group_stays_equal_to_its_members_stacked_by_vmap_for_50_steps(game, size):
     _, *results = trained_both_ways(size, torch.float64, 50, GAMES[game], rates=(1e-3, 2e-4, 5e-3))
@@ -115,7 +115,7 @@ def test_in_float32_their_images_stay_within_1e_4_for_10_steps(game):
     assert (one - other).abs().max() <= 1e-4
 
 
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 @pytest.mark.parametrize("game", sorted(GAMES))
 def test_a_member_that_is_not_finite_does_not_touch_its_neighbours(game, size):
     step, settings = make(size, **GAMES[game])
@@ -152,14 +152,23 @@ def test_members_whose_discriminators_move_more_often_move_as_alone():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("batch", "width", "dtype"), [(7, 3, "float32"), (16, 5, "bfloat16"), (33, 16, "float32")])
+@pytest.mark.parametrize(
+    ("pixels", "batch", "width", "dtype", "steps"),
+    [
+        (8, 7, 3, "float32", 20),
+        (8, 16, 5, "bfloat16", 20),
+        (8, 33, 16, "float32", 3),
+        (28, 7, 3, "float32", 5),
+        (28, 16, 8, "bfloat16", 3),
+    ],
+)
 @pytest.mark.parametrize("game", sorted(GAMES))
-def test_with_small_images_the_bits_of_a_member_do_not_depend_on_the_size_of_its_group(game, batch, width, dtype):
-    step, settings = make(dtype=dtype, **{**GAMES[game], "batch_size": batch, "width": width, "z_size": 9})
+def test_with_small_images_the_bits_of_a_member_do_not_depend_on_the_size_of_its_group(
+    game, pixels, batch, width, dtype, steps
+):
+    step, settings = make(pixels, dtype=dtype, **{**GAMES[game], "batch_size": batch, "width": width, "z_size": 9})
     members = range(5)
-    given = [
-        [numbers(settings, 8, torch.float32, 1_000 * n + p) for p in members] for n in range(20 if batch < 20 else 3)
-    ]
+    given = [[numbers(settings, pixels, torch.float32, 1_000 * n + p) for p in members] for n in range(steps)]
     rates = [1e-3 * (p + 1) for p in members]
     results = []
     for size in (1, 2, 3, 5):
@@ -191,7 +200,7 @@ def test_gradients_change_nothing_in_place():
     assert all(torch.equal(*pair) for pair in zip(inputs, (*batch, z), strict=True))
 
 
-@pytest.mark.parametrize("size", [8, 28])
+@pytest.mark.parametrize("size", [8, 28, 32])
 @pytest.mark.parametrize("game", sorted(GAMES))
 def test_the_gradients_are_the_slopes_of_the_losses(game, size):
     step, settings = make(size, dtype="float64", **GAMES[game])

@@ -195,7 +195,7 @@ def test_members_of_a_group_become_what_each_becomes_alone(arguments):
 
 
 def test_members_of_large_images_too_become_what_each_becomes_alone():
-    trainer = Trainer(GanSettings.model_validate(SMALL), np.zeros((10, 28, 28, 1), np.uint8), "cpu")
+    trainer = Trainer(GanSettings.model_validate(SMALL), np.zeros((10, 32, 32, 1), np.uint8), "cpu")
     for member, training in enumerate(together(trainer, range(2), 3)):
         assert same(training.state, together(trainer, [member], 3)[0].state)
 

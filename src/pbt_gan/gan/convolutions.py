@@ -17,6 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_CACHE_LINE = 64
+"""Bytes; torch's own tensors begin at one."""
+
 
 class Window(NamedTuple):
     """What moves over the images of each member."""
@@ -67,10 +70,10 @@ class _Convolve(_Bilinear):
         (count, channels, size, _, batch), outs = images.shape, weights.shape[1]
         places, side = _places(channels, size, window.kernel, window.stride, images.device), size // window.stride
         result = images.new_empty(count, outs, side, side, batch)
-        kernels = cycle(weights.reshape(window.members, outs, -1).unbind())
+        kernels = cycle([_aligned(kernel) for kernel in weights.reshape(window.members, outs, -1)])
         rows, products = images.detach().reshape(count, -1, batch).unbind(), result.view(count, outs, -1).unbind()
         for own, kernel, product in zip(rows, kernels, products, strict=False):
-            torch.mm(kernel, places.patches.sums(own).view(-1, side * side * batch), out=product)
+            _multiply(kernel, places.patches.sums(own).view(-1, side * side * batch), product)
         return result
 
     @staticmethod
@@ -96,11 +99,11 @@ class _Transposed(_Bilinear):
         size = side * window.stride
         places = _places(channels, size, window.kernel, window.stride, images.device)
         result = images.new_empty(count, channels, size, size, batch)
-        kernels = cycle(weights.reshape(window.members, outs, -1).mT.unbind())
+        kernels = cycle([_aligned(kernel).mT for kernel in weights.reshape(window.members, outs, -1)])
         rows, sums = images.reshape(count, outs, -1).unbind(), result.view(count, -1, batch).unbind()
         patches = images.new_empty(channels * window.kernel**2, side * side * batch)
         for own, kernel, total in zip(rows, kernels, sums, strict=False):
-            torch.mm(kernel, own, out=patches)
+            _multiply(kernel, _aligned(own), patches)
             total.copy_(places.images.sums(patches.view(-1, batch)))
         return result
 
@@ -129,7 +132,7 @@ class _Correlate(_Bilinear):
         totals = cycle(result.view(window.members, outs, -1).unbind())
         pixels, rows = coarse.reshape(count, outs, -1).unbind(), fine.detach().reshape(count, -1, batch).unbind()
         for own, around, total in zip(pixels, rows, totals, strict=False):
-            total.addmm_(own, places.patches.sums(around).view(total.shape[1], -1).mT)
+            total += torch.mm(_aligned(own), places.patches.sums(around).view(total.shape[1], -1).mT)
         return result
 
     @staticmethod
@@ -144,6 +147,19 @@ class _Correlate(_Bilinear):
     @staticmethod
     def vmap(info: Any, in_dims: Any, *arguments: Any) -> tuple[Tensor, int]:
         return _side_by_side(_Correlate, info.batch_size, in_dims, *arguments)
+
+
+def _multiply(one: Tensor, other: Tensor, product: Tensor) -> None:
+    """Put a product where it belongs; the bits would depend on where in a cache line it begins."""
+    if product.data_ptr() % _CACHE_LINE:
+        product.copy_(torch.mm(one, other))
+    else:
+        torch.mm(one, other, out=product)
+
+
+def _aligned(tensor: Tensor) -> Tensor:
+    """Return a tensor that begins where a new one would: the bits of a product depend on that too."""
+    return tensor.clone() if tensor.data_ptr() % _CACHE_LINE else tensor
 
 
 def _side_by_side(

@@ -13,8 +13,8 @@ from torch import Tensor
 from pbt_gan.gan.batch_last import BatchLast
 from pbt_gan.gan.grouped import Grouped
 
-SMALL = 8
-"""Pixels along a side up to which convolutions on a CPU are products with patches: there, its own are slow."""
+SMALL = 28
+"""Pixels along a side up to which convolutions on a CPU are products with patches: there, its own are slower."""
 
 
 class Layers(Protocol):
