@@ -65,7 +65,10 @@ class Task(ABC):
         return
 
     def attach(self, folder: Path, device: str) -> None:
-        """Make ready to train on a device; `folder` is the one that `prepare` filled. Called once in each worker."""
+        """Make ready to train on a device; `folder` is the one that `prepare` filled.
+
+        Called once in each worker, and before that in the main process if members are tried there.
+        """
         return
 
     @abstractmethod

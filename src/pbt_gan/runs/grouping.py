@@ -72,6 +72,7 @@ def _tried(config: Config, task: GroupTask, space: Space, folder: Path) -> int:
             log.warning("%d members do not fit into the memory of %s together; at most %d do.", members, device, fit)
         members = fit
     group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members)
+    trial.release()
     log.info("A worker trains %d of its %d members together: that was the fastest in a trial.", group, most(config))
     return group
 

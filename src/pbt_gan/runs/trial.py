@@ -69,6 +69,13 @@ class Trial:
             return sys.maxsize
         return torch.cuda.max_memory_allocated(self._device)
 
+    def release(self) -> None:
+        """Give back the device memory that training leaves in this process."""
+        if self._device != "cpu":
+            import torch
+
+            torch.cuda.empty_cache()
+
     def _states(self, count: int) -> list[Tree]:
         with self._one_thread.held():
             return [self._task.init(stream(0, "trial", member)) for member in range(count)]
