@@ -3,13 +3,16 @@
 For one member, parameters are [N] and a setting is 0-dimensional; for P of them, [P, N] and [P, 1].
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 EPSILON = 1e-8
 """Added to Adam's denominator."""
+
+_CACHED = 1 << 18
+"""Numbers of a tensor that are updated at a time: what comes and goes in between then stays in a core's cache."""
 
 Moments = Mapping[str, Tensor]
 """Adam's memory: `mean` and `square`, averages of the gradient, and how far each is filled, float64 in [0, 1]."""
@@ -34,12 +37,16 @@ def adam_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1
 
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
     """
-    for name, value, beta in (("mean", gradients, beta1), ("square", gradients.square(), beta2)):
-        moments[name].lerp_(value, (1 - beta).to(params.dtype))
+    for name, beta in (("mean", beta1), ("square", beta2)):
         filled = moments[f"{name}_filled"]
         filled += (1 - beta) * (1 - filled)
-    deviation = moments["square"].sqrt() / moments["square_filled"].sqrt().to(params.dtype) + EPSILON
-    params -= (lr / moments["mean_filled"]).to(params.dtype) * moments["mean"] / deviation
+    shares = [(1 - beta).to(params.dtype) for beta in (beta1, beta2)]
+    rate = (lr / moments["mean_filled"]).to(params.dtype)
+    filled = moments["square_filled"].sqrt().to(params.dtype)
+    for part, gradient, mean, square in _parts(params, gradients, moments["mean"], moments["square"]):
+        mean.lerp_(gradient, shares[0])
+        square.lerp_(gradient.square(), shares[1])
+        part -= rate * mean / (square.sqrt() / filled + EPSILON)
 
 
 def average_(average: Tensor, latest: Tensor, half_life_kimg: Tensor, batch_size: int) -> None:
@@ -49,3 +56,11 @@ def average_(average: Tensor, latest: Tensor, half_life_kimg: Tensor, batch_size
     """
     decay = 0.5 ** (batch_size / (1_000 * half_life_kimg))
     average.lerp_(latest, (1 - decay).to(average.dtype))
+
+
+def _parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Yield equal parts of tensors of one shape: on a CPU as large as its cache holds, on a GPU the whole."""
+    whole = tensors[0].shape[-1]
+    rows = tensors[0].numel() // whole
+    columns = max(1, _CACHED // rows) if tensors[0].device.type == "cpu" else whole
+    yield from zip(*(torch.split(tensor, columns, dim=-1) for tensor in tensors), strict=True)
