@@ -9,6 +9,7 @@ from pbt_gan import codec
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.draws import Needs, draw
 from pbt_gan.gan.group import leaves
+from pbt_gan.gan.grouped import Grouped
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.step import Step
 from pbt_gan.gan.task import GanTask
@@ -198,6 +199,26 @@ def test_members_of_large_images_too_become_what_each_becomes_alone():
     trainer = Trainer(GanSettings.model_validate(SMALL), np.zeros((10, 32, 32, 1), np.uint8), "cpu")
     for member, training in enumerate(together(trainer, range(2), 3)):
         assert same(training.state, together(trainer, [member], 3)[0].state)
+
+
+@pytest.fixture
+def stacked_everywhere(monkeypatch):
+    """Let large images be trained in one program on a CPU too, as they are on a GPU."""
+    monkeypatch.setattr(Grouped, "exact", True)
+
+
+def test_large_images_in_one_program_stay_equal_to_each_alone(stacked_everywhere):
+    trainer = Trainer(
+        GanSettings.model_validate({**SMALL, "dtype": "float64"}),
+        np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8),
+        "cpu",
+    )
+    group = together(trainer, range(3), 5)
+    for member, training in enumerate(group):
+        (alone,) = together(trainer, [member], 5)
+        assert training.images == alone.images
+        for one, other in zip(leaves(training.state), leaves(alone.state), strict=True):
+            assert (one - other).abs().max() <= 1e-9 * one.abs().max()
 
 
 def test_a_member_that_diverges_is_trained_no_further_and_its_neighbours_do_not_notice():

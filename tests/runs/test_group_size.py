@@ -6,7 +6,18 @@ from pbt_gan.runs.group_size import GAIN, LONG_STEP_S, ROOM, STATES_KEPT, fastes
 
 
 def test_the_size_whose_steps_take_least_is_the_fastest():
-    assert fastest({1: 0.010, 2: 0.007, 4: 0.005, 8: 0.004, 10: 0.006}.__getitem__, 10) == 8
+    assert fastest({1: 0.010, 2: 0.007, 3: 0.006, 5: 0.004, 10: 0.006}.__getitem__, 10) == 5
+
+
+def test_after_a_size_that_gains_nothing_no_larger_one_is_tried():
+    tried = []
+
+    def step_s(size):
+        tried.append(size)
+        return 0.01 if size < 5 else 0.001
+
+    assert fastest(step_s, 1_000) == 1
+    assert tried == [1, 2]
 
 
 def test_a_larger_group_that_gains_next_to_nothing_is_not_worth_it():
@@ -38,7 +49,21 @@ def peak(size):
 def test_a_group_fits_with_the_states_that_are_kept_beside_it():
     room = (500 + 10 * (100 + STATES_KEPT * 20)) / ROOM
     assert fitting(peak, 20, round(room) + 1, 20) == 10
-    assert fitting(peak, 20, round(room) - 100, 20) == 9
+    assert fitting(peak, 20, round(room) - 100, 20) == 7  # three rounds; with nine the last would have two
+
+
+@pytest.mark.parametrize(
+    ("most", "tried"), [(1, [1]), (2, [1, 2]), (5, [1, 2, 3, 5]), (8, [1, 2, 4, 8]), (10, [1, 2, 3, 5, 10])]
+)
+def test_the_sizes_that_are_tried_make_rounds_that_are_equally_full(most, tried):
+    seen = []
+
+    def step_s(size):
+        seen.append(size)
+        return 0.01 / size
+
+    fastest(step_s, most)
+    assert seen == tried
 
 
 @given(st.integers(1, 50), st.integers(0, 10**6), st.integers(0, 10**4))

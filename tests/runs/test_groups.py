@@ -1,13 +1,18 @@
 """Whole runs of GANs: how members are grouped changes no bit of them on a CPU."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
-from pbt_gan.errors import ConfigError
+from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.gan import scorers
+from pbt_gan.gan.grouped import Grouped
 from pbt_gan.runs import grouping
 from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.store.reader import read_run
@@ -63,6 +68,29 @@ def reference(tmp_path_factory, outcome):
 def test_neither_groups_nor_workers_change_a_bit_of_a_run(game, place, reference, outcome, tmp_path):
     start(Project(config(game, **PLACES[place])), tmp_path / "run")
     assert outcome(tmp_path / "run") == reference(game)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("game", ["non-saturating", "hinge", "wgan-gp"])
+def test_large_images_in_one_program_lead_to_the_same_decisions(game, tmp_path, monkeypatch):
+    """As on a GPU; in float64, in which the formulations differ by some 1e-12."""
+    monkeypatch.setattr(scorers, "STEPS", 20)
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "images.npz", images=rng.integers(0, 256, (60, 32, 32, 1), np.uint8), labels=np.arange(60) % 3)
+    large = {"data": str(tmp_path / "images.npz"), "dtype": "float64", "width": 2, **GAMES[game]}
+    found = {}
+    for group in ("off", 5):
+        monkeypatch.setattr(Grouped, "exact", group == 5)
+        folder = tmp_path / str(group)
+        start(Project(validated(Config, merged(GAN, {"task": large, "executor": {"vectorize": group}}))), folder)
+        found[group] = read_run(folder).records
+    decisions, scores = {}, {}
+    for group, records in found.items():
+        decisions[group] = [replace(each, scores=(), reason="") for each in records if isinstance(each, Exploit)]
+        scores[group] = [each.score for each in records if isinstance(each, Reported)]
+    assert decisions["off"] == decisions[5]
+    assert any(each.donor for each in decisions["off"])
+    assert scores["off"] == pytest.approx(scores[5], rel=1e-6)
 
 
 @pytest.mark.parametrize("groups", [("off", 5), (5, "off"), (2, 3)])
@@ -136,3 +164,16 @@ def test_a_task_without_groups_is_not_tried_and_refuses_them(tmp_path, trials):
     assert trials == []
     with pytest.raises(ConfigError, match=r"quadratic trains one member at a time; use off"):
         Project(validated(Config, {**toy, "executor": {"name": "serial", "vectorize": 2}}))
+
+
+def test_a_task_that_fails_in_the_trial_is_told_of_by_the_run(tmp_path, trials, caplog):
+    task = f"{Path(__file__).parents[1] / 'executors' / 'odd_tasks.py'}:Roommates"
+    failing = {
+        "task": {"name": task, "room": 0},
+        "pbt": {"population_size": 2, "total_steps": 2, "ready_interval": 1},
+        "executor": "serial",
+    }
+    with pytest.raises(TaskError, match="MemoryError: no room"):
+        start(Project(validated(Config, failing)), tmp_path / "run")
+    assert "Groups cannot be tried (MemoryError: no room); members are trained one at a time." in caplog.messages
+    assert vectorize(tmp_path / "run") == "off"

@@ -8,19 +8,22 @@ from contextlib import contextmanager
 from threadpoolctl import ThreadpoolController
 
 
-def environment(threads: int) -> Mapping[str, str]:
-    """Return the variables under which libraries begin with so many intra-op threads.
+MEMORY: Mapping[str, str] = {
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+}
+"""Variables under which memory is fast: it is read when a process starts.
 
-    Large tensors also get large pages, which halves the time of a copy into fresh memory. And glibc keeps up to 512 MB
-    that a step has let go for the next one: given back, every page of it would be asked for and zeroed anew.
-    """
+Large tensors get large pages, which halves the time of a copy into fresh memory. And glibc keeps up to 512 MB that a step
+has let go for the next one: given back, every page of it would be asked for and zeroed anew.
+"""
+
+
+def environment(threads: int) -> Mapping[str, str]:
+    """Return the variables under which libraries begin with so many intra-op threads, and with fast memory."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    memory = {
-        "THP_MEM_ALLOC_ENABLE": "1",
-        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-        "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
-    }
-    return {name: str(threads) for name in names} | memory
+    return {name: str(threads) for name in names} | MEMORY
 
 
 class OneThread:

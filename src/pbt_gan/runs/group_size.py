@@ -1,6 +1,6 @@
 """How large a group should be, as a function of what groups cost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 LONG_STEP_S = 0.1
 """A step that takes so long is all arithmetic: what a group saves is the time between operations, a few ms."""
@@ -18,6 +18,9 @@ STATES_KEPT = 3
 def fastest(step_s: Callable[[int], float], most: int) -> int:
     """Return the size of the group whose members' steps take the least time, the smaller of two that are much alike.
 
+    Tried are all members, half of them, a quarter, and so on, so that a worker's rounds are equally full; small ones
+    first, and no larger one after one that gains nothing.
+
     Args:
         step_s: seconds of a member's step in a group of so many.
         most: members of the largest group.
@@ -27,8 +30,9 @@ def fastest(step_s: Callable[[int], float], most: int) -> int:
         return 1
     for size in _sizes(most):
         size_s = step_s(size)
-        if size_s < GAIN * best_s:
-            best, best_s = size, size_s
+        if size_s >= GAIN * best_s:
+            break
+        best, best_s = size, size_s
     return best
 
 
@@ -39,18 +43,19 @@ def fitting(peak_bytes: Callable[[int], int], state_bytes: int, free_bytes: int,
         peak_bytes: what training a group of so many takes.
         state_bytes: of one member.
         free_bytes: of the memory.
-        most: members of the largest group.
+        most: members that a worker has.
+
+    Returns:
+        at most as many, and so that its rounds are equally full.
     """
     one, two = peak_bytes(1), peak_bytes(2)
     each = two - one + STATES_KEPT * state_bytes
-    size = int((ROOM * free_bytes - max(one - (two - one), 0)) // max(each, 1))
-    return max(1, min(size, most))
+    room = int((ROOM * free_bytes - max(one - (two - one), 0)) // max(each, 1))
+    rounds = -(-most // max(room, 1))
+    return -(-most // rounds)
 
 
-def _sizes(most: int) -> Iterator[int]:
-    size = 2
-    while size < most:
-        yield size
-        size *= 2
-    if most > 1:
-        yield most
+def _sizes(most: int) -> list[int]:
+    """Return the sizes above 1 at which so many members make one round of a worker, two, four, and so on."""
+    sizes = {-(-most // 2**halvings) for halvings in range(most.bit_length())}
+    return sorted(sizes - {1})

@@ -11,7 +11,7 @@ from typing import Any
 from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.core.space import Space
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, PbtGanError, one_line
 from pbt_gan.interfaces import GroupTask, Task
 from pbt_gan.runs.choices import remembered
 from pbt_gan.runs.environment import machine, versions
@@ -56,7 +56,13 @@ def decided(config: Config, task: Task, space: Space, folder: Path) -> Config:
         return config
     group = 1
     if isinstance(task, GroupTask) and most(config) > 1:
-        chosen = remembered("group", _circumstances(config, task), lambda: _tried(config, task, space, folder))
+        try:
+            chosen = remembered("group", _circumstances(config, task), lambda: _tried(config, task, space, folder))
+        except PbtGanError:
+            raise
+        except Exception as error:  # the workers will say better what is wrong with the task
+            log.warning("Groups cannot be tried (%s); members are trained one at a time.", one_line(error))
+            chosen = 1
         group = min(chosen, most(config))
     settings = config.executor.model_copy(update={"vectorize": group if group > 1 else "off"})
     return config.model_copy(update={"executor": settings})
@@ -69,7 +75,7 @@ def _tried(config: Config, task: GroupTask, space: Space, folder: Path) -> int:
         sharing = -(-workers_of(config) // len(config.executor.devices))
         fit = fitting(trial.peak_bytes, trial.state_bytes(), _free_bytes(device) // sharing, members)
         if fit < members:
-            log.warning("%d members do not fit into the memory of %s together; at most %d do.", members, device, fit)
+            log.warning("%d members do not fit into the memory of %s together; a group has %d.", members, device, fit)
         members = fit
     group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members)
     trial.release()
