@@ -24,7 +24,7 @@ def main() -> Iterator[Measurement]:
         command = [str(COMMAND), "train", "digits", "--out", str(run)]
         command += ["--population", str(MEMBERS), "--steps", str(STEPS)]
         began = time.perf_counter()
-        # As a person would, for the first time: no variable is set, nothing is remembered, the trial of groups is in it.
+        # As a person would, for the first time: no variable is set, nothing is remembered, so groups are tried.
         anew = {name: value for name, value in os.environ.items() if name not in MEMORY} | {"XDG_CACHE_HOME": folder}
         subprocess.run(command, check=True, env=anew, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - began

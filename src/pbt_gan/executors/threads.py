@@ -7,16 +7,15 @@ from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
 
-
-MEMORY: Mapping[str, str] = {
+MEMORY: dict[str, str] = {
     "THP_MEM_ALLOC_ENABLE": "1",
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
 }
 """Variables under which memory is fast: it is read when a process starts.
 
-Large tensors get large pages, which halves the time of a copy into fresh memory. And glibc keeps up to 512 MB that a step
-has let go for the next one: given back, every page of it would be asked for and zeroed anew.
+Large tensors get large pages, which halves the time of a copy into fresh memory. And glibc keeps up to 512 MB that a
+step has let go for the next one: given back, every page of it would be asked for and zeroed anew.
 """
 
 
