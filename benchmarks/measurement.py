@@ -65,3 +65,8 @@ def median_of(name: str, values: Sequence[float], unit: str, setting: Mapping[st
 
 def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
+
+
+def number(value: float) -> str:
+    """Return a number as one reads it, to three digits."""
+    return f"{float(f'{value:.3g}'):,.10g}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plots
+from benchmarks.measurement import number
 from benchmarks.targets import (
     EXPLOIT,
     GAIN,
@@ -78,11 +79,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     if not body:
         return f"{NOT_MEASURED.capitalize()}."
     return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *body])
-
-
-def number(value: float) -> str:
-    """Return a number as one reads it, to three digits."""
-    return f"{float(f'{value:.3g}'):,.10g}"
 
 
 def only(lines: Sequence[Line]) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.measurement import number
 from benchmarks.targets import EXPLOIT, LIMIT, RATE
 from pbt_gan.reporting.canvas import ARMS, INK, png
 
@@ -82,7 +83,7 @@ def ready_point(lines: Sequence[Line], device: str) -> bytes:
         for place, (case, color) in enumerate(zip(cases, ARMS, strict=False)):
             parts = [(row + place * height, values[case, part]) for row, part in enumerate(PARTS)]
             bars = axes.barh(*_columns(parts), height=0.9 * height, color=color, label=case)
-            axes.bar_label(bars, fmt="{:,.3g}", padding=4)
+            axes.bar_label(bars, fmt=number, padding=4)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         axes.set_yticks([row + (len(cases) - 1) * height / 2 for row in range(len(PARTS))], PARTS)

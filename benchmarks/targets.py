@@ -42,7 +42,11 @@ _TWENTY: Mapping[str, Any] = {"device": "cuda", "members": 20}
 def _targets() -> Iterator[Target]:
     one_by_one = "times as many member steps a second as one after another"
     setting: dict[str, Any] = {"case": "digits", "members": 4, "dtype": "float32", **_ONE_THREAD}
-    yield Target(f"`digits`, P = 4, float32: {one_by_one}", GAIN, setting, ">= 2.5")
+    yield Target(f"`digits`, P = 4, float32, one core: {one_by_one}", GAIN, setting, ">= 2.5")
+    setting = {"case": "digits", "device": "cpu", "dtype": "float32"}
+    yield Target(
+        "`digits`, P = 4, float32, both cores: two workers against one process", WHOLE_DEVICE, setting, ">= 2.5"
+    )
     for case, pixels in (("mnist", "28×28"), ("cifar10", "32×32")):
         setting = {"case": case, "device": "cpu", "dtype": "bfloat16"}
         yield Target(f"{pixels}, bfloat16: two workers against one process", WHOLE_DEVICE, setting, ">= 1.8")

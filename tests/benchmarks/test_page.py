@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.measurement import Measurement, median_of
-from benchmarks.page import NOT_MEASURED, PAGE, filled, images, number
+from benchmarks.measurement import Measurement, median_of, number
+from benchmarks.page import NOT_MEASURED, PAGE, filled, images
 from benchmarks.plots import PARTS
 from benchmarks.targets import TARGETS
 
