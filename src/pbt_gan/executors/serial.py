@@ -6,7 +6,7 @@ from pathlib import Path
 from pbt_gan.core.population import Failed, Order, Report
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import Memory
-from pbt_gan.executors.threads import OneThread
+from pbt_gan.executors.threads import OneThread, keep_memory
 from pbt_gan.executors.work import build, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference, TaskSource
 
@@ -43,6 +43,7 @@ class SerialExecutor:
         self._clock = device_clock(device)
         if deterministic:
             make_deterministic(device)
+        keep_memory()
         with self._one_thread.held():
             self._task = build(task)
             if folder is not None:

@@ -25,6 +25,15 @@ def environment(threads: int) -> Mapping[str, str]:
     return {name: str(threads) for name in names} | MEMORY
 
 
+def keep_memory() -> None:
+    """Do for this process, which has begun already, what can still be done of `MEMORY`.
+
+    glibc takes the largest piece that it has given back to the system for a sign of what a program needs, and from then
+    on keeps pieces up to that size; 32 MB is its limit.
+    """
+    bytearray(31 << 20)
+
+
 class OneThread:
     """Holds this process to one intra-op thread for as long as a member trains in it."""
 

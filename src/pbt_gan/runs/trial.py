@@ -9,7 +9,7 @@ from pathlib import Path
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Space, middles
-from pbt_gan.executors.threads import OneThread
+from pbt_gan.executors.threads import OneThread, keep_memory
 from pbt_gan.executors.work import device_clock, score, train
 from pbt_gan.interfaces import Task, Tree
 
@@ -30,6 +30,7 @@ class Trial:
         self._device = device
         self._clock = device_clock(device)
         self._one_thread = OneThread()
+        keep_memory()
         with self._one_thread.held():
             task.attach(folder, device)
 
