@@ -20,7 +20,7 @@ def shared(tmp_path):
 
 
 def test_what_was_put_is_shared_once_it_is_settled(shared):
-    states = Resident(shared)
+    states = Resident(shared, "cpu")
     states.put("a", STATE)
     states.put("b", STATE)
     states.settle()
@@ -29,7 +29,7 @@ def test_what_was_put_is_shared_once_it_is_settled(shared):
 
 
 def test_a_state_that_this_worker_put_is_not_read_from_the_shared_memory_again(shared, monkeypatch):
-    states = Resident(shared)
+    states = Resident(shared, "cpu")
     states.put("a", STATE)
     states.settle()
     monkeypatch.setattr(SharedMemory, "take", lambda self, key: pytest.fail(f"{key} was read"))
@@ -40,11 +40,11 @@ def test_a_state_that_this_worker_put_is_not_read_from_the_shared_memory_again(s
 
 def test_a_state_of_another_worker_comes_from_the_shared_memory(shared):
     shared.put("a", STATE)
-    assert torch.equal(Resident(shared).take("a")["point"], STATE["point"])
+    assert torch.equal(Resident(shared, "cpu").take("a")["point"], STATE["point"])
 
 
 def test_the_caller_may_go_on_with_what_it_put(shared):
-    states, state = Resident(shared), codec.clone(STATE)
+    states, state = Resident(shared, "cpu"), codec.clone(STATE)
     states.put("a", state)
     state["point"] += 1
     states.settle()
@@ -53,7 +53,7 @@ def test_the_caller_may_go_on_with_what_it_put(shared):
 
 
 def test_what_is_gone_from_the_shared_memory_is_held_no_longer(shared):
-    states = Resident(shared)
+    states = Resident(shared, "cpu")
     states.put("a", STATE)
     states.settle()
     shared.keep(frozenset())
@@ -64,7 +64,7 @@ def test_what_is_gone_from_the_shared_memory_is_held_no_longer(shared):
 
 
 def test_a_state_for_which_there_is_no_room_is_told_when_it_is_settled(shared, monkeypatch):
-    states = Resident(shared)
+    states = Resident(shared, "cpu")
 
     def full(self, key, state):
         raise StorageError("There is no room.")
@@ -78,4 +78,4 @@ def test_a_state_for_which_there_is_no_room_is_told_when_it_is_settled(shared, m
 
 def test_what_lies_on_the_host_already_is_not_copied():
     state: dict[str, Any] = {"point": torch.arange(6.0), "array": np.arange(3)}
-    assert on_host(state)["point"].data_ptr() == state["point"].data_ptr()
+    assert on_host(state, "cpu")["point"].data_ptr() == state["point"].data_ptr()

@@ -7,12 +7,14 @@ import torch
 
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
+from pbt_gan.gan import trainer as trainer_module
 from pbt_gan.gan.draws import Needs, draw
 from pbt_gan.gan.group import leaves
 from pbt_gan.gan.grouped import Grouped
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.step import Step
 from pbt_gan.gan.task import GanTask
+from pbt_gan.gan.team import Team, Trainee
 from pbt_gan.gan.trainer import BLOCK, LAG, Trainer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8)
@@ -236,6 +238,27 @@ def test_a_member_that_diverges_is_trained_no_further_and_its_neighbours_do_not_
             [trainer.init(stream(0, "init", member))], [hyperparams], steps, [partial(stream, 0, "train", member)]
         )
         assert same(group[member].state, alone.state)
+
+
+def test_those_who_go_on_keep_their_order(monkeypatch):
+    """On a GPU the bits of a member may depend on its place."""
+    made: list[list[Trainee]] = []
+
+    class Noted(Team):
+        def __init__(self, trainees, device):
+            super().__init__(trainees, device)
+            made.append(self.trainees)
+
+    monkeypatch.setattr(trainer_module, "Team", Noted)
+    trainer = make()
+    trainer.train(
+        [trainer.init(stream(0, "init", member)) for member in range(8)],
+        [{"lr_g": 1e38, "lr_d": 1e38} if member == 2 else {} for member in range(8)],
+        3 * BLOCK,
+        [partial(stream, 0, "train", member) for member in range(8)],
+    )
+    before, after = made
+    assert after == [trainee for trainee in before if trainee is not before[2]]
 
 
 def test_a_group_of_which_all_have_diverged_is_done():

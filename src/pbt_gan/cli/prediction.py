@@ -9,7 +9,7 @@ import tomli_w
 from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.reporting.text import duration, number
-from pbt_gan.runs.grouping import group_of
+from pbt_gan.runs.grouping import group_of, most
 from pbt_gan.runs.launch import Project, scorers
 from pbt_gan.runs.trial import Trial
 
@@ -24,7 +24,7 @@ def predict(config: Config) -> None:
         project.prepare(Path(name))
         plan, workers = project.plan, workers_of(project.config)
         members, rounds = plan.population_size, project.total_orders // plan.population_size
-        group = min(group_of(project.config), -(-members // workers))
+        group = min(group_of(project.config), most(project.config))
         device = project.config.executor.devices[0]
         trial = Trial(project.task, plan.space, scorers(Path(name)), device)
         step_s, score_s = trial.step_s(group, _TRIAL_STEPS), trial.score_s(group)

@@ -1,7 +1,6 @@
 """States that stay on a worker's GPU: a donor's is copied there, and leaves it only to be safe."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -19,10 +18,12 @@ class Resident:
 
     Args:
         shared: says what is kept; what is gone there is dropped here.
+        device: where the states are.
     """
 
-    def __init__(self, shared: SharedMemory) -> None:
+    def __init__(self, shared: SharedMemory, device: str) -> None:
         self._shared = shared
+        self._device = device
         self._held: dict[str, Tree] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="states")
         self._writing: list[Future[None]] = []
@@ -34,7 +35,7 @@ class Resident:
     def put(self, key: str, state: Tree) -> None:
         """Keep a copy of a state, and begin to write it."""
         self._held[key] = copy = codec.clone(state)
-        made = torch.cuda.current_stream().record_event() if torch.cuda.is_available() else None
+        made = None if self._device == "cpu" else torch.cuda.current_stream(self._device).record_event()
         self._writing.append(self._thread.submit(self._write, key, copy, made))
 
     def settle(self) -> None:
@@ -49,24 +50,26 @@ class Resident:
         self._held = {key: state for key, state in self._held.items() if self._shared.holds(key)}
 
     def _write(self, key: str, state: Tree, made: torch.cuda.Event | None) -> None:
-        self._shared.put(key, on_host(state, made))
+        self._shared.put(key, on_host(state, self._device, made))
 
 
-def on_host(state: Tree, made: torch.cuda.Event | None = None) -> Tree:
+def on_host(state: Tree, device: str, made: torch.cuda.Event | None = None) -> Tree:
     """Return a copy of a state in pinned memory, fetched beside whatever the device is doing.
 
     Args:
-        state: on a GPU; what lies on the host already is returned as it is.
+        state: what of it lies on the host already is returned as it is.
+        device: where the rest lies. A thread's current device is its own, so nothing here may rely on it.
         made: what the device must have done before; None: it has.
     """
+    if device == "cpu":
+        return state
     cuda: Any = torch.cuda  # its annotations are not complete
-    stream = cuda.Stream() if cuda.is_available() else None
-    with cuda.stream(stream) if stream else nullcontext():
-        if stream and made:
+    stream = cuda.Stream(device)
+    with cuda.stream(stream):
+        if made is not None:
             stream.wait_event(made)
         copy: Tree = codec.mapped(state, _sent)
-    if stream:
-        stream.synchronize()
+    stream.synchronize()
     return copy
 
 

@@ -66,7 +66,7 @@ def _states(folders: Sequence[Path], device: str) -> States:
         return shared
     from pbt_gan.executors.resident import Resident  # imports torch
 
-    return Resident(shared)
+    return Resident(shared, device)
 
 
 def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:

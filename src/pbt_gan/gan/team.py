@@ -1,7 +1,7 @@
 """The members of a group on their way through an order."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -39,7 +39,7 @@ class Team:
         device: where they train.
     """
 
-    def __init__(self, trainees: Collection[Trainee], device: str) -> None:
+    def __init__(self, trainees: Sequence[Trainee], device: str) -> None:
         self.trainees = sorted(trainees, key=lambda trainee: -trainee.n_critic)
         self.state = stacked([placed(trainee.state, device) for trainee in self.trainees])
         # float64 holds the ordered values exactly, so that they can be compared when they are read back.
@@ -76,7 +76,7 @@ class Look:
         self._trainees = team.trainees
         g, d = (team.state[net]["params"].isfinite().all(1) for net in ("g", "d"))
         self._finite = (g & d).to("cpu", non_blocking=True)  # from a GPU, into pinned memory
-        self._sent = torch.cuda.current_stream().record_event() if g.is_cuda else None
+        self._sent = torch.cuda.current_stream(g.device).record_event() if g.is_cuda else None
 
     def lost(self) -> set[Trainee]:
         """Return those whose weights were not finite; waits for this look only, not for what the device does since."""

@@ -68,9 +68,11 @@ class Trainer:
         team = Team(trainees, self._device)
         looks: deque[Look] = deque()
         for block, start in enumerate(range(0, steps, BLOCK)):
-            if len(looks) == LAG and (lost := looks.popleft().lost().intersection(team.trainees)):
+            lost = looks.popleft().lost() if len(looks) == LAG else set()
+            rest = [trainee for trainee in team.trainees if trainee not in lost]
+            if len(rest) < len(team.trainees):
                 team.dissolve()
-                if not (rest := set(team.trainees) - lost):
+                if not rest:
                     break
                 team = Team(rest, self._device)
             self._train_block(team, block, min(BLOCK, steps - start))
