@@ -21,7 +21,7 @@ import pbt_gan
 import pbt_gan.testing
 from pbt_gan.cli.app import app
 from pbt_gan.config.source import presets
-from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Report
 
 ROOT = Path(__file__).parent.parent
 TRACKED = [
@@ -103,13 +103,16 @@ def test_the_decisions_are_numbered_without_a_gap_and_listed():
         assert f"{number}. [{title}]({page.name})" in text_of("docs/decisions/README.md")
 
 
+NOT_JOURNALED = ("attempt", "preview", "details")
+
+
 @pytest.mark.parametrize(
-    ("heading", "record"), [("member", Birth), ("report", Reported), ("exploit", Exploit), ("failure", Failure)]
+    ("heading", "record"), [("member", Birth), ("report", Report), ("exploit", Exploit), ("failure", Failure)]
 )
 def test_the_page_on_the_run_folder_names_every_field_of_a_record(heading: str, record: type):
     described = section("docs/run-folder.md", heading)
     for field in fields(record):
-        assert f"`{field.name}`" in described
+        assert f"`{field.name}`" in described or field.name in NOT_JOURNALED
     if record is Exploit:
         assert ", ".join(f"`{field.name}`" for field in fields(Donor)) in described
 
