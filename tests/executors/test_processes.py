@@ -129,12 +129,13 @@ def test_a_killed_run_leaves_no_process_and_no_memory(tmp_path, place):
     program = f"""
 import time
 from pathlib import Path
+from pbt_gan.core.population import Order
 from pbt_gan.executors import processes
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]
 executor = ProcessesExecutor(TaskReference({f"{ODD}:Sleeper"!r}, {{"folder": {str(tmp_path)!r}}}), seed=0, workers=2)
-executor.submit([Order(n, 1, 1, {{}}, None, f"m{{n}}", 0, 0, 3) for n in range(2)])
+executor.submit([Order(n, 1, 1, {{}}, {{}}, f"m{{n}}", 0, 0, 3) for n in range(2)])
 time.sleep(600)
 """
     run = subprocess.Popen([sys.executable, "-c", program])
@@ -150,6 +151,7 @@ time.sleep(600)
 def test_a_run_that_just_ends_takes_its_workers_along(place):
     program = f"""
 from pathlib import Path
+from pbt_gan.core.population import Order
 from pbt_gan.executors import processes
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]

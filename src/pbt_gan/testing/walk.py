@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.core.space import Choice, Domain, Float
+from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Trainer, Training, Tree
 
 SEED = 7
@@ -59,9 +60,9 @@ class RandomWalk(Task):
         return ("stride",)
 
     def attach(self, folder: Path, device: str) -> Trainer:
-        """Read the file that stands for what a real task prepares, if there is one."""
-        tilt = folder / "tilt.txt"
-        self._tilt = np.asarray(float(tilt.read_text()) if tilt.exists() else 0.0)
+        """Read the file that stands for what a real task prepares."""
+        if folder != NOTHING:
+            self._tilt = np.asarray(float((folder / "tilt.txt").read_text()))
         return self
 
     def init(self, rng: Generator) -> Tree:
