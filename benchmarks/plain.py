@@ -104,6 +104,8 @@ class Member:
         self._settings = settings
         self._images = images
         self._dtype = torch.float64 if settings.dtype == "float64" else torch.float32
+        assert isinstance(nets.generator, dcgan.Generator)
+        assert isinstance(nets.discriminator, dcgan.Discriminator)
         self.generator = generator(nets.generator)
         self.discriminator = discriminator(nets.discriminator)
         for module, layout in (

@@ -23,8 +23,8 @@ GAMES: dict[str, dict[str, Any]] = {
 
 
 def make(size=8, **arguments):
-    arguments = {"width": 4, "z_size": 8, "batch_size": BATCH, "init": "uniform"} | arguments
-    settings = GanSettings(**arguments)
+    arguments = {"width": 4, "z_size": 8, "batch_size": BATCH, "init": "uniform", **arguments}
+    settings = GanSettings.model_validate(arguments)
     return make_step(settings, size, 1), settings
 
 
