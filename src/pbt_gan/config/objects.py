@@ -171,7 +171,7 @@ def check_devices(config: Config) -> None:
     """Raise ConfigError if a GPU is asked for that is not there; asking for none needs no torch."""
     for device in config.executor.devices:
         if device != "cpu":
-            from pbt_gan.gan.device import check_device
+            from pbt_gan.devices import check_device
 
             check_device(device)
 

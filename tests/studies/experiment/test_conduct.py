@@ -85,8 +85,10 @@ def test_a_stop_leaves_the_rest_for_the_next_call(tmp_path: Path):
     assert Result.read(experiment, tmp_path / "here") is None
     said: list[str] = []
     assert conduct(experiment, tmp_path / "here", say=said.append)
-    assert said[0] == "run 1 of 8: pbt, seed 0"
-    assert len(said) == 8
+    assert said[0].startswith("With 2 seeds no difference between these 4 arms can be significant")
+    assert said[0].endswith("7 seeds could show one.")
+    assert said[1] == "run 1 of 8: pbt, seed 0"
+    assert len(said) == 9
 
 
 def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
