@@ -67,7 +67,7 @@ def test_a_signal_becomes_a_wish_to_stop_with_its_name(number):
     before = signal.getsignal(number)
     with stopped_by_signals(stop):
         os.kill(os.getpid(), number)
-        assert SIGNALS[stop.wanted()] == number
+        assert SIGNALS[str(stop.wanted())] == number
     assert signal.getsignal(number) == before
 
 
@@ -112,7 +112,7 @@ def begun(folder: Path, task: str, *options: str, ignored: int | None = None) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=ignored and (lambda: signal.signal(ignored, signal.SIG_IGN)),
+        preexec_fn=(lambda: signal.signal(ignored, signal.SIG_IGN)) if ignored else None,
     )
     wait_for(folder / "training", process)
     return process
@@ -140,7 +140,7 @@ def test_one_signal_ends_a_long_order_of_the_serial_executor_and_keeps_what_was_
     found, out = ended(process)
     assert found == code
     assert "Go on with: pbt-gan resume run" in out
-    assert [record.member for record in read_run(tmp_path / "run").records if hasattr(record, "score")] == [0]
+    assert [type(record).__name__ for record in read_run(tmp_path / "run").records].count("Report") == 1
 
 
 @pytest.mark.slow

@@ -36,7 +36,8 @@ class Mistake(NamedTuple):
 def tell(error: Exception) -> int:
     """Print an error in one or two lines to standard error and return the exit code."""
     if os.environ.get(TRACEBACK):
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line)
     mistake = _mistake(error)
     say(_shortened(mistake.said), title=mistake.title)
     if mistake.hint:
@@ -68,8 +69,8 @@ def _short(error: Exception) -> str | None:
     while cause is not None:
         if isinstance(cause, MemoryError):
             return _SHORT[errno.ENOMEM]
-        if isinstance(cause, OSError) and cause.errno in _SHORT:
-            return _SHORT[cause.errno]
+        if isinstance(cause, OSError) and (short := _SHORT.get(cause.errno or 0)):
+            return short
         cause = cause.__cause__ or cause.__context__
     return None
 

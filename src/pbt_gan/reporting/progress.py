@@ -53,11 +53,11 @@ class Progress:
             case Exploit():
                 self._exploits += not record.kept
             case Failure():
-                self._console.print(
+                said = (
                     f"{member_name(record.member)} failed in interval {record.interval} (attempt {record.attempt}, "
-                    f"{record.worker}): {record.error}",
-                    style="red",
+                    f"{record.worker}): {record.error}"
                 )
+                self._console.print(Text(said, "red"))
         since_s = time.monotonic() - self._shown
         if self._live is not None:
             if since_s >= _REFRESH_S:
@@ -77,7 +77,7 @@ class Progress:
         if self._said < self._done:
             self._say()
         elapsed = duration(time.monotonic() - self._started)
-        self._console.print(f"{ending} after {elapsed}")
+        self._console.print(Text(f"{ending} after {elapsed}"))
 
     def _eta(self) -> str:
         fresh = self._done - self._done_before
@@ -94,10 +94,8 @@ class Progress:
             standing = f"best {member_name(rows[0].member)} {number(rows[0].score)}, median {number(median)}"
         interval = max((row.interval for row in self._population.rows.values()), default=0)
         left = "" if self._done >= self._total else f" | {self._eta()}"
-        self._console.print(
-            f"{self._done}/{self._total} orders | interval {interval} | {standing} | {self._exploits} exploits{left}",
-            soft_wrap=True,
-        )
+        said = f"{self._done}/{self._total} orders | interval {interval} | {standing} | {self._exploits} exploits{left}"
+        self._console.print(Text(said), soft_wrap=True)
         self._said, self._shown = self._done, time.monotonic()
 
     def _view(self) -> RenderableType:

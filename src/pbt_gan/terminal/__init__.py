@@ -19,10 +19,16 @@ _WIDEST = 10_000
 
 def console(*, stderr: bool = False, quiet: bool = False) -> "Console":
     """Return a console on which names are printed as they are, whatever brackets they hold, but cleaned."""
-    from pbt_gan.terminal.console import CleanConsole  # `--help` does without
+    from pbt_gan.terminal.clean_console import CleanConsole  # `--help` does without
 
     made = CleanConsole(
-        stderr=stderr, quiet=quiet, markup=False, highlight=False, emoji=False, width=_asked(), legacy_windows=False
+        stderr=stderr,
+        quiet=quiet,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=_asked(),
+        _environ={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")},  # any text
     )
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _WIDE

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-from pbt_gan.errors import printable
-
 _PLAINER = {"–": "-", "—": "-", "·": "-", "×": "x", "…": "~", "’": "'", "→": ">"}
 """Signs of our own, and how they are written where there is only ASCII."""
 
@@ -18,7 +16,7 @@ def clean(text: str, encoding: str, cells: Callable[[str], int] = lambda letter:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if _has(encoding, c) else _PLAINER.get(c) or printable(c) * cells(c) for c in text)
+    return "".join(c if _has(encoding, c) else _stand_in(c) * cells(c) for c in text)
 
 
 def escaped(text: str, encoding: str) -> str:
@@ -36,6 +34,10 @@ def _has(encoding: str, letter: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _stand_in(letter: str) -> str:
+    return " " if letter.isspace() else _PLAINER.get(letter, "?")
 
 
 def _escape(letter: str) -> str:
