@@ -11,7 +11,7 @@ import numpy as np
 from pbt_gan.config.objects import build_task, task_reference
 from pbt_gan.config.source import read_config
 from pbt_gan.core.rng import stream
-from pbt_gan.gan import scorers
+from pbt_gan.gan.scores import scorers
 from pbt_gan.gan.task import GanTask
 
 IMAGES = 1_000

@@ -14,13 +14,13 @@ from numpy.random import Generator as Random
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from pbt_gan.gan import models
-from pbt_gan.gan.flat import Layout
-from pbt_gan.gan.models import initial_params
-from pbt_gan.gan.sampler import BATCH, to_uint8
+from pbt_gan.gan.nets import dcgan
+from pbt_gan.gan.nets.dcgan import initial_params
+from pbt_gan.gan.nets.layout import Layout
+from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.gan.settings import GanSettings
-from pbt_gan.gan.sizes import halvings
-from pbt_gan.gan.trainer import make_step
+from pbt_gan.gan.training.sampler import BATCH, to_uint8
+from pbt_gan.gan.training.trainer import make_step
 
 DISCRIMINATOR_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "non-saturating": lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
@@ -32,7 +32,7 @@ GENERATOR_LOSSES: Mapping[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def generator(net: models.Generator) -> nn.Sequential:
+def generator(net: dcgan.Generator) -> nn.Sequential:
     """Return the same net as modules; its parameters come in the order of `net.layout`."""
     widths, side = net.widths, net.size >> halvings(net.size)
     features = widths[0] * side**2
@@ -62,12 +62,12 @@ def generator(net: models.Generator) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Tanh())
 
 
-def discriminator(net: models.Discriminator) -> nn.Sequential:
+def discriminator(net: dcgan.Discriminator) -> nn.Sequential:
     """Return the same net as modules; its parameters come in the order of `net.layout`."""
     layers: list[nn.Module] = []
     ins = net.channels
     if net.full_size_layer:
-        layers += [nn.Conv2d(ins, net.width, 3, padding=1), nn.LeakyReLU(models.SLOPE)]
+        layers += [nn.Conv2d(ins, net.width, 3, padding=1), nn.LeakyReLU(dcgan.SLOPE)]
         ins = net.width
     for n, outs in enumerate(net.widths[-halvings(net.size) :], start=1):
         normalised = net.norm == "batch" and (n > 1 or net.full_size_layer)
@@ -76,7 +76,7 @@ def discriminator(net: models.Discriminator) -> nn.Sequential:
         if normalised:
             # Always the statistics of the batch, so there are none to keep.
             layers.append(nn.BatchNorm2d(outs, track_running_stats=False))
-        layers.append(nn.LeakyReLU(models.SLOPE))
+        layers.append(nn.LeakyReLU(dcgan.SLOPE))
         ins = outs
     side = net.size >> halvings(net.size)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(ins * side**2, 1), nn.Flatten(0))

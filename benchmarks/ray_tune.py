@@ -91,7 +91,7 @@ def trainable() -> Any:
     from benchmarks.plain import Member
     from benchmarks.scaling import images_of
     from pbt_gan.core.rng import stream
-    from pbt_gan.gan.judge import Judge, prepare_scorers
+    from pbt_gan.gan.scores.judge import Judge, prepare_scorers
 
     class Digits(tune.Trainable):  # type: ignore[misc]
         """A GAN on `digits`, from one ready point to the next."""

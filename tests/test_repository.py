@@ -21,7 +21,7 @@ import pbt_gan
 import pbt_gan.testing
 from pbt_gan.cli.app import app
 from pbt_gan.config.source import presets
-from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Report
 
 ROOT = Path(__file__).parent.parent
 TRACKED = [
@@ -95,21 +95,23 @@ def test_every_document_is_reached_from_the_readme():
     assert set(PAGES) <= reached
 
 
-def test_the_decisions_are_numbered_without_a_gap_and_listed():
-    pages = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
-    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
-    for number, page in enumerate(pages, 1):
+def test_the_decisions_are_numbered_and_listed():
+    pages = {int(page.name[:4]): page for page in (ROOT / "docs" / "decisions").glob("0*.md")}
+    for number, page in sorted(pages.items()):
         title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix(f"# {number}. ")
         assert f"{number}. [{title}]({page.name})" in text_of("docs/decisions/README.md")
 
 
+NOT_JOURNALED = ("attempt", "preview", "details")
+
+
 @pytest.mark.parametrize(
-    ("heading", "record"), [("member", Birth), ("report", Reported), ("exploit", Exploit), ("failure", Failure)]
+    ("heading", "record"), [("member", Birth), ("report", Report), ("exploit", Exploit), ("failure", Failure)]
 )
 def test_the_page_on_the_run_folder_names_every_field_of_a_record(heading: str, record: type):
     described = section("docs/run-folder.md", heading)
     for field in fields(record):
-        assert f"`{field.name}`" in described
+        assert f"`{field.name}`" in described or field.name in NOT_JOURNALED
     if record is Exploit:
         assert ", ".join(f"`{field.name}`" for field in fields(Donor)) in described
 

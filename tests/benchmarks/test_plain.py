@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from benchmarks.plain import Member, load
-from pbt_gan.gan.step import CriticBatch
 from pbt_gan.gan.task import GanTask
-from pbt_gan.gan.trainer import Trainer, make_step
+from pbt_gan.gan.training.step import CriticBatch
+from pbt_gan.gan.training.trainer import Trainer, make_step
 
 SEED_DCGAN: dict[str, Any] = {"kernel": 5, "full_size_layer": False, "bias_before_norm": True, "init": "uniform"}
 NETS: dict[str, tuple[int, int, dict[str, Any]]] = {

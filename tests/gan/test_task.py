@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pbt_gan.core.rng import stream
+from pbt_gan.devices import check_device
 from pbt_gan.errors import ConfigError, DataError
-from pbt_gan.gan.device import check_device
 from pbt_gan.gan.task import PREVIEW_IMAGES, GanTask
 
 SMALL: dict[str, Any] = {

@@ -9,10 +9,10 @@ import pytest
 
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
-from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.core.records import Exploit, Report
 from pbt_gan.errors import ConfigError, TaskError
-from pbt_gan.gan import scorers
-from pbt_gan.gan.grouped import Grouped
+from pbt_gan.gan.nets.members_in_channels import MembersInChannels
+from pbt_gan.gan.scores import scorers
 from pbt_gan.runs import grouping
 from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.store.reader import read_run
@@ -80,14 +80,14 @@ def test_large_images_in_one_program_lead_to_the_same_decisions(game, tmp_path, 
     large = {"data": str(tmp_path / "images.npz"), "dtype": "float64", "width": 2, **GAMES[game]}
     found = {}
     for group in ("off", 5):
-        monkeypatch.setattr(Grouped, "exact", group == 5)
+        monkeypatch.setattr(MembersInChannels, "exact", group == 5)
         folder = tmp_path / str(group)
         start(Project(validated(Config, merged(GAN, {"task": large, "executor": {"vectorize": group}}))), folder)
         found[group] = read_run(folder).records
     decisions, scores = {}, {}
     for group, records in found.items():
         decisions[group] = [replace(each, scores=(), reason="") for each in records if isinstance(each, Exploit)]
-        scores[group] = [each.score for each in records if isinstance(each, Reported)]
+        scores[group] = [each.score for each in records if isinstance(each, Report)]
     assert decisions["off"] == decisions[5]
     assert any(each.donor for each in decisions["off"])
     assert scores["off"] == pytest.approx(scores[5], rel=1e-6)

@@ -121,7 +121,7 @@ def _preset_for(data: str | None) -> str:
         preset, why = DEFAULT_PRESET, "the data that is built in"
     else:
         from pbt_gan.gan.data import load_dataset
-        from pbt_gan.gan.sizes import halvings
+        from pbt_gan.gan.nets.sizes import halvings
 
         size = load_dataset(data).images.shape[1]
         halvings(size)  # says so if there is no net for this size

@@ -1,1 +1,1 @@
-"""The GAN task: data, nets, losses, the pure member step, scores."""
+"""The GAN task: data, nets, games, the training of members, scores."""

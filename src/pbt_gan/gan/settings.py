@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pbt_gan.core.space import Domain, Float, Integer
-from pbt_gan.gan.sizes import DEFAULTS, OTHERWISE
+from pbt_gan.gan.nets.sizes import DEFAULTS, OTHERWISE
 from pbt_gan.validation import Settings
 
 LossName = Literal["non-saturating", "hinge", "wgan-gp"]

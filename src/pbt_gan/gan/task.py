@@ -9,16 +9,16 @@ from numpy.random import Generator as Random
 
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.space import Domain
-from pbt_gan.gan import judge
 from pbt_gan.gan.data import Dataset, load_dataset
+from pbt_gan.gan.nets.sizes import halvings
+from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings
-from pbt_gan.gan.sizes import halvings
 from pbt_gan.interfaces import GroupTask, Images, Streams, Training, Tree
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
-    from pbt_gan.gan.sampler import Sampler
-    from pbt_gan.gan.trainer import Trainer
+    from pbt_gan.gan.training.sampler import Sampler
+    from pbt_gan.gan.training.trainer import Trainer
 
 PREVIEW_IMAGES = 64
 
@@ -75,21 +75,22 @@ class GanTask(GroupTask):
         judge.prepare_scorers(self.dataset, folder)
         self._prepared = folder
 
-    def attach(self, folder: Path, device: str) -> None:
+    def attach(self, folder: Path, device: str) -> "GanTask":
         """Put images, nets and scorers onto "cpu", "cuda" or "cuda:1".
 
         Raises:
             ConfigError: there is no such device, or it cannot be used.
         """
-        from pbt_gan.gan.device import check_device, use_device
-        from pbt_gan.gan.sampler import Sampler
-        from pbt_gan.gan.trainer import Trainer
+        from pbt_gan.devices import check_device, use_device
+        from pbt_gan.gan.training.sampler import Sampler
+        from pbt_gan.gan.training.trainer import Trainer
 
-        use_device(check_device(device), self.settings.dtype)
+        use_device(check_device(device), tf32=self.settings.dtype == "tf32")
         self._trainer = Trainer(self.settings, self.dataset.images, device)
         running = self.settings.sampling_norm == "running"
         self._sampler = Sampler(self._trainer.step.generator, running=running, device=device)
         self._judge = judge.Judge(self.dataset, self.metrics, folder, device)
+        return self
 
     def init(self, rng: Random) -> Tree:
         """Return two nets with random weights."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.engine import Stop
 from pbt_gan.errors import RunFolderError
 from pbt_gan.runs.result import Run
@@ -85,8 +85,10 @@ def test_a_stop_leaves_the_rest_for_the_next_call(tmp_path: Path):
     assert Result.read(experiment, tmp_path / "here") is None
     said: list[str] = []
     assert conduct(experiment, tmp_path / "here", say=said.append)
-    assert said[0] == "run 1 of 8: pbt, seed 0"
-    assert len(said) == 8
+    assert said[0].startswith("With 2 seeds no difference between these 4 arms can be significant")
+    assert said[0].endswith("7 seeds could show one.")
+    assert said[1] == "run 1 of 8: pbt, seed 0"
+    assert len(said) == 9
 
 
 def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
@@ -122,7 +124,7 @@ def test_every_run_is_an_ordinary_one(done):
     _, folder = done
     run = Run.open(run_folder(folder, "longer", 1))
     assert (run.ending, run.config["seed"], run.config["name"]) == ("finished", 1, "longer-1")
-    assert sum(isinstance(record, Reported) for record in run.records()) == 18
+    assert sum(isinstance(record, Report) for record in run.records()) == 18
 
 
 def test_another_experiment_is_not_mixed_in(done):

@@ -3,15 +3,16 @@ import math
 import pytest
 
 from pbt_gan.core.lineage import History
-from pbt_gan.core.records import Birth, Donor, Exploit, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Report
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.outcome import Outcome, at_equal_cost, costs, counted, cut, directions_of
+from pbt_gan.studies.experiment.tables import is_higher_better
 
 
-def report(member: int, interval: int, score: float, images: int = 100, **metrics: float) -> Reported:
+def report(member: int, interval: int, score: float, images: int = 100, **metrics: float) -> Report:
     steps = interval * 10
-    return Reported(
-        member, interval, steps, steps, score, metrics, {}, f"m{member}-i{interval}", images, {"cost_s": images / 50}
+    return Report(
+        member, interval, steps, steps, score, metrics, {}, f"m{member}-i{interval}", images, cost_s=images / 50
     )
 
 
@@ -22,8 +23,8 @@ def copied(recipient: int, interval: int, donor: int) -> Exploit:
     )
 
 
-def run(*records: Reported | Exploit, **cards: dict[str, str]) -> Run:
-    members = sorted({r.member for r in records if isinstance(r, Reported)})
+def run(*records: Report | Exploit, **cards: dict[str, str]) -> Run:
+    members = sorted({r.member for r in records if isinstance(r, Report)})
     return Run({}, [*(Birth(member, {}, "drawn") for member in members), *records], "finished", cards=cards)
 
 
@@ -95,7 +96,23 @@ def test_a_population_of_which_nobody_had_a_finite_score_has_no_figures():
 
 def test_which_way_is_better_stands_on_the_cards():
     runs = [run(report(0, 1, 1.0, held_out_fcd=1.0, held_out_cs=1.0), held_out_fcd={"better": "lower"})]
-    assert directions_of(runs) == {"held_out_fcd": False, "held_out_cs": True}
+    assert directions_of(runs) == {"held_out_fcd": False}
+    assert is_higher_better("best held_out_cs", directions_of(runs))
+    assert not is_higher_better("median held_out_fcd", directions_of(runs))
+
+
+def test_a_metric_that_the_first_report_lacks_has_its_figures():
+    history = run(report(0, 1, 1.0), report(1, 1, math.nan), report(0, 2, 3.0, held_out_x=5.0)).history
+    figures = Outcome.of(("a", 0), history, {}).figures
+    assert figures["best held_out_x"] == 5.0
+    assert math.isnan(figures["median held_out_x"])  # of 5 and of a member that diverged
+
+
+def test_a_metric_that_was_not_measured_at_the_end_is_not_a_bad_one():
+    history = run(report(0, 1, 1.0, held_out_x=5.0), report(1, 1, 2.0, held_out_x=7.0), report(0, 2, 3.0)).history
+    figures = Outcome.of(("a", 0), history, {}).figures
+    assert "best held_out_x" not in figures
+    assert figures["median held_out_x"] == 7.0
 
 
 def test_histories_keep_their_births():

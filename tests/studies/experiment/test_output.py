@@ -1,5 +1,6 @@
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 from pbt_gan.studies.experiment import output
 from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.conduct import conduct
-from pbt_gan.studies.experiment.protocol import conditions, protocol
+from pbt_gan.studies.experiment.protocol import METHODS, conditions, protocol
 from pbt_gan.studies.experiment.result import Result
 from pbt_gan.studies.experiment.tables import signed, spread
 from tests.studies.experiment.conftest import toy
@@ -27,6 +28,7 @@ def test_the_data_hold_every_run_and_every_comparison(result, tmp_path):
     assert {(run["arm"], run["seed"]) for run in data["runs"]} == {(a, s) for a in result.arms for s in (0, 1)}
     assert set(data["gains"]["best"]) == {"pbt", "longer", "replay"}
     assert data["equal"] == "steps"
+    assert "Student" in data["methods"]["interval"]
     assert set(data["time"]["device_s"]) == {f"{run['arm']}-{run['seed']}" for run in data["runs"]}
     assert data["experiment"]["experiment"]["seeds"] == [0, 1]
 
@@ -57,6 +59,9 @@ def test_the_protocol_names_every_arm_and_the_cost(result):
     for arm in result.arms:
         assert f"{arm}: {ARMS[arm].says}." in told
     assert "180 steps (PBT: 3 × 60), scored every 10, ready every 10" in told
+    assert "With 2 seeds no difference between these 4 arms can be significant" in told
+    for method in METHODS.values():
+        assert method in told
     assert "differs by no more than 5%" in conditions(result)[0]
 
 
@@ -83,7 +88,9 @@ def test_a_single_arm_and_a_single_seed_have_a_table_and_a_plot(tmp_path):
 
 def test_numbers_show_their_spread_and_their_sign():
     assert spread([1.0, 2.0]) == "1.500 ± 0.707"
-    assert spread([1.0]) == "1.000"
+    assert spread([1.0]) == spread([1.0, None]) == "1.000"
+    assert spread([None]) == "–"
+    assert spread([math.nan, math.nan]) == "nan"
     assert (signed(0.5), signed(-0.5), signed(0.0)) == ("+0.500", "-0.500", "0")
 
 

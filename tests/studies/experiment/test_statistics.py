@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pbt_gan.studies.experiment.statistics import LEAST_FOR_INTERVAL, TEST_PAIRS, bootstrap, gain, holm, sign_flip
+from pbt_gan.studies.experiment.statistics import (
+    EXACT_PAIRS,
+    LEAST_PAIRS,
+    SIGNIFICANT,
+    gain,
+    holm,
+    interval,
+    pairs_needed,
+    sign_flip,
+    smallest_p,
+)
 
 NUMBERS = st.floats(-1e6, 1e6)
 PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=12)
@@ -31,19 +41,27 @@ def test_lower_is_better_is_the_same_as_higher_of_the_negated(pairs):
 
 
 @given(PAIRS)
-def test_nothing_is_claimed_from_too_few_pairs(pairs):
+def test_nothing_is_claimed_from_a_single_pair(pairs):
     found = gain(*zip(*pairs, strict=True))
-    assert (found.interval is None) == (len(pairs) < LEAST_FOR_INTERVAL)
-    assert (found.p is None) == (len(pairs) not in TEST_PAIRS)
+    assert (found.interval is None) == (found.p is None) == (len(pairs) < LEAST_PAIRS)
 
 
-def test_six_wins_of_six_are_the_first_that_can_be_significant():
-    assert gain([1.0] * 6, [0.0] * 6).p == pytest.approx(2 / 2**6)
-    assert gain([1.0] * 5, [0.0] * 5).p is None
+@pytest.mark.parametrize("pairs", [2, 5, 6, EXACT_PAIRS, EXACT_PAIRS + 1, 40])
+def test_the_lowest_p_value_is_that_of_an_arm_that_wins_every_time(pairs):
+    assert sign_flip(np.linspace(1, 2, pairs)) == pytest.approx(smallest_p(pairs))
 
 
-@given(st.lists(st.integers(-50, 50), min_size=1, max_size=9))
-def test_the_sign_flip_test_counts_all_choices_of_signs(differences):
+@pytest.mark.parametrize("comparisons", [1, 2, 3, 7, 30])
+def test_one_pair_less_than_needed_cannot_be_significant_after_the_correction(comparisons):
+    needed = pairs_needed(comparisons)
+    assert needed is not None
+    for pairs, found in ((needed, True), (needed - 1, False)):
+        p_values = {f"arm-{number}": smallest_p(pairs) if number == 0 else 1.0 for number in range(comparisons)}
+        assert (holm(p_values)["arm-0"] < SIGNIFICANT) == found
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=9))
+def test_the_sign_flip_test_of_few_pairs_counts_all_choices_of_signs(differences):
     sums = [
         abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
         for signs in product((1, -1), repeat=len(differences))
@@ -51,17 +69,46 @@ def test_the_sign_flip_test_counts_all_choices_of_signs(differences):
     assert sign_flip(np.array(differences, float)) == pytest.approx(fmean(s >= abs(sum(differences)) for s in sums))
 
 
-def test_the_sign_flip_test_agrees_with_a_library():
-    differences = np.random.default_rng(0).normal(0.4, 1, size=9)
-    expected = stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
-    assert sign_flip(differences) == pytest.approx(expected.pvalue)
+def test_the_sign_flip_test_of_many_pairs_draws_the_same_signs_each_time_and_comes_close():
+    differences = np.random.default_rng(0).integers(-5, 8, size=EXACT_PAIRS + 4).astype(float)
+    signs = np.array(list(product((1, -1), repeat=10)))
+    sums = np.abs((signs @ differences[:10])[:, None] + (signs @ differences[10:])[None, :])
+    exact = (sums >= abs(differences.sum())).mean()
+    assert sign_flip(differences) == sign_flip(differences) == pytest.approx(exact, abs=0.005)
+
+
+@pytest.mark.parametrize("pairs", [5, 10, 20])
+@pytest.mark.parametrize(
+    ("draw", "true", "least", "most"),
+    [
+        pytest.param(lambda rng, size: rng.normal(0.3, 2, size), 0.3, 0.93, 0.97, id="normal"),
+        pytest.param(lambda rng, size: rng.standard_t(3, size), 0.0, 0.93, 0.98, id="heavy-tailed"),
+        pytest.param(
+            lambda rng, size: rng.exponential(size=size) - rng.exponential(size=size), 0.0, 0.93, 0.98, id="skewed arms"
+        ),
+        pytest.param(lambda rng, size: rng.exponential(size=size), 1.0, 0.86, 0.97, id="skewed differences"),
+    ],
+)
+def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments(draw, true, least, most, pairs):
+    low, high = interval(draw(np.random.default_rng(pairs), (20_000, pairs)))
+    assert least <= ((low <= true) & (true <= high)).mean() <= most
+
+
+@pytest.mark.parametrize("pairs", [6, 9])
+def test_equal_arms_differ_significantly_in_no_more_than_five_of_a_hundred_experiments(pairs):
+    rng = np.random.default_rng(pairs)
+    found = [sign_flip(rng.normal(size=pairs)) <= SIGNIFICANT for _ in range(300)]
+    assert sum(found) <= stats.binom.ppf(0.9999, len(found), SIGNIFICANT)
 
 
 def test_the_interval_agrees_with_a_library():
     differences = np.random.default_rng(1).normal(0.4, 1, size=10)
-    expected = stats.bootstrap((differences,), np.mean, method="percentile", n_resamples=10_000).confidence_interval
-    assert bootstrap(differences) == pytest.approx((expected.low, expected.high), abs=0.03)
-    assert bootstrap(differences) == bootstrap(differences)
+    expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert interval(differences) == pytest.approx((expected.low, expected.high))
+
+
+def test_differences_that_are_all_equal_have_an_interval_without_width():
+    assert gain([1.0, 2.0, 3.0], [0.0, 1.0, 2.0]).interval == (1.0, 1.0)
 
 
 def test_the_probability_of_improvement_is_that_of_mann_and_whitney():

@@ -11,6 +11,7 @@ from pbt_gan.runs.launch import ListenerMaker
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
 from pbt_gan.studies.experiment.plan import Experiment, keep
+from pbt_gan.studies.experiment.power import too_few_seeds
 
 Place = tuple[str, int]
 """An arm and a seed."""
@@ -26,6 +27,8 @@ def conduct(
 ) -> bool:
     """Train every run that is not finished, seed by seed; return whether all are now.
 
+    Before the first one it is said whether there are seeds enough to find anything.
+
     Raises:
         RunFolderError: the folder holds another experiment.
         PbtGanError: a run failed; see its subclasses.
@@ -33,10 +36,12 @@ def conduct(
     keep(experiment, folder)
     places = list(_order(experiment))
     files.make_folder(folder / "runs")
-    for number, (arm, seed) in enumerate(places, 1):
+    missing = [(number, *each) for number, each in enumerate(places, 1) if not _finished(run_folder(folder, *each))]
+    caution = too_few_seeds(len(experiment.settings.seeds), len(experiment.settings.arms))
+    if missing and caution:
+        say(caution)
+    for number, arm, seed in missing:
         place = run_folder(folder, arm, seed)
-        if _finished(place):
-            continue
         say(f"run {number} of {len(places)}: {arm}, seed {seed}")
         needed = experiment.arm(arm).after
         found = Run.open(run_folder(folder, needed, seed)) if needed else None

@@ -18,12 +18,16 @@ _TOLERANCE_S = 0.02
 """Share by which a run may exceed the equal cost in device seconds: no two measurements of time are equal."""
 
 Directions = Mapping[str, bool]
-"""Whether higher is better, by the name of a metric."""
+"""Whether higher is better, by the name of a metric; of one that is not there it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One run. nan: nobody had a finite score."""
+    """One run.
+
+    A figure that was not measured is not there, since a task may report a metric only now and then. nan: nobody had a
+    finite score.
+    """
 
     arm: str
     seed: int
@@ -41,10 +45,13 @@ class Outcome:
         last = list(history.last.values())
         figures = {"best": summary.best, "median": summary.final_median}
         for name in sorted({name for report in history.reports for name in report.metrics if is_held_out(name)}):
-            figures[f"best {name}"] = summary.held_out.get(name, math.nan)
-            figures[f"median {name}"] = _median(
-                (report.metrics.get(name, math.nan) for report in last), directions[name]
-            )
+            if name in summary.held_out or history.best is None:
+                figures[f"best {name}"] = summary.held_out.get(name, math.nan)
+            measured = [report for report in last if name in report.metrics or not math.isfinite(report.score)]
+            if measured:
+                figures[f"median {name}"] = _median(
+                    (report.metrics.get(name, math.nan) for report in measured), directions.get(name, True)
+                )
         return cls(
             *place,
             figures,
@@ -83,7 +90,7 @@ def costs(history: History, unit: Unit) -> Sequence[float]:
         case "images":
             return [report.images for report in history.reports]
         case "device_s":
-            return [float(report.time.get("cost_s", 0.0)) for report in history.reports]
+            return [report.cost_s for report in history.reports]
 
 
 def step_counts(history: History) -> list[int]:
@@ -112,13 +119,8 @@ def cut(history: History, unit: Unit, limit: float) -> History:
 
 
 def directions_of(runs: Iterable[Run]) -> dict[str, bool]:
-    """Return for every metric of some runs whether higher is better: as its card says, else yes."""
-    known: dict[str, bool] = {}
-    for run in runs:
-        cards = run.cards
-        for report in run.history.reports[:1]:
-            known |= {name: cards.get(name, {}).get("better", "higher") == "higher" for name in report.metrics}
-    return known
+    """Return for every metric that has a card whether higher is better."""
+    return {name: card.get("better", "higher") == "higher" for run in runs for name, card in run.cards.items()}
 
 
 def is_held_out(name: str) -> bool:

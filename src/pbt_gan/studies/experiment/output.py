@@ -12,7 +12,7 @@ from pbt_gan.runs.environment import machine, versions
 from pbt_gan.store.journal import strict
 from pbt_gan.studies.experiment import tables
 from pbt_gan.studies.experiment.picture import picture
-from pbt_gan.studies.experiment.protocol import conditions, protocol
+from pbt_gan.studies.experiment.protocol import METHODS, conditions, protocol
 from pbt_gan.studies.experiment.result import Result
 
 PICTURE, PAGE, MARKDOWN, DATA = "comparison.png", "report.html", "report.md", "results.json"
@@ -39,6 +39,7 @@ def plain(result: Result) -> dict[str, Any]:
         "experiment": result.experiment.plain(),
         "equal": result.unit,
         "protocol": protocol(result),
+        "methods": METHODS,
         "runs": runs,
         "gains": {name: {arm: asdict(gained) for arm, gained in arms.items()} for name, arms in result.gains.items()},
         "time": {"device_s": device_s, "versions": versions(), "machine": machine()},
@@ -78,5 +79,5 @@ def _title(result: Result) -> str:
 
 def _headline(result: Result) -> Iterator[tuple[str, str, str]]:
     for arm, runs in result.outcomes.items():
-        mean, *deviation = tables.spread([run.figures[result.judged] for run in runs]).split(" ± ")
+        mean, *deviation = tables.spread([run.figures.get(result.judged) for run in runs]).split(" ± ")
         yield arm, mean, f"± {deviation[0]}, {result.judged}" if deviation else result.judged

@@ -62,14 +62,20 @@ def _clock(history: History, unit: Unit) -> NDArray[np.float64]:
 
 
 def _dots(axes: Any, result: Result, colors: Mapping[str, str]) -> None:
-    """Draw every run as a dot, the runs of a seed joined by a line, and the mean of each arm as a bar."""
+    """Draw every run as a dot, the runs of a seed joined by a line, and the mean of each arm as a bar.
+
+    A run that has no such figure, or no finite one, has no dot.
+    """
     figure = result.judged
-    values = np.array([[run.figures[figure] for run in runs] for runs in result.outcomes.values()])  # [arms, seeds]
+    of_arms = result.outcomes.values()
+    values = np.array([[run.figures.get(figure, np.nan) for run in runs] for runs in of_arms])  # [arms, seeds]
     places = np.arange(len(values))
     axes.plot(places, values, color=FAINT, linewidth=0.7, alpha=0.6, zorder=1)
     for place, arm in zip(places, result.arms, strict=True):
         axes.scatter([place] * values.shape[1], values[place], s=26, color=colors[arm], zorder=3)
-        axes.hlines(values[place].mean(), place - 0.24, place + 0.24, color=INK, linewidth=2.2, zorder=4)
+        measured = values[place][np.isfinite(values[place])]
+        if len(measured):
+            axes.hlines(measured.mean(), place - 0.24, place + 0.24, color=INK, linewidth=2.2, zorder=4)
     axes.set(title=f"{figure}, every seed", xlim=(-0.5, len(values) - 0.5))
     crowded = len(places) > _SIDE_BY_SIDE
     axes.set_xticks(

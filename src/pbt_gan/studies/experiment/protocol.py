@@ -6,9 +6,19 @@ from statistics import fmean
 from pbt_gan.reporting.text import number
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.studies.experiment.plan import Unit
+from pbt_gan.studies.experiment.power import too_few_seeds
 from pbt_gan.studies.experiment.result import Result
+from pbt_gan.studies.experiment.statistics import CONFIDENCE, EXACT_PAIRS, RESAMPLES
 
 UNITS: Mapping[Unit, str] = {"images": "images seen", "steps": "steps", "device_s": "device seconds"}
+
+METHODS: Mapping[str, str] = {
+    "interval": "Student's t over the pairs",
+    "p": f"two-sided sign-flip test of the mean, exact up to {EXACT_PAIRS} pairs, with {RESAMPLES:,} drawn choices of "
+    "signs beyond",
+    "correction": "adjusted after Holm for the number of arms, each figure for itself",
+}
+"""How the gains of an experiment were judged."""
 
 _EQUAL = 0.05
 """Share by which the device time of arms may differ before it is said."""
@@ -17,6 +27,7 @@ _EQUAL = 0.05
 def protocol(result: Result) -> list[str]:
     """Return what a reader has to know, a point each; equal experiments have equal protocols."""
     experiment, pbt = result.experiment, result.experiment.config.pbt
+    caution = too_few_seeds(len(result.seeds), len(result.arms))
     selection = next(iter(result.runs.values())).cards.get("score", {}).get("name", "the task's own score")
     return [
         *(f"{arm}: {experiment.arm(arm).says}." for arm in result.arms),
@@ -26,9 +37,9 @@ def protocol(result: Result) -> list[str]:
         "seed have reached.",
         f"Selected by {selection}; best: the highest of a whole run. “best held_out…” is the held-out metric of that "
         "same report, which selected nothing. Median: of the members' last scores; one that diverged counts as worst.",
-        "Gain: mean of the differences, paired by seed. Interval: bootstrap over the pairs, percentiles of 10,000 "
-        "resamples, from 5 pairs on. P(better): that a run of the arm beats a run of the baseline. p: exact two-sided "
-        "sign-flip test, from 6 pairs on; then adjusted for the number of arms after Holm.",
+        f"Gain: mean of the differences, paired by seed. {CONFIDENCE:.0%} interval: {METHODS['interval']}. P(better): "
+        f"that a run of the arm beats a run of the baseline. p: {METHODS['p']}; p (Holm): {METHODS['correction']}.",
+        *([caution] if caution else []),
     ]
 
 

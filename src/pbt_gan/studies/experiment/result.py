@@ -9,7 +9,7 @@ from pbt_gan.core.lineage import History
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment import tables
 from pbt_gan.studies.experiment.conduct import Place, finished_runs
-from pbt_gan.studies.experiment.outcome import Outcome, at_equal_cost, counted, directions_of
+from pbt_gan.studies.experiment.outcome import HELD_OUT, Outcome, at_equal_cost, counted, directions_of
 from pbt_gan.studies.experiment.plan import Experiment, Unit
 from pbt_gan.studies.experiment.statistics import Gain
 from pbt_gan.studies.experiment.tables import Grid
@@ -69,8 +69,8 @@ class Result:
     @property
     def judged(self) -> str:
         """The figure that judges: the first held-out metric of the best member, else its selection score."""
-        figures = self.outcomes[self.arms[0]][0].figures
-        return next((name for name in figures if name.startswith("best held_out")), "best")
+        figures = tables.figures_of(self.outcomes)
+        return next((name for name in figures if name.startswith(f"best {HELD_OUT}")), "best")
 
     @property
     def grids(self) -> Sequence[Grid]:

@@ -1,5 +1,6 @@
 """The figures of an experiment as rows of text, the same for terminal, Markdown and page."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -31,16 +32,25 @@ Outcomes = Mapping[str, Sequence[Outcome]]
 
 
 def gains(outcomes: Outcomes, baseline: str, better: Mapping[str, bool]) -> dict[str, dict[str, Gain]]:
-    """Return for each figure how each other arm compares with the baseline."""
-    base = outcomes[baseline]
-    return {
-        figure: {
-            arm: gain(_values(runs, figure), _values(base, figure), higher=is_higher_better(figure, better))
-            for arm, runs in outcomes.items()
-            if arm != baseline
-        }
-        for figure in base[0].figures
-    }
+    """Return for each figure how each other arm compares with the baseline, in the seeds of which both have it."""
+    found: dict[str, dict[str, Gain]] = {}
+    for figure in figures_of(outcomes):
+        higher = is_higher_better(figure, better)
+        of_arms = {}
+        for arm, runs in outcomes.items():
+            both = zip(_values(runs, figure), _values(outcomes[baseline], figure), strict=True)
+            pairs = [(ours, theirs) for ours, theirs in both if ours is not None and theirs is not None]
+            if arm != baseline and pairs:
+                of_arms[arm] = gain(*zip(*pairs, strict=True), higher=higher)
+        if of_arms:
+            found[figure] = of_arms
+    return found
+
+
+def figures_of(outcomes: Outcomes) -> list[str]:
+    """Return the figures that any run has: of the score that selects, then of the held-out metrics by name."""
+    figures = {figure for runs in outcomes.values() for run in runs for figure in run.figures}
+    return sorted(figures, key=lambda figure: (figure.partition(" ")[2], figure))
 
 
 def is_higher_better(figure: str, better: Mapping[str, bool]) -> bool:
@@ -50,7 +60,7 @@ def is_higher_better(figure: str, better: Mapping[str, bool]) -> bool:
 
 def figures_grid(outcomes: Outcomes, better: Mapping[str, bool]) -> Grid:
     """Return the mean ± standard deviation of each figure, an arm a row, and what it cost."""
-    names = _figures(outcomes)
+    names = figures_of(outcomes)
     titles = [name + ("" if is_higher_better(name, better) else " (lower is better)") for name in names]
     costs = ("copies", "steps", "images", "scorings")
     rows = [
@@ -71,7 +81,8 @@ def gains_grid(found: Mapping[str, Mapping[str, Gain]], baseline: str) -> Grid:
     header = ["figure", "arm", "gain", "95 % interval", "better in", "P(better)", "p", "p (Holm)"]
     rows = []
     for figure, of_arms in found.items():
-        adjusted = holm({arm: gained.p for arm, gained in of_arms.items() if gained.p is not None})
+        # An arm without a p-value is a comparison all the same: left out, the others would be corrected for one less.
+        adjusted = holm({arm: 1.0 if gained.p is None else gained.p for arm, gained in of_arms.items()})
         for arm, gained in of_arms.items():
             low_high = f"{signed(gained.interval[0])} … {signed(gained.interval[1])}" if gained.interval else ABSENT
             equal = f", {gained.equal} equal" if gained.equal else ""
@@ -83,8 +94,8 @@ def gains_grid(found: Mapping[str, Mapping[str, Gain]], baseline: str) -> Grid:
                     low_high,
                     f"{gained.better} of {gained.pairs}{equal}",
                     f"{gained.improvement:.2f}",
-                    ABSENT if gained.p is None else f"{gained.p:.3f}",
-                    f"{adjusted[arm]:.3f}" if arm in adjusted else ABSENT,
+                    ABSENT if gained.p is None else _p_value(gained.p),
+                    ABSENT if gained.p is None else _p_value(adjusted[arm]),
                 ]
             )
     return Grid(f"Against {baseline}, paired by seed; a positive gain is better", header, rows)
@@ -92,18 +103,23 @@ def gains_grid(found: Mapping[str, Mapping[str, Gain]], baseline: str) -> Grid:
 
 def seeds_grid(outcomes: Outcomes) -> Grid:
     """Return every run in a row."""
-    names = _figures(outcomes)
+    names = figures_of(outcomes)
     rows = [
-        [f"{run.arm}, seed {run.seed}", *(number(run.figures[name]) for name in names), duration(run.device_s)]
+        [f"{run.arm}, seed {run.seed}", *(spread([run.figures.get(name)]) for name in names), duration(run.device_s)]
         for runs in outcomes.values()
         for run in runs
     ]
     return Grid("Every run", ["run", *names, "device time"], rows)
 
 
-def spread(values: Sequence[float]) -> str:
-    """Write mean ± standard deviation; of a single value the value."""
-    return f"{number(fmean(values))} ± {number(stdev(values))}" if len(values) > 1 else number(values[0])
+def spread(values: Sequence[float | None]) -> str:
+    """Write mean ± standard deviation of what was measured; of a single value the value; nan: some run had no score."""
+    measured = [value for value in values if value is not None]
+    if not all(map(math.isfinite, measured)):
+        return number(math.nan)
+    if len(measured) > 1:
+        return f"{number(fmean(measured))} ± {number(stdev(measured))}"
+    return number(measured[0]) if measured else ABSENT
 
 
 def signed(value: float) -> str:
@@ -111,9 +127,9 @@ def signed(value: float) -> str:
     return f"{'+' if value > 0 else ''}{number(value)}"
 
 
-def _values(runs: Sequence[Outcome], figure: str) -> list[float]:
-    return [run.figures[figure] for run in runs]
+def _p_value(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
-def _figures(outcomes: Outcomes) -> list[str]:
-    return list(next(iter(outcomes.values()))[0].figures)
+def _values(runs: Sequence[Outcome], figure: str) -> list[float | None]:
+    return [run.figures.get(figure) for run in runs]

@@ -1,0 +1,1 @@
+"""The games: what the two nets of a member play for."""

@@ -1,0 +1,1 @@
+"""The nets: how a convolution is computed, what a net is, and the nets that there are."""

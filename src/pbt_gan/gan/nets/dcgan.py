@@ -1,0 +1,205 @@
+"""The nets: DCGAN-style generator and discriminator for any square image whose size can be halved."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.random import Generator as Random
+from torch import Tensor
+from torch.nn import functional as F
+
+from pbt_gan.gan.nets.layers import Layers
+from pbt_gan.gan.nets.layout import Layout, Shape
+from pbt_gan.gan.nets.sizes import halvings
+
+Params = Mapping[str, Tensor]
+"""The parameters of a group of P members by name, each [P, …]."""
+
+Statistics = Mapping[str, Tensor]
+"""`norm0.mean`, `norm0.variance`, …, each [P, F]: what the generators' batch norms take away, and divide by the root
+of."""
+
+SLOPE = 0.2
+"""Of LeakyReLU below 0."""
+
+
+@dataclass(frozen=True)
+class Generator:
+    """Latent numbers to images: dense, then transposed convolutions, batch norm and ReLU between, tanh at the end.
+
+    The first batch norm acts on each feature of the dense layer, the others on channels.
+    """
+
+    size: int  # height and width of the images
+    channels: int
+    width: int
+    z_size: int
+    kernel: int
+    full_size_layer: bool  # a convolution at the size of the images comes last
+    bias_before_norm: bool
+    layers: Layers
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """Channels of each layer but the image, coarsest first."""
+        return _widths(self.size, self.width, self.full_size_layer)[::-1]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The parameters."""
+        features = self.widths[0] * _coarsest(self.size) ** 2
+        shapes: dict[str, Shape] = {"dense.weight": (features, self.z_size)}
+        if self.bias_before_norm:
+            shapes["dense.bias"] = (features,)
+        shapes |= _norm_shapes("norm0", features)
+        for n in range(1, halvings(self.size) + 1):
+            last = n == len(self.widths)
+            outs = self.channels if last else self.widths[n]
+            shapes[f"double{n}.weight"] = (self.widths[n - 1], outs, self.kernel, self.kernel)
+            if last or self.bias_before_norm:
+                shapes[f"double{n}.bias"] = (outs,)
+            if not last:
+                shapes |= _norm_shapes(f"norm{n}", outs)
+        if self.full_size_layer:
+            shapes |= {"keep.weight": (self.channels, self.width, 3, 3), "keep.bias": (self.channels,)}
+        return Layout(shapes)
+
+    @cached_property
+    def statistics(self) -> Layout:
+        """The statistics of the batch norms."""
+        norms = {name.removesuffix(".scale"): shape for name, shape in self.layout.shapes.items() if "scale" in name}
+        return Layout({f"{norm}.{moment}": norms[norm] for norm in norms for moment in ("mean", "variance")})
+
+    def __call__(
+        self, params: Params, z: Tensor, statistics: Statistics | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return images [P, B, C, H, W] in [-1, 1] of latents [P, B, Z], and the statistics that normalised them.
+
+        Those are the statistics of this batch unless others are given.
+        """
+        layers, used = self.layers, dict[str, Tensor]()
+
+        def norm(name: str, x: Tensor) -> Tensor:
+            scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
+            if statistics is None:
+                x, mean, variance = layers.batch_norm(x, scale, shift)
+            else:
+                mean, variance = statistics[f"{name}.mean"], statistics[f"{name}.variance"]
+                x = layers.normalize(x, scale, shift, mean, variance)
+            used[f"{name}.mean"], used[f"{name}.variance"] = mean, variance
+            return x
+
+        x = norm("norm0", layers.dense(z, params["dense.weight"], params.get("dense.bias")))
+        x = layers.unflatten(x, _coarsest(self.size))
+        for n in range(1, halvings(self.size) + 1):
+            x = layers.double(F.relu_(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"))
+            if n < len(self.widths):
+                x = norm(f"norm{n}", x)
+        if self.full_size_layer:
+            x = layers.convolve(F.relu_(x), params["keep.weight"], params["keep.bias"])
+        return layers.leave(x.tanh(), self.channels), used
+
+
+@dataclass(frozen=True)
+class Discriminator:
+    """Images to one logit each: convolutions with LeakyReLU 0.2, batch norm on all but the first, then dense.
+
+    Batch norm uses the statistics of the batch, always: real and fake images go through separately.
+    """
+
+    size: int
+    channels: int
+    width: int
+    kernel: int
+    full_size_layer: bool  # a convolution at the size of the images comes first
+    norm: Literal["batch", "none"]
+    bias_before_norm: bool
+    layers: Layers
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """Channels of each layer but the image, finest first."""
+        return _widths(self.size, self.width, self.full_size_layer)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The parameters."""
+        shapes: dict[str, Shape] = {}
+        ins = self.channels
+        if self.full_size_layer:
+            shapes |= {"keep.weight": (self.width, ins, 3, 3), "keep.bias": (self.width,)}
+            ins = self.width
+        for n, outs in enumerate(self.widths[-halvings(self.size) :], start=1):
+            shapes[f"halve{n}.weight"] = (outs, ins, self.kernel, self.kernel)
+            first = n == 1 and not self.full_size_layer
+            normalised = self.norm == "batch" and not first
+            if not normalised or self.bias_before_norm:
+                shapes[f"halve{n}.bias"] = (outs,)
+            if normalised:
+                shapes |= _norm_shapes(f"norm{n}", outs)
+            ins = outs
+        return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
+
+    def __call__(self, params: Params, images: Tensor) -> Tensor:
+        """Return logits [P, B] of images [P, B, C, H, W]; above 0: taken for real."""
+        return self.each(params, images)[0]
+
+    def each(self, params: Params, *batches: Tensor) -> Sequence[Tensor]:
+        """Return the logits of each batch as if it were alone, in less time."""
+        return [logits for x in self.layers.enter(batches) for logits in self._logits(params, x)]
+
+    def _logits(self, params: Params, x: Tensor) -> Tensor:
+        layers = self.layers
+        if self.full_size_layer:
+            x = F.leaky_relu_(layers.convolve(x, params["keep.weight"], params["keep.bias"]), SLOPE)
+        for n in range(1, halvings(self.size) + 1):
+            x = layers.halve(x, params[f"halve{n}.weight"], params.get(f"halve{n}.bias"))
+            if f"norm{n}.scale" in params:
+                x, _, _ = layers.batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
+            x = F.leaky_relu_(x, SLOPE)
+        return layers.logits(x, params["dense.weight"], params["dense.bias"])
+
+
+def initial_params(layout: Layout, init: Literal["normal", "uniform"], rng: Random) -> Tensor:
+    """Draw a net's parameters, float32[size]; scales begin at 1, biases and shifts at 0.
+
+    Weights are N(0, 0.02) (Radford et al. 2016, arXiv:1511.06434), or uniform with a standard deviation of
+    √(4 / (fan_in + fan_out)) for convolutions and √(2 / (fan_in + fan_out)) for dense layers, where a stride of 2
+    divides the fan on the side of the finer image by 4 (He et al. 2015, as in igul222/improved_wgan_training).
+    """
+    parts: dict[str, Tensor] = {}
+    for name, shape in layout.shapes.items():
+        if not name.endswith("weight"):
+            parts[name] = torch.full(shape, 1.0 if name.endswith("scale") else 0.0)
+        elif init == "normal":
+            parts[name] = torch.from_numpy(0.02 * rng.standard_normal(shape, np.float32))
+        else:
+            reach = math.sqrt(3) * _deviation(name, shape)
+            parts[name] = torch.from_numpy(rng.uniform(-reach, reach, shape).astype(np.float32))
+    return layout.flat(parts)
+
+
+def _deviation(name: str, shape: Shape) -> float:
+    if len(shape) == 2:
+        return math.sqrt(2 / (shape[0] + shape[1]))
+    # A strided convolution's weight begins with the channels of the coarser image, whichever way it goes.
+    coarser, finer, height, width = shape
+    share = 1.0 if name.startswith("keep") else 1 / 4
+    return math.sqrt(4 / (height * width * (share * coarser + finer)))
+
+
+def _widths(size: int, width: int, full_size_layer: bool) -> list[int]:
+    return [width * 2**n for n in range(halvings(size) + full_size_layer)]
+
+
+def _coarsest(size: int) -> int:
+    """Return height and width of the coarsest layer."""
+    return size >> halvings(size)
+
+
+def _norm_shapes(name: str, features: int) -> dict[str, Shape]:
+    return {f"{name}.scale": (features,), f"{name}.shift": (features,)}

@@ -1,0 +1,97 @@
+"""Layers for images that are not small: convolutions in groups of channels, one group for each member.
+
+Images within the nets are [B, P·C, H, W], always a single batch. For one member, all is plain convolution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+EPSILON = 1e-5
+"""Added to a variance under the root."""
+
+
+@dataclass(frozen=True)
+class MembersInChannels:
+    """See `pbt_gan.gan.nets.layers.Layers`.
+
+    On a CPU, the bits of grouped convolutions depend on the number of groups.
+    """
+
+    compute: torch.dtype
+    exact: ClassVar[bool] = False
+
+    def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Bring the members' channels side by side; the batches stay apart, which suits the cache."""
+        return [images.transpose(0, 1).flatten(1, 2) for images in batches]
+
+    def leave(self, x: Tensor, channels: int) -> Tensor:
+        """Bring the members to the front."""
+        return x.view(len(x), -1, channels, *x.shape[2:]).transpose(0, 1)
+
+    def dense(self, z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Multiply member by member."""
+        y = torch.bmm(z.to(self.compute), weight.to(self.compute).mT).to(z.dtype)
+        y = y if bias is None else y + bias[:, None]
+        return y.transpose(0, 1).flatten(1)[..., None, None]
+
+    def unflatten(self, x: Tensor, side: int) -> Tensor:
+        """Change the shape only."""
+        return x.view(len(x), -1, side, side)
+
+    def logits(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Multiply and sum: the bits of a matrix times a vector would depend on the number of members."""
+        features = x.view(len(x), len(weight), -1).transpose(0, 1)
+        return ((features * weight).sum(-1) + bias)[None]
+
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve in groups."""
+        return self._convolve(x, weight, bias, stride=1)
+
+    def halve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve in groups."""
+        return self._convolve(x, weight, bias, stride=2)
+
+    def double(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve in groups."""
+        kernel = weight.shape[-1]
+        y = F.conv_transpose2d(
+            x.to(self.compute),
+            weight.flatten(0, 1).to(self.compute),
+            self._side_by_side(bias),
+            stride=2,
+            padding=(kernel - 1) // 2,
+            output_padding=kernel % 2,
+            groups=len(weight),
+        )
+        return y.to(x.dtype)
+
+    def batch_norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalise the channels of all members at once."""
+        normal, mean, inverse_deviation = torch.native_batch_norm(
+            x, scale.flatten(), shift.flatten(), None, None, True, 0.0, EPSILON
+        )
+        return normal, mean.view(scale.shape), (inverse_deviation.pow(-2) - EPSILON).view(scale.shape)
+
+    def normalize(self, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Normalise the channels of all members at once."""
+        mean, variance, scale, shift = (part.flatten() for part in (mean, variance, scale, shift))
+        return F.batch_norm(x, mean, variance, scale, shift, eps=EPSILON)
+
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int) -> Tensor:
+        y = F.conv2d(
+            x.to(self.compute),
+            weight.flatten(0, 1).to(self.compute),
+            self._side_by_side(bias),
+            stride,
+            padding=(weight.shape[-1] - 1) // 2,
+            groups=len(weight),
+        )
+        return y.to(x.dtype)
+
+    def _side_by_side(self, bias: Tensor | None) -> Tensor | None:
+        return None if bias is None else bias.flatten().to(self.compute)

@@ -1,0 +1,1 @@
+"""The training of members side by side: draws, gradients, updates."""

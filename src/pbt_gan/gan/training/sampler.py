@@ -1,0 +1,73 @@
+"""Images made by generators."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import numpy as np
+import torch
+from numpy.random import Generator as Random
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pbt_gan.gan.nets.dcgan import Generator
+from pbt_gan.gan.training.stacking import State, leaves, placed
+
+BATCH = 100
+"""Images are always made in batches of this size, whatever their number: batch norm may depend on it."""
+
+
+class Sampler:
+    """Makes images of members, of several at a time.
+
+    Args:
+        generator: the net.
+        running: whether its batch norms use the running statistics, not those of the batch.
+        device: where it runs.
+    """
+
+    def __init__(self, generator: Generator, *, running: bool, device: str) -> None:
+        self._generator = generator
+        self._running = running
+        self._device = device
+
+    def images(self, states: Sequence[State], count: int, rng: Random) -> list[Tensor | None]:
+        """Return images of each member, uint8[count, H, W, C], all from the same latents; None: it has diverged."""
+        if self._device == "cpu" and not self._generator.layers.exact and len(states) > 1:
+            return [self.images([state], count, deepcopy(rng))[0] for state in states]
+        finite = torch.stack([torch.stack([leaf.isfinite().all() for leaf in leaves(state)]).all() for state in states])
+        whole = [place for place, fine in enumerate(finite.tolist()) if fine]
+        found: list[Tensor | None] = [None] * len(states)
+        if whole:
+            images, finite = self._made([states[place] for place in whole], count, rng)
+            for place, own, fine in zip(whole, images, finite.tolist(), strict=True):
+                found[place] = own if fine else None
+        return found
+
+    def show(self, state: State, count: int, rng: Random) -> NDArray[np.uint8]:
+        """Return images of fresh latents, uint8[count, H, W, C]; grey where they are not finite."""
+        images, _ = self._made([state], count, rng)
+        return images[0].cpu().numpy()
+
+    @torch.no_grad()
+    def _made(self, states: Sequence[State], count: int, rng: Random) -> tuple[Tensor, Tensor]:
+        """Return uint8[P, count, H, W, C], grey where they are not finite, and whether they all are [P].
+
+        The first images do not depend on how many follow.
+        """
+        nets = [placed(state["g"].get("average", state["g"]), self._device) for state in states]
+        flat = torch.stack([net["params"] for net in nets])
+        params = self._generator.layout.views(flat)
+        statistics = torch.stack([net["statistics"] for net in nets])
+        used = self._generator.statistics.views(statistics) if self._running else None
+        z = rng.standard_normal((-(-count // BATCH), BATCH, self._generator.z_size), np.float32)
+        parts, finite = [], torch.ones(len(nets), dtype=torch.bool, device=self._device)
+        for latents in torch.from_numpy(z).to(self._device, flat.dtype):
+            images, _ = self._generator(params, latents.expand(len(nets), -1, -1), used)
+            finite &= images.isfinite().flatten(1).all(1)
+            parts.append(to_uint8(images.nan_to_num(0.0)))
+        return torch.cat(parts, 1)[:, :count], finite
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Return images [..., C, H, W] in [-1, 1] as uint8[..., H, W, C]."""
+    return (127.5 * images + 128).floor().clamp(0, 255).to(torch.uint8).movedim(-3, -1).contiguous()

@@ -1,0 +1,86 @@
+"""The members of a group on their way through an order."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pbt_gan.gan.training.stacking import State, placed, stacked, unstacked
+from pbt_gan.gan.training.step import Losses
+from pbt_gan.interfaces import Streams
+
+
+@dataclass(eq=False)
+class Trainee:
+    """A member that is being trained."""
+
+    state: State  # as it was handed over; after the last step once its team is dissolved
+    scalars: dict[str, float]  # all but n_critic; once its team is dissolved, read back from what the steps used
+    n_critic: int
+    streams: Streams
+    steps: int = 0  # trained so far
+    losses: defaultdict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))  # [S] of each block
+
+    def metrics(self) -> dict[str, float]:
+        """Return the means of its losses over all steps."""
+        # Each row by itself: the bits of a sum along columns depend on how many there are.
+        means = [torch.cat(values).double().mean() for values in self.losses.values()]
+        return dict(zip(self.losses, torch.stack(means).tolist(), strict=True))
+
+
+class Team:
+    """Those who train together, as tensors that begin with the axis of the members.
+
+    Args:
+        trainees: at least one. They are ordered by falling n_critic, so that an update in which not all take part is
+            one of the first few.
+        device: where they train.
+    """
+
+    def __init__(self, trainees: Sequence[Trainee], device: str) -> None:
+        self.trainees = sorted(trainees, key=lambda trainee: -trainee.n_critic)
+        self.state = stacked([placed(trainee.state, device) for trainee in self.trainees])
+        # float64 holds the ordered values exactly, so that they can be compared when they are read back.
+        self.hyper = {
+            name: torch.tensor([[each.scalars[name]] for each in self.trainees], dtype=torch.float64, device=device)
+            for name in self.trainees[0].scalars
+        }
+
+    def note(self, losses: Sequence[Losses]) -> None:
+        """Take the losses of some steps, each [P]; they stay on the device."""
+        for name in losses[0]:
+            columns = torch.stack([each[name] for each in losses]).unbind(1)
+            for trainee, column in zip(self.trainees, columns, strict=True):
+                trainee.losses[name].append(column)
+        for trainee in self.trainees:
+            trainee.steps += len(losses)
+
+    def dissolve(self) -> None:
+        """Give every trainee what is its own."""
+        used = {name: column.squeeze(1).tolist() for name, column in self.hyper.items()}
+        for place, (trainee, state) in enumerate(zip(self.trainees, unstacked(self.state), strict=True)):
+            trainee.state = state
+            trainee.scalars = {name: values[place] for name, values in used.items()}
+
+
+class Look:
+    """A look at a team, on its way to the host while the device goes on.
+
+    Args:
+        team: whose weights are looked at, as they are now.
+    """
+
+    def __init__(self, team: Team) -> None:
+        self._trainees = team.trainees
+        g, d = (team.state[net]["params"].isfinite().all(1) for net in ("g", "d"))
+        self._finite = (g & d).to("cpu", non_blocking=True)  # from a GPU, into pinned memory
+        self._sent = torch.cuda.current_stream(g.device).record_event() if g.is_cuda else None
+
+    def lost(self) -> set[Trainee]:
+        """Return those whose weights were not finite; waits for this look only, not for what the device does since."""
+        if self._sent is not None:
+            self._sent.synchronize()
+        finite = self._finite.tolist()
+        return {trainee for trainee, fine in zip(self._trainees, finite, strict=True) if not fine}
