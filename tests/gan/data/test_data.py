@@ -530,7 +530,7 @@ import numpy, PIL.Image
 from pbt_gan.errors import DataError
 from pbt_gan.gan.data import load_dataset
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (held + 200 * 2**20,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (held + 100 * 2**20,) * 2)
 try:
     load_dataset(sys.argv[1])
 except DataError as error:
