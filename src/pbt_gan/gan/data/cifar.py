@@ -8,7 +8,7 @@ import io
 import pickle
 import pickletools
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -187,6 +187,22 @@ _ADMITTED: Mapping[tuple[str, str], type] = {
 }
 
 
+# A key is hashed, and tuples of tuples that share each other are hashed for years, in C, where Ctrl-C is not heard.
+def _checked(fill: Callable[[Any], None], items: slice) -> Callable[[Any], None]:
+    def load(unpickler: Any) -> None:
+        if not all(type(key) in (bytes, str) for key in unpickler.stack[items][::2]):
+            raise ValueError("a key is no text")
+        fill(unpickler)
+
+    return load
+
+
+_CHECKED = {
+    operation[0]: _checked(pickle._Unpickler.dispatch[operation[0]], items)
+    for operation, items in ((pickle.SETITEM, slice(-2, None)), (pickle.SETITEMS, slice(None)))
+}
+
+
 # The unpickler in Python: the one in C lets a few bytes of a pickle claim gigabytes for its memo.
 class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> type:
@@ -198,21 +214,4 @@ class _Unpickler(pickle._Unpickler):
                 f"nothing was executed. Fetch CIFAR-10 from a place that you trust."
             ) from None
 
-    # A key is hashed, and tuples of tuples that share each other are hashed for years, in C, where Ctrl-C is not heard.
-    def load_setitem(self) -> None:
-        self._check_keys(self.stack[-2:])
-        super().load_setitem()
-
-    def load_setitems(self) -> None:
-        self._check_keys(self.stack)
-        super().load_setitems()
-
-    def _check_keys(self, items: Sequence[object]) -> None:
-        if not all(type(key) in (bytes, str) for key in items[::2]):
-            raise ValueError("a key is no text")
-
-    dispatch: ClassVar[dict[int, Any]] = {
-        **pickle._Unpickler.dispatch,
-        pickle.SETITEM[0]: load_setitem,
-        pickle.SETITEMS[0]: load_setitems,
-    }
+    dispatch: ClassVar[dict[int, Any]] = {**pickle._Unpickler.dispatch, **_CHECKED}
