@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pbt_gan import files
-from pbt_gan.core.records import Record, Reported
+from pbt_gan.core.records import Record, Report
 from pbt_gan.interfaces import Images, RunContext
 
 TILE = 40
@@ -75,7 +75,7 @@ class SampleGrids:
         """Write the real images, and remove the samples of reports that a resume has cancelled."""
         assert context.folder is not None
         self._folder = context.folder
-        known = {sample_path(self._folder, r.member, r.interval) for r in context.records if isinstance(r, Reported)}
+        known = {sample_path(self._folder, r.member, r.interval) for r in context.records if isinstance(r, Report)}
         for path in (self._folder / "samples").glob("m*-i*.png"):
             if path not in known:
                 files.remove(path)
@@ -84,7 +84,7 @@ class SampleGrids:
 
     def record(self, record: Record, preview: Images | None) -> None:
         """Write a report's preview."""
-        if isinstance(record, Reported) and preview is not None:
+        if isinstance(record, Report) and preview is not None:
             _write(sample_path(self._folder, record.member, record.interval), preview)
 
     def flush(self) -> None:
