@@ -7,7 +7,8 @@ from tools import repository as rules
 from tools.repository import RULES, Repository, Rule
 
 CLEAN = {
-    "README.md": "# Here\n\n[there](docs/there.md), [at last](docs/there.md#at-last), `make test`\n\n```sh\npbt-gan train digits --seed 3\n```\n",
+    "README.md": "[there](docs/there.md), [at last](docs/there.md#at-last), `make test`\n\n"
+    "```sh\npbt-gan train digits --seed 3\n```\n",
     "docs/there.md": "# There\n\n## At last\n\n```python\nx = 1\n```\n",
     "Makefile": "test:\n",
 }
