@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.measurement import Measurement
 from pbt_gan.core.controller import Controller, Mode, Plan, State
-from pbt_gan.core.population import Order, Report
-from pbt_gan.core.records import Exploit
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Exploit, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
 

@@ -1,6 +1,7 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,10 @@ from pbt_gan.core.controller import Controller, Plan, State, needed
 from pbt_gan.core.decision import Rule, Strategy
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
-from pbt_gan.core.population import Report
-from pbt_gan.core.records import Exploit, Failure, Reported
+from pbt_gan.core.records import Exploit, Failure, FailureKind, Report
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import StorageError, TaskError, WorkerError
-from pbt_gan.executors.simulated import SimulatedExecutor
+from pbt_gan.executors.simulated import Attempt, SimulatedExecutor
 from pbt_gan.interfaces import RunContext
 from pbt_gan.toy.quadratic import Quadratic
 
@@ -111,14 +111,14 @@ def test_unequal_speeds_and_lost_workers_change_no_record_of_a_synchronous_run()
     def trained(executor):
         store = MemoryStore()
         state = Engine(controller(), executor, store).run(State(), CONTEXT)
-        decided = [r for r in store.records if isinstance(r, Reported | Exploit)]
+        decided = [r for r in store.records if isinstance(r, Report | Exploit)]
         return state, sorted(decided, key=lambda r: (r.interval, str(r)))
 
     def unequal(order, slot):
         return order.steps * (1 + 7 * slot + order.member % 3)
 
     calm = trained(SimulatedExecutor(Quadratic(), seed=0, slots=1))
-    failures = {(1, 1, 1): True, (1, 1, 2): True, (3, 4, 1): True}
+    failures: Mapping[Attempt, FailureKind] = {(1, 1, 1): "worker", (1, 1, 2): "machine", (3, 4, 1): "deadline"}
     assert trained(SimulatedExecutor(Quadratic(), seed=0, slots=3, duration=unequal)) == calm
     assert trained(SimulatedExecutor(Quadratic(), seed=0, slots=4, duration=unequal, failures=failures)) == calm
 
@@ -130,13 +130,13 @@ def test_an_asynchronous_run_waits_for_nobody():
     executor = SimulatedExecutor(Quadratic(), seed=0, slots=4, duration=slow_slot)
     store = MemoryStore()
     Engine(controller(mode="async"), executor, store).run(State(), CONTEXT)
-    reports = [r for r in store.records if isinstance(r, Reported)]
+    reports = [r for r in store.records if isinstance(r, Report)]
     assert [r.member for r in reports[:9]].count(0) == 0
     assert len(reports) == 16
 
 
 def test_a_listener_that_fails_is_dropped_and_named_and_the_run_goes_on(caplog):
-    for moment in ("start", "Reported", "flush", "close: finished"):
+    for moment in ("start", "Report", "flush", "close: finished"):
         broken, ear = Ear(moment), Ear()
         with caplog.at_level(logging.WARNING):
             Engine(controller(), SimulatedExecutor(Quadratic(), seed=0), MemoryStore(), [broken, ear]).run(
@@ -167,15 +167,15 @@ def test_a_hyperparameter_that_was_not_applied_ends_the_run():
 
 def test_a_task_that_raises_ends_the_run_by_name_and_what_was_done_is_safe():
     store = MemoryStore()
-    executor = SimulatedExecutor(Quadratic(), seed=0, failures={(2, 3, 1): False})
-    with pytest.raises(TaskError, match=r"Member 2 in its interval 3 \(slot-0\): the task raised"):
+    executor = SimulatedExecutor(Quadratic(), seed=0, failures={(2, 3, 1): "task"})
+    with pytest.raises(TaskError, match=r"Member 2 in its interval 3 \(slot-0\): task, by script"):
         Engine(controller(), executor, store).run(State(), CONTEXT)
     assert isinstance(store.records[-1], Failure)
     assert store.commits[-1][0] == 10
 
 
 def test_an_order_whose_workers_die_three_times_ends_the_run():
-    failures = {(2, 3, attempt): True for attempt in (1, 2, 3)}
+    failures: Mapping[Attempt, FailureKind] = {(2, 3, attempt): "worker" for attempt in (1, 2, 3)}
     store = MemoryStore()
     with pytest.raises(WorkerError, match="attempt 3 of 3"):
         Engine(controller(), SimulatedExecutor(Quadratic(), seed=0, failures=failures), store).run(State(), CONTEXT)
@@ -275,7 +275,7 @@ def test_previews_reach_listeners_with_their_report_only():
     ear = Ear()
     Engine(controller(), SimulatedExecutor(Pictured(), seed=0), listeners=[ear]).run(State(), CONTEXT)
     for what, preview in zip([h for h in ear.heard if h[0].isupper()], ear.previews, strict=True):
-        assert (preview is not None) == (what == "Reported")
+        assert (preview is not None) == (what == "Report")
 
 
 def test_workers_train_while_listeners_draw():

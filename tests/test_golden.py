@@ -5,14 +5,13 @@
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pbt_gan
-from pbt_gan.core.records import Exploit, Reported, to_json
+from pbt_gan.core.records import Exploit, Report, timeless
 from pbt_gan.runs.result import Run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -35,10 +34,10 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 def lines(run: Run) -> list[str]:
-    records = [replace(r, time={}) if isinstance(r, Reported) else r for r in run.records()]
-    decided = [r for r in records if isinstance(r, Reported | Exploit)]
+    records = run.records()
+    decided = [r for r in records if isinstance(r, Report | Exploit)]
     decided.sort(key=lambda r: (r.interval, r.recipient if isinstance(r, Exploit) else r.member, type(r).__name__))
-    return [json.dumps(to_json(record), sort_keys=True) for record in decided]
+    return [json.dumps(timeless(record), sort_keys=True) for record in decided]
 
 
 @pytest.mark.parametrize("name", RUNS)

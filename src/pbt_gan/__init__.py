@@ -1,8 +1,9 @@
 """Train GANs, or any model of yours, with Population Based Training (Jaderberg et al. 2017, arXiv:1711.09846).
 
 The public names: `run` and `Run`; `ModuleTask` for ordinary PyTorch of your own, `Task` and `Training` for anything
-else, `GroupTask` where several members train in one program; `Float`, `Integer`, `Choice` and `Range` for its search
-space; `Listener`, to watch a run; `PbtGanError`, of which every error meant for a person is a subclass.
+else, `GroupTask` where several members train in one program (`Problem`, `Trainer` and `GroupTrainer` where what is
+known before there is a device and what trains on it are two things); `Float`, `Integer`, `Choice` and `Range` for its
+search space; `Listener`, to watch a run; `PbtGanError`, of which every error meant for a person is a subclass.
 """
 
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pbt_gan.core.space import Choice, Float, Integer, Range
     from pbt_gan.errors import PbtGanError
-    from pbt_gan.interfaces import GroupTask, Listener, Task, Training
+    from pbt_gan.interfaces import GroupTask, GroupTrainer, Listener, Problem, Task, Trainer, Training
     from pbt_gan.modules.task import ModuleTask
     from pbt_gan.runs.result import Run
     from pbt_gan.runs.run import run
@@ -20,13 +21,16 @@ __all__ = [
     "Choice",
     "Float",
     "GroupTask",
+    "GroupTrainer",
     "Integer",
     "Listener",
     "ModuleTask",
     "PbtGanError",
+    "Problem",
     "Range",
     "Run",
     "Task",
+    "Trainer",
     "Training",
     "run",
 ]
@@ -38,9 +42,12 @@ _PLACES = {
     "Range": "core.space",
     "PbtGanError": "errors",
     "GroupTask": "interfaces",
+    "GroupTrainer": "interfaces",
     "Listener": "interfaces",
     "ModuleTask": "modules.task",
+    "Problem": "interfaces",
     "Task": "interfaces",
+    "Trainer": "interfaces",
     "Training": "interfaces",
     "Run": "runs.result",
     "run": "runs.run",

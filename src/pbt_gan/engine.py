@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from pbt_gan.core.controller import Controller, State, needed
-from pbt_gan.core.population import Failed, Order, Report
-from pbt_gan.core.records import Record
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Failure, FailureKind, Record, Report
 from pbt_gan.errors import PbtGanError, StorageError, TaskError, WorkerError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 """How often an order is given whose worker was lost, before the run ends."""
+
+RETRIED = frozenset[FailureKind](["worker", "machine", "deadline"])
+"""Kinds of failure after which an order is given again: elsewhere, or next time, it may well succeed."""
 
 News = tuple[Record, Images | None]
 
@@ -145,9 +148,9 @@ class Engine:
             raise ending
         return state, ending
 
-    def _verify(self, answer: Report | Failed, order: Order | None) -> None:
+    def _verify(self, answer: Report | Failure, order: Order | None) -> None:
         """A hyperparameter that was changed and silently not applied is the commonest failure of PBT software."""
-        if isinstance(answer, Failed) or order is None or answer.attempt != order.attempt:
+        if isinstance(answer, Failure) or order is None or answer.attempt != order.attempt:
             return
         if dict(answer.hyperparams) != dict(order.hyperparams):
             raise TaskError(
@@ -155,12 +158,12 @@ class Engine:
                 f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
             )
 
-    def _accept(self, answer: Report | Failed) -> None:
-        if not isinstance(answer, Failed):
+    def _accept(self, answer: Report | Failure) -> None:
+        if not isinstance(answer, Failure):
             return
         log.error("Member %d, %s: %s\n%s", answer.member, answer.worker, answer.error, answer.details)
         place = f"Member {answer.member} in its interval {answer.interval} ({answer.worker}): {answer.error}"
-        if not answer.retry:
+        if answer.kind not in RETRIED:
             raise TaskError(f"{place}. Mend the task and resume the run.")
         if answer.attempt >= ATTEMPTS:
             raise WorkerError(
@@ -168,7 +171,7 @@ class Engine:
                 "Resume with fewer workers, or see log.txt."
             )
 
-    def _journal(self, records: Sequence[Record], answer: Report | Failed | None = None) -> None:
+    def _journal(self, records: Sequence[Record], answer: Report | Failure | None = None) -> None:
         if self._store is not None and records:
             self._store.append(records)
         preview = answer.preview if isinstance(answer, Report) else None

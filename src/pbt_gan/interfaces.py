@@ -1,4 +1,4 @@
-"""The contracts between the parts: Task, Executor, RunStore, Listener. Nothing here imports torch."""
+"""The contracts between the parts: Problem, Trainer, Executor, RunStore, Listener. Nothing here imports torch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pbt_gan.core.population import Failed, Hyperparams, Order, Report
-from pbt_gan.core.records import Record
+from pbt_gan.core.population import Hyperparams, Order
+from pbt_gan.core.records import Answer, Record
 from pbt_gan.core.space import Domain
 
 Tree = Any
@@ -25,51 +25,21 @@ Streams = Callable[[int], Generator]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What `Task.train` hands back."""
+    """What `Trainer.train` hands back."""
 
     state: Tree  # after the last step
     hyperparams: Hyperparams  # read back from what the last step used, never from the order
     metrics: Mapping[str, float] = field(default_factory=dict)  # losses and the like, means over the order
     images: int = 0  # real images seen
+    unverified: Sequence[str] = ()  # hyperparameters that could only be set, not read back from where they act
 
 
-class Task(ABC):
-    """Something a population can be trained on. Built in each worker from a reference and plain arguments.
+class Trainer(ABC):
+    """A problem made ready on one device of one process: it makes, trains and scores members.
 
-    A task draws randomness only from the generators that it is given. A state handed to `train` belongs to it and
-    may be changed in place; one handed to `score` or `preview` may not.
+    It draws randomness only from the generators that it is given. A state handed to `train` belongs to it and may be
+    changed in place; one handed to another method may not.
     """
-
-    @property
-    @abstractmethod
-    def space(self) -> Mapping[str, Domain]:
-        """Every scalar that may be evolved, with its bounds; `init` is its value when it is not evolved."""
-
-    @property
-    def evolved(self) -> Sequence[str]:
-        """Names of `space` that are evolved when the config names none."""
-        return tuple(self.space)
-
-    def arguments(self) -> Mapping[str, Any]:
-        """Return the arguments that build an equal task, with everything filled in that was left to a default.
-
-        They are written into the run's config, so that a later default changes no run that has begun.
-        """
-        return {}
-
-    def prepare(self, folder: Path) -> None:
-        """Put the files that all members depend on (trained scorers, say) into the run's own folder, once.
-
-        Called in the main process before any training, also on resume: what is there already is kept.
-        """
-        return
-
-    def attach(self, folder: Path, device: str) -> None:
-        """Make ready to train on a device; `folder` is the one that `prepare` filled.
-
-        Called once in each worker, and before that in the main process if members are tried there.
-        """
-        return
 
     @abstractmethod
     def init(self, rng: Generator) -> Tree:
@@ -94,28 +64,21 @@ class Task(ABC):
         """Return images of one's own choosing, from fresh latents; None: this task has no pictures."""
         return None
 
-    def reals(self, count: int) -> Images | None:
-        """Return the first images of the data, to be laid beside the samples."""
-        return None
+    def adopt(self, state: Tree) -> Tree:
+        """Return a state that was made elsewhere (pretrained, say, or by an older version) as one of this trainer's.
 
-    def fingerprint(self) -> Mapping[str, str]:
-        """Return digests of what a run depends on and a resume must find unchanged, such as the data.
-
-        Asked of a prepared task in the main process; `cards` and `reals` likewise.
+        Raises:
+            TaskError: it is none that could be trained on here.
         """
-        return {}
+        return state
 
-    def cards(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return for each metric of `score` its card: formula, samples, reference, network, checksum."""
-        return {}
-
-    def as_task(self) -> "Task":
-        """Return this task itself; what is no task but can be made one, such as a ModuleTask, returns its adapter."""
-        return self
+    def export(self, state: Tree) -> Tree:
+        """Return of a state what somebody needs who only uses the trained model: no optimisers, no histories."""
+        return state
 
 
-class GroupTask(Task):
-    """A task that can train several members in one program.
+class GroupTrainer(Trainer):
+    """A trainer of several members in one program.
 
     Each of them becomes what it would become alone; on a CPU bit for bit.
     """
@@ -141,11 +104,85 @@ class GroupTask(Task):
         return scores
 
 
+class Problem(ABC):
+    """What a population is trained on, as far as it is known before there is a device: space, data, settings.
+
+    Built in the main process and in each worker from a reference and plain arguments; `attach` makes a trainer of it.
+    """
+
+    groups: bool = False
+    """Whether its trainer is a `GroupTrainer`."""
+
+    @property
+    @abstractmethod
+    def space(self) -> Mapping[str, Domain]:
+        """Every scalar that may be evolved, with its bounds; `init` is its value when it is not evolved."""
+
+    @abstractmethod
+    def attach(self, folder: Path, device: str) -> Trainer:
+        """Return what trains members on a device; `folder` is the one that `prepare` filled.
+
+        Called once in each worker, and before that in the main process if members are tried there.
+        """
+
+    @property
+    def evolved(self) -> Sequence[str]:
+        """Names of `space` that are evolved when the config names none."""
+        return tuple(self.space)
+
+    def arguments(self) -> Mapping[str, Any]:
+        """Return the arguments that build an equal problem, with everything filled in that was left to a default.
+
+        They are written into the run's config, so that a later default changes no run that has begun.
+        """
+        return {}
+
+    def prepare(self, folder: Path) -> None:
+        """Put the files that all members depend on (trained scorers, say) into the run's own folder, once.
+
+        Called in the main process before any training, also on resume: what is there already is kept.
+        """
+        return
+
+    def reals(self, count: int) -> Images | None:
+        """Return the first images of the data, to be laid beside the samples."""
+        return None
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Return digests of what a run depends on and a resume must find unchanged, such as the data.
+
+        Asked of a prepared problem in the main process; `cards` and `reals` likewise.
+        """
+        return {}
+
+    def cards(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return for each metric of `score` its card: formula, samples, reference, network, checksum."""
+        return {}
+
+    def as_task(self) -> "Problem":
+        """Return this itself; what is no problem but can be made one, such as a ModuleTask, returns its adapter."""
+        return self
+
+
+class Task(Problem, Trainer):
+    """A problem that is its own trainer: the short form, for what needs no device."""
+
+    def attach(self, folder: Path, device: str) -> Trainer:
+        """Make ready to train, and return this very task."""
+        return self
+
+
+class GroupTask(Task, GroupTrainer):
+    """A task that trains several members in one program; see `GroupTrainer`."""
+
+    groups = True
+
+
 class TaskSource(Protocol):
     """A task, or what can be made into one."""
 
-    def as_task(self) -> Task:
-        """Return the task."""
+    def as_task(self) -> Problem:
+        """Return the problem that it is, or that was made of it."""
         ...
 
 
@@ -167,10 +204,10 @@ class Executor(Protocol):
         ...
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Begin these orders. Each ends in exactly one Report or Failed."""
+        """Begin these orders. Each ends in exactly one Report or Failure."""
         ...
 
-    def next_reports(self, timeout_s: float) -> list[Report | Failed]:
+    def next_reports(self, timeout_s: float) -> list[Answer]:
         """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first."""
         ...
 

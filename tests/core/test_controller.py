@@ -11,8 +11,8 @@ from pbt_gan.core.controller import Controller, Plan, State, checkpoint_key, nee
 from pbt_gan.core.decision import Rule, Strategy
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
-from pbt_gan.core.population import Failed, Member, Order, Report
-from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Reported, from_json, to_json
+from pbt_gan.core.population import Member, Order
+from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report, from_json, to_json
 from pbt_gan.core.rng import stream
 from pbt_gan.core.schedule import Row, Schedule
 from pbt_gan.core.space import Float, Range
@@ -83,7 +83,7 @@ def births(records: Iterable[Record]) -> list[Birth]:
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_every_member_trains_all_its_steps_in_score_intervals(mode):
     state, records = train(Controller(plan(mode=mode)))
-    reports = [record for record in records if isinstance(record, Reported)]
+    reports = [record for record in records if isinstance(record, Report)]
     assert {member.trained_steps for member in state.members.values()} == {40}
     assert sorted((r.member, r.interval) for r in reports) == [(m, i) for m in range(5) for i in range(1, 9)]
     assert state.reports == len(reports) == 40
@@ -119,7 +119,7 @@ def test_deciding_again_gives_the_journaled_records():
 
 def test_a_synchronous_run_does_not_depend_on_the_order_of_the_answers():
     def ordered(records):
-        return sorted((r for r in records if isinstance(r, Reported | Exploit)), key=str)
+        return sorted((r for r in records if isinstance(r, Report | Exploit)), key=str)
 
     one = [train(Controller(plan()), by_stream, slots=slots)[1] for slots in (1, 2, 5)]
     assert ordered(one[0]) == ordered(one[1]) == ordered(one[2])
@@ -131,10 +131,10 @@ def test_the_sync_controller_decides_only_when_everybody_waits():
     state, orders = controller.ask(state, 5)
     for order in orders[:-1]:
         state, records = controller.tell(state, answer(order, by_member(order)))
-        assert [type(record) for record in records] == [Reported]
+        assert [type(record) for record in records] == [Report]
         assert controller.ask(state, 5)[1] == []
     state, records = controller.tell(state, answer(orders[-1], 4.0))
-    assert [type(record) for record in records] == [Reported] + [Exploit] * 5
+    assert [type(record) for record in records] == [Report] + [Exploit] * 5
 
 
 def test_the_async_controller_decides_against_the_latest_scores_of_the_evaluated():
@@ -264,14 +264,14 @@ def test_a_failed_order_is_given_again_and_its_late_answer_is_dropped():
     controller = Controller(plan())
     state, _ = controller.start(State())
     state, (order,) = controller.ask(state, 1)
-    lost = Failed(order.member, order.interval, order.attempt, "w0", "killed", retry=True)
+    lost = Failure(order.member, order.interval, order.attempt, "w0", "killed", "worker")
     state, records = controller.tell(state, lost)
-    assert records == [Failure(0, 1, 1, "w0", "killed")]
+    assert records == [Failure(0, 1, 1, "w0", "killed", "worker")]
     state, (again,) = controller.ask(state, 1)
     assert again == replace(order, attempt=2)
     assert controller.tell(state, answer(order, 1.0)) == (state, [])
     state, (report,) = controller.tell(state, answer(again, 1.0))
-    assert isinstance(report, Reported)
+    assert isinstance(report, Report)
     assert controller.tell(state, answer(again, 1.0)) == (state, [])
 
 
@@ -286,7 +286,7 @@ def test_a_longer_plan_decides_what_the_shorter_one_left_open():
 def test_a_resumed_run_equals_the_uncut_one_wherever_it_is_cut():
     controller = Controller(plan())
     uncut, records = train(controller, by_stream, slots=1)
-    for cut in [i for i, r in enumerate(records) if isinstance(r, Reported)]:
+    for cut in [i for i, r in enumerate(records) if isinstance(r, Report)]:
         state, _ = train(controller, by_stream, controller.fold(records[:cut]), slots=1)
         assert state == uncut
 
@@ -305,7 +305,7 @@ def test_the_best_is_the_earliest_of_equals_whoever_answers_first():
 def test_needed_names_members_pending_sources_and_the_best():
     state = State(
         members={0: Member(0, {}, checkpoint="a"), 1: Member(1, {})},
-        pending={1: Order(1, 1, 1, {}, "b", "c", 0, 0, 5)},
+        pending={1: Order(1, 1, 1, {}, {"*": "b"}, "c", 0, 0, 5)},
         best=Member(2, {}, checkpoint="d"),
     )
     assert needed(state) == {"a", "b", "d"}
@@ -329,7 +329,7 @@ def test_whatever_the_scores_the_run_ends_and_donors_are_healthy(scores, size, m
     controller = Controller(plan(population_size=size, mode=mode, strategy=strategy(exploit, explore)))
     state, records = train(controller, score)
     assert controller.fold(records) == state or any(math.isnan(s) for s in scores)
-    reported = {(r.member, r.interval): r for r in records if isinstance(r, Reported)}
+    reported = {(r.member, r.interval): r for r in records if isinstance(r, Report)}
     for exploit_record in exploits(records):
         for values in (exploit_record.before, exploit_record.after):
             assert SPACE["lr"].contains(values["lr"])
@@ -357,7 +357,7 @@ def test_under_a_relative_schedule_exploit_copies_what_is_below_it():
     _, plain = train(Controller(plan()))
     _, halved = train(Controller(plan(schedule=half)))
     assert [e.after for e in exploits(halved)] == [e.after for e in exploits(plain)]
-    reports = [[r for r in records if isinstance(r, Reported)] for records in (plain, halved)]
+    reports = [[r for r in records if isinstance(r, Report)] for records in (plain, halved)]
     for own, scheduled in zip(*reports, strict=True):
         assert scheduled.hyperparams["lr"] == own.hyperparams["lr"] * 0.5
 

@@ -9,8 +9,8 @@ from pbt_gan.core.decision import Rule, Strategy
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.lineage import History
-from pbt_gan.core.population import Hyperparams, Order, Report
-from pbt_gan.core.records import Birth, Donor, Exploit, Reported
+from pbt_gan.core.population import Hyperparams, Order
+from pbt_gan.core.records import Birth, Donor, Exploit, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
 
@@ -19,7 +19,7 @@ SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
 
 def report(member, interval, score, lr=0.1, step=None):
     step = 10 * interval if step is None else step
-    return Reported(member, interval, step, 10 * interval, score, {}, {"lr": lr}, f"m{member:02d}-i{interval:04d}", 0)
+    return Report(member, interval, step, 10 * interval, score, {}, {"lr": lr}, f"m{member:02d}-i{interval:04d}", 0)
 
 
 def exploit(recipient, interval, donor=None, copied=("weights", "hyperparams"), rule="truncation"):
@@ -126,7 +126,10 @@ def test_an_ancestry_names_exactly_the_orders_that_went_into_the_weights(seed, m
         state, orders = controller.ask(state, slots - len(under_way))
         under_way += orders
         order = under_way.pop()
-        trained[order.checkpoint] = (*trained[order.source], (order.member, order.interval, order.hyperparams))
+        trained[order.checkpoint] = (
+            *trained[order.sources.get("*")],
+            (order.member, order.interval, order.hyperparams),
+        )
         draw = stream(seed, order.member, order.interval)
         answer = Report(
             member=order.member, interval=order.interval, attempt=order.attempt, step=order.step + order.steps,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbt_gan import references
-from pbt_gan.core.population import Failed, Report
+from pbt_gan.core.records import Failure, Report
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import GroupTask, TaskReference
@@ -75,7 +75,9 @@ def test_members_that_cannot_be_trained_at_all_fail_one_by_one():
         executor.submit([plain(member) for member in range(3)])
         answers = executor.next_reports(1.0)
     assert [answer.member for answer in answers] == [0, 1, 2]
-    assert all(isinstance(answer, Failed) and "no room" in answer.error and not answer.retry for answer in answers)
+    assert all(
+        isinstance(answer, Failure) and "no room" in answer.error and answer.kind == "task" for answer in answers
+    )
 
 
 def test_the_cost_of_a_group_is_shared_by_its_members():

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import ConfigError, WorkerError
 from pbt_gan.executors import processes, scratch
 from pbt_gan.executors.processes import ProcessesExecutor
@@ -87,7 +88,7 @@ def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
                     assert answer.attempt == attempts.pop(answer.member), "each attempt has one answer"
                     done.append(answer.checkpoint)
                 else:
-                    assert answer.retry, answer.details
+                    assert answer.kind == "worker", answer.details
                     assert answer.attempt == attempts[answer.member]
                     lost.append(answer.member)
         assert done == list(dict.fromkeys(done))
@@ -99,7 +100,7 @@ def test_a_worker_is_missed_even_if_something_holds_its_connection_open(tmp_path
     with start(odd("Parent", folder=str(tmp_path)), workers=1) as executor:
         executor.submit([plain(0)])
         (answer,) = collected(executor, 1)
-        assert isinstance(answer, Failed)
+        assert isinstance(answer, Failure)
         assert "SIGKILL" in answer.error
     (child,) = (int(path.name) for path in tmp_path.iterdir() if path != place)
     assert not gone(child)
@@ -128,13 +129,13 @@ def test_a_killed_run_leaves_no_process_and_no_memory(tmp_path, place):
     program = f"""
 import time
 from pathlib import Path
+from pbt_gan.core.population import Order
 from pbt_gan.executors import processes
 from pbt_gan.executors.processes import ProcessesExecutor
-from pbt_gan.core.population import Order
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]
 executor = ProcessesExecutor(TaskReference({f"{ODD}:Sleeper"!r}, {{"folder": {str(tmp_path)!r}}}), seed=0, workers=2)
-executor.submit([Order(n, 1, 1, {{}}, None, f"m{{n}}", 0, 0, 3) for n in range(2)])
+executor.submit([Order(n, 1, 1, {{}}, {{}}, f"m{{n}}", 0, 0, 3) for n in range(2)])
 time.sleep(600)
 """
     run = subprocess.Popen([sys.executable, "-c", program])
@@ -150,6 +151,7 @@ time.sleep(600)
 def test_a_run_that_just_ends_takes_its_workers_along(place):
     program = f"""
 from pathlib import Path
+from pbt_gan.core.population import Order
 from pbt_gan.executors import processes
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]

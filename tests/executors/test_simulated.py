@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.core.population import Failed, Report
+from pbt_gan.core.records import Failure, Report
 from pbt_gan.executors.simulated import SimulatedExecutor
 from pbt_gan.testing.walk import RandomWalk, order
 
@@ -45,12 +45,12 @@ def test_a_fast_member_overtakes_a_slow_one():
 
 
 def test_failures_follow_the_script_and_take_their_time():
-    with simulated(slots=2, failures={(0, 1, 1): True, (1, 1, 1): False}) as executor:
+    with simulated(slots=2, failures={(0, 1, 1): "worker", (1, 1, 1): "task"}) as executor:
         executor.submit([order(0), order(1)])
         lost, raised = executor.next_reports(0.0)
-        assert isinstance(lost, Failed)
-        assert isinstance(raised, Failed)
-        assert (lost.retry, raised.retry, executor.now_s) == (True, False, 12)
+        assert isinstance(lost, Failure)
+        assert isinstance(raised, Failure)
+        assert (lost.kind, raised.kind, executor.now_s) == ("worker", "task", 12)
         executor.submit([order(0, attempt=2)])
         (answer,) = executor.next_reports(0.0)
         assert isinstance(answer, Report)
@@ -60,7 +60,7 @@ def test_failures_follow_the_script_and_take_their_time():
 def test_the_clock_never_goes_back_and_nothing_is_lost(durations, slots):
     with simulated(slots=slots, duration=lambda order, slot: durations[order.member]) as executor:
         left = [order(member) for member in range(len(durations))]
-        found: list[Report | Failed] = []
+        found: list[Report | Failure] = []
         clock_s = 0.0
         while len(found) < len(durations):
             free = executor.free_slots()

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from pbt_gan import Float, ModuleTask, codec
-from pbt_gan.core.population import Order, Report
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
 from pbt_gan.errors import ConfigError, TaskError
@@ -112,7 +113,9 @@ def test_new_parts_are_those_of_a_member_and_nobody_elses(task):
 def order(member: int, interval: int = 1, source: str | None = None) -> Order:
     values = {"lr": 0.01 * (member + 1), "dropout": 0.1 * member, "momentum": 0.9 * (member % 2)}
     key = f"m{member}-i{interval}"
-    return Order(member, interval, 1, values, source, key, 4 * (interval - 1), 4 * (interval - 1), 4)
+    return Order(
+        member, interval, 1, values, {"*": source} if source else {}, key, 4 * (interval - 1), 4 * (interval - 1), 4
+    )
 
 
 FIRST = [order(member) for member in range(3)]
@@ -219,10 +222,10 @@ def test_hooks_device_and_folder_reach_the_task(tmp_path):
 
     task = Hooked().as_task()
     task.prepare(tmp_path)
-    task.attach(tmp_path, "cpu")
+    trainer = task.attach(tmp_path, "cpu")
     assert (task.fingerprint(), task.arguments()) == ({"data": "True"}, {"width": 3})
     assert task.as_task() is task
-    images = task.sample(task.init(stream(0)), 5, stream(0))
+    images = trainer.sample(trainer.init(stream(0)), 5, stream(0))
     assert images is not None
     assert images.shape == (5, 1, 1, 1)
 

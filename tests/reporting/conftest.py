@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pbt_gan.core.records import Birth, Donor, Exploit, Record, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.interfaces import Images, RunContext, RunView
 
@@ -46,7 +46,7 @@ def make_records(members=20, intervals=12, seed=0, exploit=True, score=None):
             measured = max(1.0, skill[member] + 0.2 * rng.standard_normal())
             scores[member] = measured if score is None else score(member, interval)
             records.append(
-                Reported(
+                Report(
                     member,
                     interval,
                     interval * STEPS,
@@ -56,7 +56,8 @@ def make_records(members=20, intervals=12, seed=0, exploit=True, score=None):
                     hyperparams[member],
                     f"m{member:02d}-i{interval:04d}",
                     STEPS * 64,
-                    {"cost_s": float(rng.uniform(1.5, 2)), "worker": "w0"},
+                    cost_s=float(rng.uniform(1.5, 2)),
+                    worker="w0",
                 )
             )
         if not exploit or interval == intervals:
@@ -128,7 +129,7 @@ def make_context(folder, records=(), total_orders=240, reals=REALS):
 def previewed(records):
     """Pair each record with the preview that the engine would hand over."""
     for record in records:
-        yield record, blobs(record.member, record.interval) if isinstance(record, Reported) else None
+        yield record, blobs(record.member, record.interval) if isinstance(record, Report) else None
 
 
 def with_values(records, **values):
@@ -136,7 +137,7 @@ def with_values(records, **values):
     return [
         replace(record, hyperparams={**record.hyperparams, **values})
         for record in records
-        if isinstance(record, Birth | Reported)
+        if isinstance(record, Birth | Report)
     ]
 
 

@@ -6,7 +6,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.core.records import Birth, Reported
+from pbt_gan.core.records import Birth, Report
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.log import line
 from pbt_gan.reporting.metrics import MetricsTable
@@ -31,7 +31,7 @@ def runs(draw):
     """Runs of two members with two intervals, or of one of each."""
     size = draw(st.integers(1, 2))
     reports = [
-        Reported(
+        Report(
             member,
             interval,
             interval,
@@ -94,8 +94,8 @@ def test_an_experiment_compares_what_both_arms_have_measured(seeds):
 
 def test_a_held_out_metric_and_a_hyperparameter_that_only_later_reports_have_are_in_the_page(synthetic, tmp_path):
     reports = [
-        Reported(0, 1, 1, 1, math.nan, {}, {}, "a", 0),
-        Reported(0, 2, 2, 2, 5.0, {"held_out_x": 4.25}, {"lr": 0.125}, "b", 0),
+        Report(0, 1, 1, 1, math.nan, {}, {}, "a", 0),
+        Report(0, 2, 2, 2, 5.0, {"held_out_x": 4.25}, {"lr": 0.125}, "b", 0),
     ]
     view, other = (
         synthetic.view(folder, records)

@@ -1,7 +1,7 @@
 import csv
 import math
 
-from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.core.records import Exploit, Report
 from pbt_gan.reporting.metrics import MetricsTable
 
 
@@ -21,14 +21,14 @@ def listen(synthetic, folder, records, before=()):
 def test_the_table_has_a_row_for_every_report(synthetic, tmp_path):
     records = synthetic.records(4, 3)
     listen(synthetic, tmp_path, records)
-    reports = [record for record in records if isinstance(record, Reported)]
+    reports = [record for record in records if isinstance(record, Report)]
     rows = read(tmp_path)
     assert [(int(row["member"]), int(row["interval"])) for row in rows] == [(r.member, r.interval) for r in reports]
     for row, report in zip(rows, reports, strict=True):
         assert float(row["score"]) == report.score
         assert float(row["lr_g"]) == report.hyperparams["lr_g"]
         assert float(row["held_out_cs"]) == report.metrics["held_out_cs"]
-        assert float(row["cost_s"]) == report.time["cost_s"]
+        assert float(row["cost_s"]) == report.cost_s
         assert int(row["images"]) == report.images
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.core.records import Exploit, Report
 from pbt_gan.reporting.table import Population, cells, header, quantile, render
 
 
@@ -13,7 +13,7 @@ def test_a_row_holds_the_latest_and_the_best_score_and_the_last_donor(synthetic)
     records = synthetic.records(6, 5)
     population = Population.of(records)
     for member, row in population.rows.items():
-        scores = [r.score for r in records if isinstance(r, Reported) and r.member == member]
+        scores = [r.score for r in records if isinstance(r, Report) and r.member == member]
         donors = [r.donor for r in records if isinstance(r, Exploit) and r.recipient == member]
         assert (row.score, row.best) == (scores[-1], max(scores))
         assert row.donor == (donors[-1] if donors else None)

@@ -5,7 +5,7 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.interfaces import Listener
 from pbt_gan.reporting.images import SampleGrids
 from pbt_gan.reporting.tensorboard import TensorBoard
@@ -41,7 +41,7 @@ def test_each_member_is_a_run_of_its_own_on_trained_steps(synthetic, tmp_path):
     listen(synthetic, tmp_path, records)
     for member in range(3):
         scalars, images = table(tmp_path, f"m{member:02d}")
-        reports = [r for r in records if isinstance(r, Reported) and r.member == member]
+        reports = [r for r in records if isinstance(r, Report) and r.member == member]
         steps = [r.trained_steps for r in reports]
         assert scalars["score"] == [(r.trained_steps, pytest.approx(r.score, rel=1e-6)) for r in reports]
         assert scalars["metrics/g_loss"] == [(r.trained_steps, pytest.approx(r.metrics["g_loss"])) for r in reports]

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from pbt_gan import cli
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.errors import StorageError
 from pbt_gan.reporting import default_listeners
 from pbt_gan.reporting.images import sample_path
@@ -177,7 +177,7 @@ def test_what_listeners_write_is_whole_again_when_a_cut_run_has_gone_on(
     uncut = tmp_path / "uncut"
     begin(uncut)
     expected = outcome(uncut), derived(uncut)
-    reports = [record for record in Run.open(uncut).records() if isinstance(record, Reported)]
+    reports = [record for record in Run.open(uncut).records() if isinstance(record, Report)]
     assert all(sample_path(uncut, report.member, report.interval).exists() for report in reports)
     for folder, _ in cuts(tmp_path, faults, kind, place, begin):
         begin(folder)

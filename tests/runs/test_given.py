@@ -10,7 +10,7 @@ import pytest
 
 import pbt_gan
 from pbt_gan import references
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.launch import go_on
 from pbt_gan.store.reader import read_run
@@ -46,7 +46,7 @@ class Ear(pbt_gan.Listener):
         self.count = 0
 
     def record(self, record, preview):
-        self.count += isinstance(record, Reported)
+        self.count += isinstance(record, Report)
 
 
 def my_exploit(recipient, view, rng, *, margin=0.0):

@@ -9,7 +9,7 @@ import pytest
 
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
-from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.core.records import Exploit, Report
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.scores import scorers
@@ -87,7 +87,7 @@ def test_large_images_in_one_program_lead_to_the_same_decisions(game, tmp_path, 
     decisions, scores = {}, {}
     for group, records in found.items():
         decisions[group] = [replace(each, scores=(), reason="") for each in records if isinstance(each, Exploit)]
-        scores[group] = [each.score for each in records if isinstance(each, Reported)]
+        scores[group] = [each.score for each in records if isinstance(each, Report)]
     assert decisions["off"] == decisions[5]
     assert any(each.donor for each in decisions["off"])
     assert scores["off"] == pytest.approx(scores[5], rel=1e-6)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pbt_gan.config.settings import Config
-from pbt_gan.core.records import Failure, Reported
+from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import RunFolderError
 from pbt_gan.executors.scratch import places
 from pbt_gan.runs.launch import Project, start
@@ -71,7 +71,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 def reports(folder: Path) -> int:
     try:
-        return sum(isinstance(record, Reported) for record in read_run(folder).records)
+        return sum(isinstance(record, Report) for record in read_run(folder).records)
     except RunFolderError:  # not begun yet
         return 0
 

@@ -32,7 +32,7 @@ class Walk(RandomWalk):
         return {"stride": Float(Range(0.01, 1.0), (1e-3, 10.0), "log")}
 
     def attach(self, folder, device):
-        """Nothing was prepared."""
+        return self  # nothing was prepared
 
     def train(self, state, hyperparams, steps, streams):
         done = super().train(state, {**hyperparams, "deed": "walk"}, steps, streams)

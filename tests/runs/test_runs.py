@@ -1,7 +1,6 @@
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import pbt_gan
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
-from pbt_gan.core.records import Exploit, Reported
+from pbt_gan.core.records import Exploit, Report, timeless
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.folder import new_folder
@@ -34,8 +33,7 @@ def config(**changes) -> Config:
 
 def decided(run: Run) -> list[str]:
     """What two equal runs have in common."""
-    reports = [replace(r, time={}) for r in run.records() if isinstance(r, Reported)]
-    return sorted(map(str, reports + [r for r in run.records() if isinstance(r, Exploit)]))
+    return sorted(str(timeless(r)) for r in run.records() if isinstance(r, Report | Exploit))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -95,7 +93,7 @@ def test_a_run_that_was_done_when_the_wish_to_stop_came_is_finished(tmp_path):
 
     class Late(Recorder):
         def flush(self):
-            if sum(isinstance(record, Reported) for record in self.records) == 12:
+            if sum(isinstance(record, Report) for record in self.records) == 12:
                 stop.reason = "too late"
 
     assert start(Project(config()), tmp_path / "run", listeners=lambda folder: [Late()], stop=stop) == "finished"
@@ -283,4 +281,4 @@ def test_a_table_is_rows_of_plain_values_as_pandas_takes_them(finished):
     run = Run.open(finished)
     assert all(type(value) in (int, float, str, bool) for row in run.table() for value in row.values())
     assert len({tuple(row) for row in run.table()}) == 1
-    assert len([record for record in run.records() if isinstance(record, Reported)]) == len(run.table())
+    assert len([record for record in run.records() if isinstance(record, Report)]) == len(run.table())

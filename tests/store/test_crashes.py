@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pbt_gan import codec
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report
 from pbt_gan.errors import DamageError, RunFolderError, StorageError
 from pbt_gan.store import journal
 from pbt_gan.store.disk import DiskStore
@@ -54,7 +54,7 @@ def answered(place: int) -> Iterator[Record]:
     score = float("nan") if place == 3 else place / 3
     setting: Hyperparams = {"lr": 0.1 * interval, "loss": "hinge"}
     name = key(member, interval)
-    yield Reported(member, interval, interval, interval, score, {"loss": score}, setting, name, 8, {"worker": "w0"})
+    yield Report(member, interval, interval, interval, score, {"loss": score}, setting, name, 8, worker="w0")
     if member == POPULATION - 1:
         donor = Donor(0, interval, interval, key(0, interval))
         for recipient in range(POPULATION):
@@ -70,7 +70,7 @@ def play(folder: Path, *, until: int = REPORTS) -> None:
         assert all(store.data(name) == content(name) for name in store.checkpoints)
         if not store.records:
             store.append([Birth(member, {"lr": 0.1, "loss": "hinge"}, "drawn") for member in range(POPULATION)])
-        done = sum(isinstance(record, Reported) for record in store.records)
+        done = sum(isinstance(record, Report) for record in store.records)
         assert set(store.checkpoints) == set(needed(done))
         for place in range(done, until):
             if place == 4:

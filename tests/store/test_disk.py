@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pbt_gan import files
-from pbt_gan.core.records import Birth, Failure, Record, Reported
+from pbt_gan.core.records import Birth, Failure, Record, Report
 from pbt_gan.errors import DamageError, RunFolderError, StorageError
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.journal import Journal, path_of, read
@@ -17,8 +17,8 @@ from pbt_gan.store.reader import read_run
 RUN: dict[str, Any] = {"config": {"seed": 0, "pbt": {"total_steps": 5}, "name": "x"}, "cards": {}}
 
 
-def report(interval: int, member: int = 0) -> Reported:
-    return Reported(member, interval, interval, interval, 0.5, {}, {"lr": 0.1}, f"k{interval}", 8, {"worker": "w"})
+def report(interval: int, member: int = 0) -> Report:
+    return Report(member, interval, interval, interval, 0.5, {}, {"lr": 0.1}, f"k{interval}", 8, worker="w")
 
 
 def names(folder: Path) -> list[str]:
@@ -26,7 +26,7 @@ def names(folder: Path) -> list[str]:
 
 
 def intervals(records: Any) -> list[int]:
-    return [record.interval for record in records if isinstance(record, Reported)]
+    return [record.interval for record in records if isinstance(record, Report)]
 
 
 def encoded(*keys: str) -> Any:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Reported, from_json, to_json
+from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report, from_json, to_json
 from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read
 
@@ -23,7 +23,7 @@ donors = st.builds(Donor, counts, counts, counts, keys)
 records: st.SearchStrategy[Record] = st.one_of(
     st.builds(Birth, counts, hyperparams, st.sampled_from(["drawn", "given"])),
     st.builds(
-        Reported,
+        Report,
         counts,
         counts,
         counts,
@@ -33,7 +33,7 @@ records: st.SearchStrategy[Record] = st.one_of(
         hyperparams,
         keys,
         counts,
-        st.just({"cost_s": 0.5}),
+        st.lists(keys, max_size=2).map(tuple),
     ),
     st.builds(
         Exploit,

@@ -22,7 +22,7 @@ from pbt_gan.errors import ConfigError, PbtGanError, one_line, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.work import build
-from pbt_gan.interfaces import Executor, Listener, Task, TaskReference
+from pbt_gan.interfaces import Executor, Listener, Problem, TaskReference
 from pbt_gan.validation import suggestion, unknown
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -41,7 +41,7 @@ def task_reference(config: Config) -> TaskReference:
     return TaskReference(name, arguments)
 
 
-def build_task(reference: TaskReference) -> Task:
+def build_task(reference: TaskReference) -> Problem:
     """Build the task in this process.
 
     Raises:
@@ -55,7 +55,7 @@ def build_task(reference: TaskReference) -> Task:
         return build(reference)
 
 
-def resolve(config: Config, task: Task) -> Config:
+def resolve(config: Config, task: Problem) -> Config:
     """Return the configuration with everything filled in that was left open, enough to run again elsewhere."""
     space = build_space(config, task)
     score_interval = config.pbt.score_interval or config.pbt.ready_interval
@@ -78,7 +78,7 @@ def resolve(config: Config, task: Task) -> Config:
     )
 
 
-def build_space(config: Config, task: Task) -> Space:
+def build_space(config: Config, task: Problem) -> Space:
     """Return the evolved hyperparameters: those that the config names, else those that the task evolves by itself."""
     own = task.space
     space: dict[str, Domain] = {}
@@ -130,7 +130,7 @@ def workers_of(config: Config) -> int:
     return min(config.executor.workers or _usual_workers(config), config.pbt.population_size)  # more would have no work
 
 
-def build_executor(config: Config, task: Task | TaskReference, folder: Path, group: int = 1) -> Executor:
+def build_executor(config: Config, task: Problem | TaskReference, folder: Path, group: int = 1) -> Executor:
     """Start the executor.
 
     Args:

@@ -11,18 +11,8 @@ from functools import reduce
 from typing import Any, Literal, TypeVar
 
 from pbt_gan.core.decision import Strategy, decide_member
-from pbt_gan.core.population import (
-    SCORES_KEPT,
-    Failed,
-    Hyperparams,
-    Member,
-    Order,
-    PopulationView,
-    RankKey,
-    Report,
-    rank_key,
-)
-from pbt_gan.core.records import Birth, Exploit, Failure, Record, Reported
+from pbt_gan.core.population import SCORES_KEPT, WHOLE, Hyperparams, Member, Order, PopulationView, RankKey, rank_key
+from pbt_gan.core.records import Birth, Exploit, Failure, Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.schedule import Schedule
 from pbt_gan.core.space import Space, draw
@@ -74,7 +64,7 @@ def checkpoint_key(member: int, interval: int) -> str:
 def needed(state: State) -> frozenset[str]:
     """Return every checkpoint that can still be reached: those of members and pending orders, and the best."""
     keys = {member.checkpoint for member in state.members.values()}
-    keys |= {order.source for order in state.pending.values()}
+    keys |= {key for order in state.pending.values() for key in order.sources.values()}
     if state.best is not None:
         keys.add(state.best.checkpoint)
     return frozenset(key for key in keys if key is not None)
@@ -102,19 +92,19 @@ class Controller:
         pending = {**state.pending, **{order.member: order for order in orders}}
         return replace(state, free=state.free[len(chosen) :], pending=pending), orders
 
-    def tell(self, state: State, answer: Report | Failed) -> tuple[State, list[Record]]:
+    def tell(self, state: State, answer: Report | Failure) -> tuple[State, list[Record]]:
         """Take an answer in; no records for one that comes too late, of an order that was given anew since."""
         records = self.decide(state, answer)
         return self.fold(records, state), records
 
-    def decide(self, state: State, answer: Report | Failed) -> list[Record]:
+    def decide(self, state: State, answer: Report | Failure) -> list[Record]:
         """Return what an answer leads to: its own record, then one exploit record for each member now due."""
         order = state.pending.get(answer.member)
         if order is None or (order.interval, order.attempt) != (answer.interval, answer.attempt):
             return []
-        if isinstance(answer, Failed):
-            return [Failure(answer.member, answer.interval, answer.attempt, answer.worker, answer.error)]
-        reported = Reported.of(answer)
+        if isinstance(answer, Failure):
+            return [answer]
+        reported = replace(answer, preview=None)  # pictures are for those who watch; a record is kept
         return [reported, *self._due(self.apply(state, reported))]
 
     def fold(self, records: Iterable[Record], state: State | None = None) -> State:
@@ -127,7 +117,7 @@ class Controller:
             case Birth():
                 born = Member(record.member, record.hyperparams)
                 return self._freed(replace(state, members={**state.members, born.id: born}), born)
-            case Reported():
+            case Report():
                 return self._reported(state, record)
             case Exploit():
                 return self._exploited(state, record)
@@ -152,7 +142,7 @@ class Controller:
             interval=interval,
             attempt=state.attempts.get(member.id, 0) + 1,
             hyperparams=hyperparams,
-            source=member.checkpoint,
+            sources={} if member.checkpoint is None else {WHOLE: member.checkpoint},
             checkpoint=checkpoint_key(member.id, interval),
             step=member.step,
             trained_steps=member.trained_steps,
@@ -176,7 +166,7 @@ class Controller:
             memory = decided.memory
             yield decided
 
-    def _reported(self, state: State, record: Reported) -> State:
+    def _reported(self, state: State, record: Report) -> State:
         before = state.members[record.member]
         member = replace(
             before,

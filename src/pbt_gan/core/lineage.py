@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Birth, Exploit, Record, Reported
+from pbt_gan.core.records import Birth, Exploit, Record, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,20 @@ class History:
     """The effective records of a run, indexed."""
 
     births: Mapping[int, Birth]
-    reports: Sequence[Reported]  # by (interval, member)
+    reports: Sequence[Report]  # by (interval, member)
     exploits: Sequence[Exploit]  # by (interval, recipient)
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "History":
         """Index records, in whatever order they were written."""
         births: dict[int, Birth] = {}
-        reports: list[Reported] = []
+        reports: list[Report] = []
         exploits: list[Exploit] = []
         for record in records:
             match record:
                 case Birth():
                     births[record.member] = record
-                case Reported():
+                case Report():
                     reports.append(record)
                 case Exploit():
                     exploits.append(record)
@@ -49,25 +49,25 @@ class History:
         return cls(dict(sorted(births.items())), tuple(reports), tuple(exploits))
 
     @cached_property
-    def by_member(self) -> Mapping[int, Sequence[Reported]]:
+    def by_member(self) -> Mapping[int, Sequence[Report]]:
         """Each member's reports, oldest first."""
-        table: dict[int, list[Reported]] = {member: [] for member in self.births}
+        table: dict[int, list[Report]] = {member: [] for member in self.births}
         for report in self.reports:
             table.setdefault(report.member, []).append(report)
         return table
 
     @cached_property
-    def last(self) -> Mapping[int, Reported]:
+    def last(self) -> Mapping[int, Report]:
         """Each member's newest report."""
         return {member: reports[-1] for member, reports in self.by_member.items() if reports}
 
     @cached_property
-    def best(self) -> Reported | None:
+    def best(self) -> Report | None:
         """The report with the highest finite score of the whole run; the earliest of equals."""
         return max((r for r in self.reports if math.isfinite(r.score)), key=lambda r: r.score, default=None)
 
     @cached_property
-    def last_best(self) -> Reported | None:
+    def last_best(self) -> Report | None:
         """The best of the members' newest reports."""
         return max((r for r in self.last.values() if math.isfinite(r.score)), key=lambda r: r.score, default=None)
 
@@ -77,7 +77,7 @@ class History:
         return tuple(exploit for exploit in self.exploits if not exploit.kept)
 
     @cached_property
-    def _report_at(self) -> Mapping[tuple[int, int], Reported]:
+    def _report_at(self) -> Mapping[tuple[int, int], Report]:
         return {(report.member, report.interval): report for report in self.reports}
 
     @cached_property

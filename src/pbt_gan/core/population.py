@@ -3,14 +3,16 @@
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
 
 Value = float | int | str | bool
 Hyperparams = Mapping[str, Value]
 RankKey = tuple[bool, float, int]
+
+WHOLE = "*"
+"""In an order's sources: every component that is not named there. Components are keys of a state's outermost dict."""
 
 SCORES_KEPT = 32
 """How many of a member's last scores travel with its weights."""
@@ -51,80 +53,19 @@ class Order:
     interval: int  # the interval this order trains, counted from 1
     attempt: int  # 1 for the first; a failed order is given again with the next number
     hyperparams: Hyperparams
-    source: str | None  # the checkpoint to start from; None: initialise a new state
+    sources: Mapping[str, str]  # component → the checkpoint it begins with; see `WHOLE`. Empty: initialise a new state
     checkpoint: str  # the key under which the trained state is kept
     step: int  # age of the weights at the start
     trained_steps: int  # of the slot, at the start
     steps: int  # to train
     replays: tuple[int, int] | None = None  # (member, interval) whose random numbers to use; None: its own
+    deadline_s: float | None = None  # seconds after which a worker that has not answered is lost; None: never
 
     @property
     def slot(self) -> tuple[int, int]:
         """Whose random streams initialise and train this order, as (member, interval)."""
         member, interval = self.replays or (self.member, self.interval)
         return member, interval
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The answer to an order: the score was measured on exactly the checkpoint that is named."""
-
-    member: int
-    interval: int
-    attempt: int
-    step: int
-    trained_steps: int
-    score: float
-    metrics: Mapping[str, float]
-    hyperparams: Hyperparams  # those in force in the last step, read back from the training
-    checkpoint: str
-    images: int  # real images seen in this order
-    cost_s: float  # device seconds of this order, scoring included
-    worker: str
-    preview: Any = field(default=None, compare=False)  # uint8[N, H, W, C] or None; never journaled
-
-    @classmethod
-    def of(
-        cls,
-        order: Order,
-        *,
-        score: float,
-        hyperparams: Hyperparams,
-        worker: str,
-        metrics: Mapping[str, float] = MappingProxyType({}),
-        images: int = 0,
-        cost_s: float = 0.0,
-        preview: Any = None,
-    ) -> "Report":
-        """Return the report of an order that was carried out."""
-        return cls(
-            member=order.member,
-            interval=order.interval,
-            attempt=order.attempt,
-            step=order.step + order.steps,
-            trained_steps=order.trained_steps + order.steps,
-            score=score,
-            metrics=dict(metrics),
-            hyperparams=hyperparams,
-            checkpoint=order.checkpoint,
-            images=images,
-            cost_s=cost_s,
-            worker=worker,
-            preview=preview,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The other answer to an order: it was not carried out."""
-
-    member: int
-    interval: int
-    attempt: int
-    worker: str
-    error: str  # one line for a person
-    details: str = ""  # the traceback, for the log
-    retry: bool = False  # True: the worker was lost; False: the task raised, and would again
 
 
 def rank_key(score: float, member: int) -> RankKey:

@@ -1,12 +1,17 @@
-"""The records of a run: what the controller decided and what was reported, as data that goes into the journal."""
+"""The records of a run: what was answered and what was decided, as data that goes into the journal."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
-from pbt_gan.core.population import Hyperparams, Report
+from pbt_gan.core.population import Hyperparams, Order
 
 Json = Mapping[str, Any]
+
+FailureKind = Literal["task", "memory", "storage", "worker", "machine", "deadline", "protocol"]
+"""Where an order failed: its task raised; there was no memory, or no room for a state; its worker or its whole machine
+was lost; it took too long; the answer made no sense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +24,8 @@ class Birth:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
-    """A member was trained for an interval and scored."""
+class Report:
+    """The answer to an order that was carried out: the score was measured on exactly the checkpoint that is named."""
 
     member: int
     interval: int
@@ -28,26 +33,65 @@ class Reported:
     trained_steps: int
     score: float
     metrics: Mapping[str, float]
-    hyperparams: Hyperparams
+    hyperparams: Hyperparams  # those in force in the last step, read back from the training
     checkpoint: str
-    images: int
-    time: Json = field(default_factory=dict, compare=False)  # what may differ between equal runs: cost_s, worker
+    images: int = 0  # real images seen in this order
+    unverified: tuple[str, ...] = ()  # hyperparameters that could only be set, not read back from where they act
+    # What may differ between equal runs:
+    cost_s: float = field(default=0.0, compare=False)  # device seconds of this order, scoring included
+    worker: str = field(default="", compare=False)
+    attempt: int = field(default=1, compare=False)  # not in the journal: an answer of an old attempt is no record
+    preview: Any = field(default=None, compare=False)  # uint8[N, H, W, C] or None; not in the journal
 
     @classmethod
-    def of(cls, report: Report) -> "Reported":
-        """Keep of a report what the journal keeps."""
+    def of(
+        cls,
+        order: Order,
+        *,
+        score: float,
+        hyperparams: Hyperparams,
+        worker: str,
+        metrics: Mapping[str, float] = MappingProxyType({}),
+        unverified: tuple[str, ...] = (),
+        images: int = 0,
+        cost_s: float = 0.0,
+        preview: Any = None,
+    ) -> "Report":
+        """Return the report of an order that was carried out."""
         return cls(
-            report.member,
-            report.interval,
-            report.step,
-            report.trained_steps,
-            report.score,
-            report.metrics,
-            report.hyperparams,
-            report.checkpoint,
-            report.images,
-            {"cost_s": report.cost_s, "worker": report.worker},
+            member=order.member,
+            interval=order.interval,
+            step=order.step + order.steps,
+            trained_steps=order.trained_steps + order.steps,
+            score=score,
+            metrics=dict(metrics),
+            hyperparams=hyperparams,
+            checkpoint=order.checkpoint,
+            images=images,
+            unverified=unverified,
+            cost_s=cost_s,
+            worker=worker,
+            attempt=order.attempt,
+            preview=preview,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The other answer to an order: it was not carried out."""
+
+    member: int
+    interval: int
+    attempt: int
+    worker: str
+    error: str  # one line for a person
+    kind: FailureKind = "task"
+    place: str = ""  # where in a person's own code, such as "task.py, line 9"
+    details: str = field(default="", compare=False)  # the traceback, for the log; not in the journal
+
+
+Answer = Report | Failure
+"""What every attempt of an order ends in, exactly once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +128,31 @@ class Exploit:
         return self.donor is None and self.before == self.after and not self.copied and self.rule != "rescue"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An order was not carried out."""
+Record = Birth | Report | Exploit | Failure
 
-    member: int
-    interval: int
-    attempt: int
-    worker: str
-    error: str
-
-
-Record = Birth | Reported | Exploit | Failure
-
-_TYPES: Mapping[str, type[Record]] = {"member": Birth, "report": Reported, "exploit": Exploit, "failure": Failure}
+_TYPES: Mapping[str, type[Record]] = {"member": Birth, "report": Report, "exploit": Exploit, "failure": Failure}
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 
 
 def to_json(record: Record) -> dict[str, Any]:
     """Return the journal's object for a record; floats may still be nan or ±inf."""
     fields = asdict(record)
-    if isinstance(record, Exploit) and record.memory is None:
-        del fields["memory"]  # few rules remember
+    match record:
+        case Report():
+            del fields["preview"], fields["attempt"]
+            fields["time"] = {"cost_s": fields.pop("cost_s"), "worker": fields.pop("worker")}
+            if not record.unverified:
+                del fields["unverified"]
+        case Failure():
+            del fields["details"]
+        case Exploit() if record.memory is None:
+            del fields["memory"]  # few rules remember
     return {"type": _NAMES[type(record)], **fields}
+
+
+def timeless(record: Record) -> dict[str, Any]:
+    """Return a record as the journal has it without what may differ between equal runs."""
+    return {name: value for name, value in to_json(record).items() if name != "time"}
 
 
 def from_json(data: Json) -> Record | None:
@@ -119,9 +165,14 @@ def from_json(data: Json) -> Record | None:
     if cls is None:
         return None
     fields = {name: value for name, value in data.items() if name != "type"}
-    if cls is Reported:
+    if cls is Report:
+        time = fields.pop("time", {})
+        fields["cost_s"], fields["worker"] = float(time.get("cost_s", 0.0)), str(time.get("worker", ""))
         fields["score"] = float(fields["score"])
         fields["metrics"] = {name: float(value) for name, value in fields["metrics"].items()}
+        fields["unverified"] = tuple(fields.get("unverified", ()))
+    if cls is Failure and "kind" not in fields:  # format 1 had none; its errors of lost workers begin with their names
+        fields["kind"] = "worker" if fields["error"].startswith(fields["worker"]) else "task"
     if cls is Exploit:
         fields["copied"] = tuple(fields["copied"])
         fields["scores"] = tuple(float(score) for score in fields["scores"])

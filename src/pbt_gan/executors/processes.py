@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from pbt_gan import errors
-from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.errors import ConfigError, TaskError, WorkerError
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel, Message
 from pbt_gan.executors.scratch import Scratch, places
 from pbt_gan.executors.threads import environment
+from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import TaskReference
 
 log = logging.getLogger(__name__)
@@ -36,12 +38,12 @@ class ProcessesExecutor:
     """Trains one member, or one group of them, in each worker process.
 
     Workers are plain child processes: nothing is pickled and the caller's main module is not imported again. They end
-    with this process, however it ends. One that dies is started anew, and its orders answered with Failed.
+    with this process, however it ends. One that dies is started anew, and its orders answered with Failure.
 
     Args:
         task: where each worker takes its task from.
         seed: of the run.
-        folder: what the task has prepared; None: it needs nothing.
+        folder: what the task has prepared.
         workers: how many processes, at least 1.
         devices: such as "cpu" or "cuda:0"; given to the workers in turn.
         threads: intra-op threads of each worker; on a CPU, results are equal only for equal numbers.
@@ -58,7 +60,7 @@ class ProcessesExecutor:
         task: TaskReference,
         *,
         seed: int,
-        folder: Path | None = None,
+        folder: Path = NOTHING,
         workers: int,
         devices: Sequence[str] = ("cpu",),
         threads: int = 1,
@@ -85,7 +87,7 @@ class ProcessesExecutor:
                 "task": task.name,
                 "arguments": task.arguments,
                 "seed": seed,
-                "folder": None if folder is None else str(folder),
+                "folder": str(folder),
                 "deterministic": deterministic,
             }
             for number in range(workers):
@@ -105,7 +107,7 @@ class ProcessesExecutor:
         for place, worker in enumerate(free):
             worker.train(orders[place * len(orders) // len(free) : (place + 1) * len(orders) // len(free)])
 
-    def next_reports(self, timeout_s: float) -> list[Report | Failed]:
+    def next_reports(self, timeout_s: float) -> list[Answer]:
         """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first.
 
         Raises:
@@ -130,7 +132,7 @@ class ProcessesExecutor:
     def keep(self, checkpoints: frozenset[str]) -> None:
         """Drop every state that is not named; those of orders under way are safe."""
         orders = [order for worker in self._workers for order in worker.orders.values()]
-        under_way = {key for order in orders for key in (order.source, order.checkpoint) if key is not None}
+        under_way = {key for order in orders for key in (*order.sources.values(), order.checkpoint)}
         self._states.keep(checkpoints | under_way)
 
     def close(self) -> None:
@@ -149,9 +151,9 @@ class ProcessesExecutor:
         """Return the workers without orders, those first that are ready."""
         return sorted((worker for worker in self._workers if not worker.orders), key=lambda worker: not worker.ready)
 
-    def _look(self, wait_s: float) -> list[Report | Failed]:
+    def _look(self, wait_s: float) -> list[Answer]:
         readable = {key.data for key, _ in self._selector.select(wait_s)}
-        answers: list[Report | Failed] = []
+        answers: list[Answer] = []
         for place, worker in enumerate(self._workers):
             try:
                 if worker in readable:
@@ -162,7 +164,7 @@ class ProcessesExecutor:
                 answers += self._replace(place)
         return answers
 
-    def _read(self, worker: "_Worker") -> Iterable[Report | Failed]:
+    def _read(self, worker: "_Worker") -> Iterable[Answer]:
         for message in worker.channel.receive():
             match message.content["type"]:
                 case "ready":
@@ -174,7 +176,7 @@ class ProcessesExecutor:
                     del worker.orders[answer.member]
                     yield answer
 
-    def _replace(self, place: int) -> list[Report | Failed]:
+    def _replace(self, place: int) -> list[Answer]:
         """Bury a dead worker and start another of its name."""
         dead = self._workers[place]
         self._selector.unregister(dead.channel)
@@ -190,7 +192,7 @@ class ProcessesExecutor:
             )
         self._workers[place] = self._started(dead.name, dead.device, deaths)
         return [
-            Failed(order.member, order.interval, order.attempt, dead.name, f"{dead.name} {how}", retry=True)
+            Failure(order.member, order.interval, order.attempt, dead.name, f"{dead.name} {how}", "worker")
             for order in dead.orders.values()
         ]
 
@@ -255,13 +257,13 @@ class _Worker:
         return f"was killed by {signal.Signals(-code).name}{hint}"
 
 
-def _answer(message: Message) -> Report | Failed:
+def _answer(message: Message) -> Answer:
     values = message.content["values"]
     if message.content["type"] == "failed":
-        return Failed(**values)
+        return Failure(**values)
     shape = message.content["shape"]
     preview = None if shape is None else np.frombuffer(message.payload, np.uint8).reshape(shape)
-    return Report(**values, preview=preview)
+    return Report(**{**values, "unverified": tuple(values["unverified"])}, preview=preview)
 
 
 def _unbuilt(worker: str, task: str, message: Message) -> Exception:

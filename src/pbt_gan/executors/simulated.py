@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Answer, Failure, FailureKind, Report
 from pbt_gan.executors.exchange import Memory
-from pbt_gan.executors.work import build, carry_out
+from pbt_gan.executors.work import NOTHING, attached, build, carry_out
 from pbt_gan.interfaces import TaskReference, TaskSource
 
 Attempt = tuple[int, int, int]
@@ -20,10 +21,10 @@ class SimulatedExecutor:
     Args:
         task: an object or a reference.
         seed: of the run.
-        folder: what the task has prepared; None: it needs nothing.
+        folder: what the task has prepared.
         slots: how many members train side by side.
         duration: simulated seconds that an order takes in a slot; one a step if not given.
-        failures: attempts that end in Failed, each with its `retry`; nothing is trained.
+        failures: attempts that end in Failure, each with its kind; nothing is trained.
     """
 
     def __init__(
@@ -31,20 +32,18 @@ class SimulatedExecutor:
         task: TaskSource | TaskReference,
         *,
         seed: int,
-        folder: Path | None = None,
+        folder: Path = NOTHING,
         slots: int = 1,
         duration: Callable[[Order, int], float] = lambda order, slot: order.steps,
-        failures: Mapping[Attempt, bool] | None = None,
+        failures: Mapping[Attempt, FailureKind] | None = None,
     ) -> None:
-        self._task = build(task)
-        if folder is not None:
-            self._task.attach(folder, "cpu")
+        self._trainer = attached(build(task), folder, "cpu")
         self._seed = seed
         self._duration = duration
         self._failures = dict(failures or {})
         self._states = Memory()
         self._free = list(range(slots))
-        self._pending: list[tuple[float, int, Report | Failed]] = []  # a heap: when, in which slot, what
+        self._pending: list[tuple[float, int, Answer]] = []  # a heap: when, in which slot, what
         self.now_s = 0.0
         """The simulated clock."""
 
@@ -60,7 +59,7 @@ class SimulatedExecutor:
             cost_s = self._duration(order, slot)
             heapq.heappush(self._pending, (self.now_s + cost_s, slot, self._answer(order, f"slot-{slot}", cost_s)))
 
-    def next_reports(self, timeout_s: float) -> list[Report | Failed]:
+    def next_reports(self, timeout_s: float) -> list[Answer]:
         """Move the clock to the next answer and return all that are ready at that moment, sorted by member."""
         if not self._pending:
             return []
@@ -90,10 +89,9 @@ class SimulatedExecutor:
         """Forget the orders under way."""
         self._pending = []
 
-    def _answer(self, order: Order, worker: str, cost_s: float) -> Report | Failed:
-        retry = self._failures.get((order.member, order.interval, order.attempt))
-        if retry is not None:
-            error = f"{worker} was lost, by script" if retry else "the task raised, by script"
-            return Failed(order.member, order.interval, order.attempt, worker, error, retry=retry)
-        (answer,) = carry_out(self._task, [order], self._states, self._seed, worker)
+    def _answer(self, order: Order, worker: str, cost_s: float) -> Answer:
+        kind = self._failures.get((order.member, order.interval, order.attempt))
+        if kind is not None:
+            return Failure(order.member, order.interval, order.attempt, worker, f"{kind}, by script", kind)
+        (answer,) = carry_out(self._trainer, [order], self._states, self._seed, worker)
         return replace(answer, cost_s=cost_s) if isinstance(answer, Report) else answer

@@ -1,21 +1,34 @@
 """What carrying out an order means, the same wherever it is done."""
 
 import logging
+import os
 import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import Generator
 
 from pbt_gan import references
-from pbt_gan.core.population import Failed, Hyperparams, Order, Report
+from pbt_gan.core.population import WHOLE, Hyperparams, Order
+from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError, one_line
-from pbt_gan.interfaces import GroupTask, Images, Streams, Task, TaskReference, TaskSource, Training, Tree
+from pbt_gan.interfaces import (
+    GroupTrainer,
+    Images,
+    Problem,
+    Streams,
+    TaskReference,
+    TaskSource,
+    Trainer,
+    Training,
+    Tree,
+)
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +49,41 @@ class States(Protocol):
         ...
 
 
-def build(task: TaskSource | TaskReference) -> Task:
-    """Return the task that a reference names, or that an object is or can be made into."""
+NOTHING = Path(os.devnull)
+"""The folder of a task that has prepared nothing."""
+
+
+def build(task: TaskSource | TaskReference) -> Problem:
+    """Return the problem that a reference names, or that an object is or can be made into."""
     if isinstance(task, TaskReference):
         source: TaskSource = references.load(task.name)(**task.arguments)
         return source.as_task()
     return task.as_task()
+
+
+def attached(problem: Problem, folder: Path, device: str) -> Trainer:
+    """Return a problem's trainer.
+
+    Raises:
+        TaskError: `attach` returned something else.
+    """
+    trainer = problem.attach(folder, device)
+    if not isinstance(trainer, Trainer):
+        raise TaskError(
+            f"{type(problem).__name__}.attach returned a {type(trainer).__name__}; return the trainer, which of a "
+            "pbt_gan.Task is the task itself: end it with `return self`."
+        )
+    return trainer
+
+
+def assembled(states: States, sources: Mapping[str, str]) -> Tree:
+    """Return the state that an order begins with, each component from the checkpoint that is named for it."""
+    taken = {key: states.take(key) for key in sorted(set(sources.values()))}
+    parts = {component: taken[key][component] for component, key in sources.items() if component != WHOLE}
+    if WHOLE not in sources:
+        return parts
+    whole = taken[sources[WHOLE]]
+    return {**whole, **parts} if parts else whole
 
 
 Clock = Callable[[], float]
@@ -58,8 +100,8 @@ def device_clock(device: str) -> Clock:
 
 
 def carry_out(
-    task: Task, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.process_time
-) -> list[Report | Failed]:
+    trainer: Trainer, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.process_time
+) -> list[Answer]:
     """Train members, keep their new states, and score exactly those; return one answer an order.
 
     Those of equally many steps are trained as one group if the task can; a group that fails is tried in halves, so
@@ -67,41 +109,46 @@ def carry_out(
     """
     groups: dict[int | str, list[Order]] = defaultdict(list)
     for order in orders:
-        groups[order.steps if isinstance(task, GroupTask) else order.checkpoint].append(order)
-    return [answer for group in groups.values() for answer in _answers(task, group, states, seed, worker, clock)]
+        groups[order.steps if isinstance(trainer, GroupTrainer) else order.checkpoint].append(order)
+    return [answer for group in groups.values() for answer in _answers(trainer, group, states, seed, worker, clock)]
 
 
 def _answers(
-    task: Task, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
-) -> list[Report | Failed]:
+    trainer: Trainer, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
+) -> list[Answer]:
     try:
-        return [*_reports(task, group, states, seed, worker, clock)]
+        return [*_reports(trainer, group, states, seed, worker, clock)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
         told, details = one_line(error), traceback.format_exc()
     if len(group) == 1:
         (order,) = group
-        return [Failed(order.member, order.interval, order.attempt, worker, told, details)]
+        return [Failure(order.member, order.interval, order.attempt, worker, told, details=details)]
     members = ", ".join(str(order.member) for order in group)
     log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
     half = len(group) // 2
     return [
-        answer for part in (group[:half], group[half:]) for answer in _answers(task, part, states, seed, worker, clock)
+        answer
+        for part in (group[:half], group[half:])
+        for answer in _answers(trainer, part, states, seed, worker, clock)
     ]
 
 
-def _reports(task: Task, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock) -> list[Report]:
+def _reports(
+    trainer: Trainer, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
+) -> list[Report]:
     trees = [
-        states.take(order.source) if order.source else task.init(stream(seed, "init", *order.slot)) for order in group
+        assembled(states, order.sources) if order.sources else trainer.init(stream(seed, "init", *order.slot))
+        for order in group
     ]
     began_s = clock()
     streams = [partial(stream, seed, "train", *order.slot) for order in group]
-    trainings = train(task, trees, [order.hyperparams for order in group], group[0].steps, streams)
+    trainings = train(trainer, trees, [order.hyperparams for order in group], group[0].steps, streams)
     trained_s = clock() - began_s
     hyperparams = [_echoed(training, order) for training, order in zip(trainings, group, strict=True)]
     for training, order in zip(trainings, group, strict=True):
         states.put(order.checkpoint, training.state)
     began_s = clock()
-    measured = score(task, [training.state for training in trainings], stream(seed, "eval"))
+    measured = score(trainer, [training.state for training in trainings], stream(seed, "eval"))
     scored_s = clock() - began_s
     reports = [
         Report.of(
@@ -112,9 +159,10 @@ def _reports(task: Task, group: Sequence[Order], states: States, seed: int, work
             },
             hyperparams=values,
             images=int(training.images),
+            unverified=tuple(training.unverified),
             cost_s=(trained_s + scored_s) / len(group),  # what a group costs, its members share
             worker=worker,
-            preview=_images(task, task.preview(training.state, stream(seed, "preview"))),
+            preview=_images(trainer, trainer.preview(training.state, stream(seed, "preview"))),
         )
         for order, training, values, scores in zip(group, trainings, hyperparams, measured, strict=True)
     ]
@@ -123,22 +171,24 @@ def _reports(task: Task, group: Sequence[Order], states: States, seed: int, work
 
 
 def train(
-    task: Task, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
+    trainer: Trainer, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
 ) -> Sequence[Training]:
-    """Train a group, or one member of a task that has no groups."""
-    if isinstance(task, GroupTask):
-        return task.train_group(states, hyperparams, steps, streams)
+    """Train a group, or one member of a trainer that has no groups."""
+    if isinstance(trainer, GroupTrainer):
+        return trainer.train_group(states, hyperparams, steps, streams)
     (state,), (values,), (blocks,) = states, hyperparams, streams
-    return [task.train(state, values, steps, blocks)]
+    return [trainer.train(state, values, steps, blocks)]
 
 
-def score(task: Task, states: Sequence[Tree], rng: Generator) -> Sequence[Mapping[str, float]]:
-    """Measure a group, or one member of a task that has no groups."""
-    measured = task.score_group(states, rng) if isinstance(task, GroupTask) else [task.score(states[0], rng)]
+def score(trainer: Trainer, states: Sequence[Tree], rng: Generator) -> Sequence[Mapping[str, float]]:
+    """Measure a group, or one member of a trainer that has no groups."""
+    measured = (
+        trainer.score_group(states, rng) if isinstance(trainer, GroupTrainer) else [trainer.score(states[0], rng)]
+    )
     for scores in measured:
         if "score" not in scores:
             raise TaskError(
-                f"{type(task).__name__}.score returned {sorted(scores)}, but no 'score'; "
+                f"{type(trainer).__name__}.score returned {sorted(scores)}, but no 'score'; "
                 "that entry is what exploit ranks by, higher is better."
             )
     return measured
@@ -170,13 +220,13 @@ def _number(name: str, value: Any) -> float:
         raise TaskError(f"The metric {name!r} is a {type(value).__name__}; a metric is one number.") from None
 
 
-def _images(task: Task, preview: Images | None) -> Images | None:
+def _images(trainer: Trainer, preview: Images | None) -> Images | None:
     if preview is None:
         return None
     images = np.ascontiguousarray(preview)
     if images.dtype != np.uint8 or images.ndim != 4:
         raise TaskError(
-            f"{type(task).__name__}.preview returned {images.dtype}{list(images.shape)}; "
+            f"{type(trainer).__name__}.preview returned {images.dtype}{list(images.shape)}; "
             "return images as uint8[N, H, W, C], or None."
         )
     return images

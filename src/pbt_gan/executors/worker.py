@@ -17,12 +17,13 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from pbt_gan.core.population import Failed, Order, Report
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Answer, Failure
 from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import States, build, carry_out, device_clock
+from pbt_gan.executors.work import States, attached, build, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
@@ -41,9 +42,8 @@ def main() -> None:
     try:
         if start["deterministic"]:
             make_deterministic(start["device"])
-        task = build(TaskReference(start["task"], start["arguments"]))
-        if start["folder"] is not None:
-            task.attach(Path(start["folder"]), start["device"])
+        problem = build(TaskReference(start["task"], start["arguments"]))
+        trainer = attached(problem, Path(start["folder"]), start["device"])
     except (Exception, SystemExit) as error:
         meant = isinstance(error, PbtGanError)  # for a person: where it was raised is of no use to them
         kind, details = (type(error).__name__, "") if meant else ("TaskError", traceback.format_exc())
@@ -54,7 +54,7 @@ def main() -> None:
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         try:
-            for answer in carry_out(task, orders, states, start["seed"], name, clock):
+            for answer in carry_out(trainer, orders, states, start["seed"], name, clock):
                 channel.send(*_packed(answer))
         except BrokenPipeError:  # nobody is left to listen
             return
@@ -81,10 +81,10 @@ def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:
         os.killpg(0, signal.SIGKILL)  # this process and all that the task has started
 
 
-def _packed(answer: Report | Failed) -> tuple[Mapping[str, Any], bytes]:
+def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
     """Return the message of an answer; pixels travel as they are, behind the JSON."""
     values = {field.name: getattr(answer, field.name) for field in fields(answer)}
-    if isinstance(answer, Failed):
+    if isinstance(answer, Failure):
         return {"type": "failed", "values": values}, b""
     preview = values.pop("preview")
     if preview is None:

@@ -75,7 +75,7 @@ class GanTask(GroupTask):
         judge.prepare_scorers(self.dataset, folder)
         self._prepared = folder
 
-    def attach(self, folder: Path, device: str) -> None:
+    def attach(self, folder: Path, device: str) -> "GanTask":
         """Put images, nets and scorers onto "cpu", "cuda" or "cuda:1".
 
         Raises:
@@ -90,6 +90,7 @@ class GanTask(GroupTask):
         running = self.settings.sampling_norm == "running"
         self._sampler = Sampler(self._trainer.step.generator, running=running, device=device)
         self._judge = judge.Judge(self.dataset, self.metrics, folder, device)
+        return self
 
     def init(self, rng: Random) -> Tree:
         """Return two nets with random weights."""

@@ -12,7 +12,7 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain, draw
 from pbt_gan.errors import TaskError
-from pbt_gan.interfaces import Images, Streams, Task, Training, Tree
+from pbt_gan.interfaces import Images, Streams, Task, Trainer, Training, Tree
 from pbt_gan.modules.bindings import Bindings, fixed
 from pbt_gan.modules.generators import seeded
 from pbt_gan.modules.parts import LiveParts, Parts
@@ -50,7 +50,7 @@ class ModuleAdapter(Task):
         self.task.folder = folder
         self.task.prepare(folder)
 
-    def attach(self, folder: Path, device: str) -> None:
+    def attach(self, folder: Path, device: str) -> Trainer:
         """Build parts on the device, and try every binding on them, so that a wrong one is told before any training.
 
         Raises:
@@ -59,6 +59,7 @@ class ModuleAdapter(Task):
         self.task.folder, self.task.device = folder, device
         self._live = self._built(stream(0, "build"))
         self._bindings.set(self._live.parts, draw(self._space, stream(0, "build", "try")))
+        return self
 
     def init(self, rng: Generator) -> Tree:
         """Return the state of newly built parts, which are the live ones from then on."""

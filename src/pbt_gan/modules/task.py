@@ -9,7 +9,7 @@ from typing import Any
 from numpy.random import Generator
 
 from pbt_gan.core.space import Domain
-from pbt_gan.interfaces import Images, Task
+from pbt_gan.interfaces import Images, Problem
 from pbt_gan.modules.bindings import Binding
 from pbt_gan.modules.parts import Parts
 
@@ -107,7 +107,7 @@ class ModuleTask(ABC):
             "held_out": {"name": "the task's own held-out score", **own, "used_for": "judging only (held out)"},
         }
 
-    def as_task(self) -> Task:
+    def as_task(self) -> Problem:
         """Return the adapter with which executors train this.
 
         Raises:

@@ -70,7 +70,7 @@ def curves(history: History) -> dict[str, Curve]:
         top = quantile(values, 1)
         if top > best or math.isnan(best):
             best = top
-        cost_s += sum(report.time.get("cost_s", 0.0) for report in reports)
+        cost_s += sum(report.cost_s for report in reports)
         table["steps"].append(max(report.trained_steps for report in reports))
         table["cost"].append(cost_s)
         table["best"].append(best)

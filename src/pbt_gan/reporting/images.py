@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pbt_gan import files
-from pbt_gan.core.records import Record, Reported
+from pbt_gan.core.records import Record, Report
 from pbt_gan.interfaces import Images, RunContext
 
 TILE = 40
@@ -59,7 +59,7 @@ def grid(images: Images) -> bytes:
 
 def tiles(path: Path, count: int) -> list[NDArray[np.uint8]]:
     """Cut the first images out of a grid's file: uint8[h, w] or uint8[h, w, 3] each, enlarged as they are there."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=["PNG"]) as image:
         layout = json.loads(image.info[_LAYOUT])
         canvas = np.asarray(image)
     height, width = layout["tile"]
@@ -75,7 +75,7 @@ class SampleGrids:
         """Write the real images, and remove the samples of reports that a resume has cancelled."""
         assert context.folder is not None
         self._folder = context.folder
-        known = {sample_path(self._folder, r.member, r.interval) for r in context.records if isinstance(r, Reported)}
+        known = {sample_path(self._folder, r.member, r.interval) for r in context.records if isinstance(r, Report)}
         for path in (self._folder / "samples").glob("m*-i*.png"):
             if path not in known:
                 files.remove(path)
@@ -84,7 +84,7 @@ class SampleGrids:
 
     def record(self, record: Record, preview: Images | None) -> None:
         """Write a report's preview."""
-        if isinstance(record, Reported) and preview is not None:
+        if isinstance(record, Report) and preview is not None:
             _write(sample_path(self._folder, record.member, record.interval), preview)
 
     def flush(self) -> None:

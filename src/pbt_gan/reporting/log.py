@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pbt_gan import files
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Birth, Exploit, Record, Reported
+from pbt_gan.core.records import Birth, Exploit, Record, Report
 from pbt_gan.errors import StorageError
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.text import member_name, number
@@ -27,7 +27,7 @@ class RunLog:
         self._file = files.Appender(context.folder / "log.txt")
         self._messages = _Messages(self._say)
         logging.getLogger(_PACKAGE).addHandler(self._messages)
-        done = sum(isinstance(record, Reported) for record in context.records)
+        done = sum(isinstance(record, Report) for record in context.records)
         self._say(f"run goes on after {done} of {context.total_orders} orders" if done else "run begins")
 
     def record(self, record: Record, preview: Images | None) -> None:
@@ -77,7 +77,7 @@ def line(record: Record) -> str:
     match record:
         case Birth():
             return f"{member_name(record.member)} born, {record.origin}: {settings(record.hyperparams)}"
-        case Reported():
+        case Report():
             metrics = "".join(f", {name} {number(value)}" for name, value in sorted(record.metrics.items()))
             return (
                 f"{member_name(record.member)} interval {record.interval}, step {record.step}: "

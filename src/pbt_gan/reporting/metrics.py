@@ -4,7 +4,7 @@ import csv
 import io
 
 from pbt_gan import files
-from pbt_gan.core.records import Exploit, Record, Reported
+from pbt_gan.core.records import Exploit, Record, Report
 from pbt_gan.interfaces import Images, RunContext
 
 _FIRST = ("member", "interval", "step", "trained_steps", "score")
@@ -22,7 +22,7 @@ class MetricsTable:
         """Take in the run so far."""
         assert context.folder is not None
         self._path = context.folder / "metrics.csv"
-        self._reports: dict[tuple[int, int], Reported] = {}
+        self._reports: dict[tuple[int, int], Report] = {}
         self._donors: dict[tuple[int, int], int] = {}
         for record in context.records:
             self._add(record)
@@ -42,7 +42,7 @@ class MetricsTable:
 
     def _add(self, record: Record) -> None:
         match record:
-            case Reported():
+            case Report():
                 self._reports[record.member, record.interval] = record
             case Exploit() if record.donor is not None:
                 self._donors[record.recipient, record.interval] = record.donor.member
@@ -62,7 +62,7 @@ class MetricsTable:
                     *(report.hyperparams.get(name, "") for name in hyperparams),
                     self._donors.get(place, ""),
                     report.images,
-                    report.time.get("cost_s", ""),
+                    report.cost_s,
                 ]
             )
         return text.getvalue()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pbt_gan import files
 from pbt_gan.core.lineage import History
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting import markup, plots
 from pbt_gan.reporting.comparison import comparison
@@ -183,7 +183,7 @@ def _members(view: RunView) -> str:
 
 def _schedule(history: History) -> str:
     """Tell the best member's hyperparameters step by step, to train with them again."""
-    best: Reported | None = history.best
+    best: Report | None = history.best
     if best is None or not best.hyperparams:
         return ""
     names = sorted(best.hyperparams)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pbt_gan.core.lineage import History
 from pbt_gan.core.population import Value, rank_key
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.reporting.canvas import GREY, INK, VERMILION, png, powers_of_ten, shades, thousands
 from pbt_gan.reporting.text import member_name
 
@@ -140,7 +140,7 @@ def lineage(history: History) -> bytes:
     return png(draw, 11, float(np.clip(0.26 * len(members) + 1.6, 3, 11)))
 
 
-def _winners(history: History) -> list[Reported]:
+def _winners(history: History) -> list[Report]:
     """Return the reports of the best member's ancestry, oldest first."""
     if history.best is None:
         return []
@@ -149,7 +149,7 @@ def _winners(history: History) -> list[Reported]:
     return [reports[segment.member, segment.interval] for segment in ancestry]
 
 
-def _by_rank(history: History) -> list[tuple[Sequence[Reported], Any]]:
+def _by_rank(history: History) -> list[tuple[Sequence[Report], Any]]:
     """Return each member's reports with its colour, the member that ends worst first."""
     ranked = sorted(
         (reports for reports in history.by_member.values() if reports),
@@ -170,12 +170,12 @@ def smoothed(values: Sequence[float]) -> NDArray[np.float64]:
     return result
 
 
-def _curve(reports: Sequence[Reported], smooth: bool) -> tuple[list[int], NDArray[np.float64]]:
+def _curve(reports: Sequence[Report], smooth: bool) -> tuple[list[int], NDArray[np.float64]]:
     values = [report.score if math.isfinite(report.score) else math.nan for report in reports]
     return [report.trained_steps for report in reports], smoothed(values) if smooth else np.array(values)
 
 
-def _staircase(axes: Any, name: str, reports: Sequence[Reported], **look: Any) -> None:
+def _staircase(axes: Any, name: str, reports: Sequence[Report], **look: Any) -> None:
     """Draw a value as it was in force: from the end of the order before to the end of its own."""
     held: list[tuple[int, Value]] = [(r.trained_steps, r.hyperparams[name]) for r in reports if name in r.hyperparams]
     if not held:

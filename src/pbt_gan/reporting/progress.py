@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan import terminal
-from pbt_gan.core.records import Exploit, Failure, Record, Reported
+from pbt_gan.core.records import Exploit, Failure, Record, Report
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting import table
 from pbt_gan.reporting.text import duration, member_name, number
@@ -36,7 +36,7 @@ class Progress:
         """Begin to show, from where the run is."""
         self._population = table.Population.of(context.records)
         self._total = context.total_orders
-        self._done_before = self._done = sum(isinstance(record, Reported) for record in context.records)
+        self._done_before = self._done = sum(isinstance(record, Report) for record in context.records)
         self._exploits = sum(isinstance(record, Exploit) and not record.kept for record in context.records)
         self._started = self._shown = time.monotonic()
         self._said = self._done
@@ -48,7 +48,7 @@ class Progress:
         """Take a record in, and show it if something was not shown just now."""
         self._population.add(record)
         match record:
-            case Reported():
+            case Report():
                 self._done += 1
             case Exploit():
                 self._exploits += not record.kept

@@ -34,5 +34,5 @@ class Summary:
             final_median=quantile(finals, 0.5),
             exploits=sum(exploit.donor is not None for exploit in history.exploits),
             images=sum(report.images for report in history.reports),
-            cost_s=sum(float(report.time.get("cost_s", 0)) for report in history.reports),
+            cost_s=sum(report.cost_s for report in history.reports),
         )

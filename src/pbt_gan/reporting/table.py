@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan.core.population import Hyperparams, rank_key
-from pbt_gan.core.records import Birth, Donor, Exploit, Record, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Record, Report
 from pbt_gan.reporting.text import member_name, number
 
 
@@ -45,7 +45,7 @@ class Population:
         match record:
             case Birth():
                 self.rows[record.member] = Row(record.member, record.hyperparams)
-            case Reported():
+            case Report():
                 row = self.rows.setdefault(record.member, Row(record.member, record.hyperparams))
                 row.hyperparams = record.hyperparams
                 row.interval, row.step, row.score = record.interval, record.step, record.score

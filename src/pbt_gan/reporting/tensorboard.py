@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pbt_gan import files
-from pbt_gan.core.records import Record, Reported
+from pbt_gan.core.records import Record, Report
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.images import grid, sample_path
 from pbt_gan.reporting.text import member_name
@@ -32,13 +32,13 @@ class TensorBoard:
         for old in self._folder.glob("m*/events.out.tfevents.*"):
             files.remove(old)
         for record in context.records:
-            if isinstance(record, Reported):
+            if isinstance(record, Report):
                 samples = sample_path(context.folder, record.member, record.interval)
                 self._add(record, samples.read_bytes() if samples.exists() else None)
 
     def record(self, record: Record, preview: Images | None) -> None:
         """Take one report in."""
-        if isinstance(record, Reported):
+        if isinstance(record, Report):
             self._add(record, None if preview is None else grid(preview))
 
     def flush(self) -> None:
@@ -56,7 +56,7 @@ class TensorBoard:
         """Append what waits."""
         self.flush()
 
-    def _add(self, report: Reported, png: bytes | None) -> None:
+    def _add(self, report: Report, png: bytes | None) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars(report)]
@@ -67,13 +67,13 @@ class TensorBoard:
         self._waiting[report.member].append(_event(step=report.trained_steps, summary=Summary(value=values)))
 
 
-def scalars(report: Reported) -> Iterator[tuple[str, float]]:
+def scalars(report: Report) -> Iterator[tuple[str, float]]:
     """Yield every number of a report with its tag; text and yes-or-no hyperparameters have none."""
     yield "score", report.score
     for name, value in report.metrics.items():
         if name != "score":
             yield f"metrics/{name}", value
-    yield "cost_s", float(report.time.get("cost_s", math.nan))
+    yield "cost_s", report.cost_s
     for name, setting in report.hyperparams.items():
         if isinstance(setting, int | float) and not isinstance(setting, bool):
             yield f"hyperparams/{name}", setting

@@ -7,7 +7,7 @@ from typing import Any
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name
 from pbt_gan.errors import ConfigError
-from pbt_gan.interfaces import Listener, Task
+from pbt_gan.interfaces import Listener, Problem
 from pbt_gan.references import MAIN, reference_to
 
 _RULES = ("exploit", "explore")
@@ -19,7 +19,7 @@ class Given:
 
     source: str | None
     settings: Mapping[str, Any]
-    task: Task | None  # None: it is what the config names
+    task: Problem | None  # None: it is what the config names
     listeners: tuple[Listener, ...]
 
     @classmethod
@@ -66,7 +66,7 @@ class Given:
         return config.model_copy(update={"executor": config.executor.model_copy(update={"name": "serial"})})
 
 
-def _task(thing: Any, options: Mapping[str, Any]) -> tuple[str, Task | None]:
+def _task(thing: Any, options: Mapping[str, Any]) -> tuple[str, Problem | None]:
     """Return the reference to a task, and the task itself if nobody finds it by that."""
     if not hasattr(thing, "as_task"):
         raise ConfigError(f"task = {thing!r} is no pbt_gan.Task or pbt_gan.ModuleTask: no object, and no class of one.")

@@ -12,7 +12,7 @@ from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.core.space import Space
 from pbt_gan.errors import ConfigError, PbtGanError, one_line
-from pbt_gan.interfaces import GroupTask, Task
+from pbt_gan.interfaces import Problem
 from pbt_gan.runs.choices import remembered
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.group_size import fastest, fitting
@@ -34,28 +34,28 @@ def most(config: Config) -> int:
     return -(-config.pbt.population_size // workers_of(config))
 
 
-def check_groups(config: Config, task: Task) -> None:
+def check_groups(config: Config, task: Problem) -> None:
     """Raise ConfigError if groups are asked for that this task does not train."""
-    if group_of(config) > 1 and not isinstance(task, GroupTask):
+    if group_of(config) > 1 and not task.groups:
         raise ConfigError(
             f"executor.vectorize = {group_of(config)}, but {config.task.name} trains one member at a time; "
             "use off, or make it a pbt_gan.GroupTask."
         )
 
 
-def decided(config: Config, task: Task, space: Space, folder: Path) -> Config:
+def decided(config: Config, task: Problem, space: Space, folder: Path) -> Config:
     """Return a resolved configuration in which `executor.vectorize` is no longer "auto".
 
     Args:
         config: resolved otherwise.
         task: it has prepared `folder`.
         space: of what is evolved.
-        folder: see `Task.attach`.
+        folder: see `Problem.attach`.
     """
     if config.executor.vectorize != "auto":
         return config
     group = 1
-    if isinstance(task, GroupTask) and most(config) > 1:
+    if task.groups and most(config) > 1:
         try:
             chosen = remembered("group", _circumstances(config, task), lambda: _tried(config, task, space, folder))
         except PbtGanError:
@@ -68,7 +68,7 @@ def decided(config: Config, task: Task, space: Space, folder: Path) -> Config:
     return config.model_copy(update={"executor": settings})
 
 
-def _tried(config: Config, task: GroupTask, space: Space, folder: Path) -> int:
+def _tried(config: Config, task: Problem, space: Space, folder: Path) -> int:
     members, device = most(config), config.executor.devices[0]
     trial = Trial(task, space, folder, device)
     if device != "cpu":
@@ -90,7 +90,7 @@ def _free_bytes(device: str) -> int:
     return free
 
 
-def _circumstances(config: Config, task: Task) -> Mapping[str, Any]:
+def _circumstances(config: Config, task: Problem) -> Mapping[str, Any]:
     """Return all that the choice depends on."""
     here = machine()
     return {

@@ -25,7 +25,7 @@ from pbt_gan.core.controller import Controller, State, needed
 from pbt_gan.core.records import Record
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.interfaces import Executor, Listener, RunContext, Task
+from pbt_gan.interfaces import Executor, Listener, Problem, RunContext
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.grouping import check_groups, decided, group_of
 from pbt_gan.runs.signals import stopped_by_signals
@@ -50,7 +50,7 @@ class Project:
         task: an object of this program, to be trained in it; None: what the config names.
     """
 
-    def __init__(self, config: Config, task: Task | None = None) -> None:
+    def __init__(self, config: Config, task: Problem | None = None) -> None:
         self.reference = task_reference(config)
         self.task = task if task is not None else build_task(self.reference)
         self._source = task if task is not None else self.reference
@@ -106,7 +106,7 @@ def go_on(
     folder: Path,
     config: Config | None = None,
     *,
-    task: Task | None = None,
+    task: Problem | None = None,
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
 ) -> str:
@@ -201,7 +201,7 @@ def _run(
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
-def in_memory(config: Config, listeners: Sequence[Listener] = (), task: Task | None = None) -> None:
+def in_memory(config: Config, listeners: Sequence[Listener] = (), task: Problem | None = None) -> None:
     """Train a population of which nothing is kept but what the listeners hear. The task runs in this process."""
     serial = config.executor.model_copy(update={"name": "serial"})
     project = Project(config.model_copy(update={"executor": serial}), task)

@@ -11,10 +11,11 @@ from pbt_gan.config.objects import build_task, task_reference
 from pbt_gan.config.settings import Config
 from pbt_gan.core.lineage import History, Segment
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Record, Reported
+from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.interfaces import Images, Task, Tree
+from pbt_gan.executors.work import attached
+from pbt_gan.interfaces import Images, Problem, Trainer, Tree
 from pbt_gan.modules.adapter import ModuleAdapter
 from pbt_gan.modules.parts import Parts
 from pbt_gan.runs.launch import scorers
@@ -31,7 +32,7 @@ class Run:
     ending: str  # "finished", "running", or why it stopped
     folder: Path | None = None  # None: it was in memory only
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # how each metric was measured
-    task: Task | None = None  # an object that was trained in this program; None: what the configuration names
+    task: Problem | None = None  # an object that was trained in this program; None: what the configuration names
 
     @classmethod
     def open(cls, folder: Path | str) -> "Run":
@@ -50,7 +51,7 @@ class Run:
         return History.of(self.journal)
 
     @property
-    def best(self) -> Reported | None:
+    def best(self) -> Report | None:
         """The report with the highest selection score of the whole run; None: there is no finite one."""
         return self.history.best
 
@@ -78,12 +79,12 @@ class Run:
                 **report.metrics,
                 **report.hyperparams,
                 "images": report.images,
-                "cost_s": report.time.get("cost_s"),
+                "cost_s": report.cost_s,
             }
             for report in self.history.reports
         ]
 
-    def member(self, which: str) -> Reported:
+    def member(self, which: str) -> Report:
         """Return the report that `best`, `last-best` or a member's number stands for.
 
         Raises:
@@ -140,17 +141,16 @@ class Run:
             ConfigError: the task is no ModuleTask, or there is no such member.
             RunFolderError, DamageError: as of `state`.
         """
-        state, task = self.state(member), self._attached()
-        if not isinstance(task, ModuleAdapter):
+        state, trainer = self.state(member), self._attached()
+        if not isinstance(trainer, ModuleAdapter):
             raise ConfigError(f"The task of this run is no ModuleTask; run.state({member!r}) gives a member's weights.")
-        return task.parts(state)
+        return trainer.parts(state)
 
     def _kept(self) -> Path:
         if self.folder is None:
             raise RunFolderError("A run in memory keeps no weights; train with `out` to have them afterwards.")
         return self.folder
 
-    def _attached(self) -> Task:
+    def _attached(self) -> Trainer:
         task = self.task or build_task(task_reference(validated(Config, self.config)))
-        task.attach(scorers(self._kept()), "cpu")
-        return task
+        return attached(task, scorers(self._kept()), "cpu")

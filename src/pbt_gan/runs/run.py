@@ -10,7 +10,7 @@ from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import merged, read_config
 from pbt_gan.core.records import Record
 from pbt_gan.errors import ConfigError
-from pbt_gan.interfaces import Images, Listener, RunContext, Task, TaskSource
+from pbt_gan.interfaces import Images, Listener, Problem, RunContext, TaskSource
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.given import Given
@@ -64,7 +64,7 @@ def run(
     return replace(Run.open(out), task=given.task)
 
 
-def train(config: Config, folder: Path, *, task: Task | None = None, **how: Any) -> str:
+def train(config: Config, folder: Path, *, task: Problem | None = None, **how: Any) -> str:
     """Begin a run in a folder, or go on with the one that lies there, if it is the same; return how it ended.
 
     Args:

@@ -10,8 +10,8 @@ from pbt_gan import codec
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Space, middles
 from pbt_gan.executors.threads import OneThread, keep_memory
-from pbt_gan.executors.work import device_clock, score, train
-from pbt_gan.interfaces import Task, Tree
+from pbt_gan.executors.work import attached, device_clock, score, train
+from pbt_gan.interfaces import Problem, Tree
 
 
 class Trial:
@@ -20,19 +20,18 @@ class Trial:
     Args:
         task: it has prepared `folder`.
         space: of what is evolved; everybody has the middle of it.
-        folder: see `Task.attach`.
+        folder: see `Problem.attach`.
         device: where to train.
     """
 
-    def __init__(self, task: Task, space: Space, folder: Path, device: str) -> None:
-        self._task = task
+    def __init__(self, task: Problem, space: Space, folder: Path, device: str) -> None:
         self._values = middles(space)
         self._device = device
         self._clock = device_clock(device)
         self._one_thread = OneThread()
         keep_memory()
         with self._one_thread.held():
-            task.attach(folder, device)
+            self._trainer = attached(task, folder, device)
 
     def state_bytes(self) -> int:
         """Return how large a member's state is."""
@@ -52,7 +51,7 @@ class Trial:
         for _ in range(2):  # the first round warms up
             began_s = self._clock()
             with self._one_thread.held():
-                score(self._task, states, stream(0, "trial"))
+                score(self._trainer, states, stream(0, "trial"))
             scored_s = self._clock() - began_s
         return scored_s / group
 
@@ -79,10 +78,10 @@ class Trial:
 
     def _states(self, count: int) -> list[Tree]:
         with self._one_thread.held():
-            return [self._task.init(stream(0, "trial", member)) for member in range(count)]
+            return [self._trainer.init(stream(0, "trial", member)) for member in range(count)]
 
     def _train(self, states: Sequence[Tree], steps: int) -> list[Tree]:
         streams = [partial(stream, 0, "trial", member) for member in range(len(states))]
         with self._one_thread.held():
-            trainings = train(self._task, states, [self._values] * len(states), steps, streams)
+            trainings = train(self._trainer, states, [self._values] * len(states), steps, streams)
         return [training.state for training in trainings]

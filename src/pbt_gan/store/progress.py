@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pbt_gan.core.records import Failure, Json, Record, Reported, from_json
+from pbt_gan.core.records import Failure, Json, Record, Report, from_json
 from pbt_gan.store.journal import damaged
 
 
@@ -47,14 +47,14 @@ class Progress:
         answered = set[int]()
         kept: list[Record] = []
         for record in reversed(self.records):
-            if isinstance(record, Reported):
+            if isinstance(record, Report):
                 answered.add(record.member)
             # An order that was under way is given anew, and its attempts are counted anew.
             if not isinstance(record, Failure) or record.member in answered:
                 kept.append(record)
         self.records = kept[::-1]
         self._committed = len(self.records)
-        self._reports = [place for place, record in enumerate(self.records) if isinstance(record, Reported)]
+        self._reports = [place for place, record in enumerate(self.records) if isinstance(record, Report)]
 
     def change(self, changed: Json) -> None:
         """Set values of the run's config, dotted key → value; None: the key is not there any more."""
@@ -83,7 +83,7 @@ class Progress:
                 self.ending = entry["ending"]
             case _:
                 record = from_json(entry)
-                if isinstance(record, Reported):
+                if isinstance(record, Report):
                     self._reports.append(len(self.records))
                 if record is not None:
                     self.records.append(record)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pbt_gan.core.lineage import History
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.runs.run import run
 from pbt_gan.toy.landscape import Landscape
 from pbt_gan.toy.mueller import Mueller
@@ -88,9 +88,9 @@ class Trial:
         return [theta(reports[segment.checkpoint]) for segment in ancestry]
 
     @cached_property
-    def leaders(self) -> list[Reported]:
+    def leaders(self) -> list[Report]:
         """The best report of each interval; the last of all where everybody diverged."""
-        by_interval: dict[int, Reported] = {}
+        by_interval: dict[int, Report] = {}
         for report in self.history.reports:
             leader = by_interval.get(report.interval)
             if leader is None or not math.isfinite(leader.score) or report.score > leader.score:
@@ -98,7 +98,7 @@ class Trial:
         return list(by_interval.values())
 
 
-def theta(report: Reported) -> list[float]:
+def theta(report: Report) -> list[float]:
     """Return the two parameters that a report was made on."""
     return [report.metrics["theta_0"], report.metrics["theta_1"]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pbt_gan import codec
-from pbt_gan.core.population import Failed, Report
+from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import PbtGanError, TaskError, WorkerError
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import Executor, TaskReference
@@ -100,8 +100,8 @@ class ExecutorConformance(ABC):
         executor = start()
         good, bad, _ = answers(executor, [order(0), order(1, deed=deed), order(2)])
         assert isinstance(good, Report)
-        assert isinstance(bad, Failed)
-        assert (bad.member, bad.interval, bad.attempt, bad.retry) == (1, 1, 1, False)
+        assert isinstance(bad, Failure)
+        assert (bad.member, bad.interval, bad.attempt, bad.kind) == (1, 1, 1, "task")
         assert MISDEEDS[deed] in bad.error
         assert "\n" not in bad.error
         assert "Traceback" in bad.details
@@ -174,8 +174,8 @@ class WorkersConformance(ExecutorConformance):
         slots = executor.free_slots()
         good, dead = answers(executor, [order(0), order(1, deed="die")])
         assert isinstance(good, Report)
-        assert isinstance(dead, Failed)
-        assert (dead.member, dead.interval, dead.attempt, dead.retry) == (1, 1, 1, True)
+        assert isinstance(dead, Failure)
+        assert (dead.member, dead.interval, dead.attempt, dead.kind) == (1, 1, 1, "worker")
         assert dead.worker
         assert dead.worker in dead.error
         assert "SIGKILL" in dead.error

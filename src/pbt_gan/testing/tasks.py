@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,11 +15,18 @@ from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, draw
 from pbt_gan.errors import TaskError
-from pbt_gan.interfaces import GroupTask, Streams, Task, TaskSource, Training, Tree
+from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Trainer, Training, Tree
 from pbt_gan.modules.adapter import ModuleAdapter
 from pbt_gan.testing.leaves import difference, differences, leaf
 
 _SEED = 7
+
+
+class Ready(NamedTuple):
+    """A task under test, and what it made ready to train."""
+
+    problem: Problem
+    trainer: Trainer
 
 
 class TaskConformance(ABC):
@@ -37,7 +44,7 @@ class TaskConformance(ABC):
 
     def test_equal_generators_give_equal_members(self, tmp_path: Path) -> None:
         task = self._task(tmp_path)
-        place = difference(task.init(stream(_SEED, "init")), task.init(stream(_SEED, "init")))
+        place = difference(task.trainer.init(stream(_SEED, "init")), task.trainer.init(stream(_SEED, "init")))
         assert place is None, (
             f"Two members made from equal generators differ in {place}: draw it from the `rng` that is handed over, "
             "or in a ModuleTask from the global generators of torch, NumPy and Python, which are seeded from it."
@@ -45,7 +52,7 @@ class TaskConformance(ABC):
 
     def test_a_checkpoint_keeps_every_bit_of_a_state(self, tmp_path: Path) -> None:
         task = self._task(tmp_path)
-        born = task.init(stream(_SEED, "init"))
+        born = task.trainer.init(stream(_SEED, "init"))
         _kept(born)
         _kept(self._trained(task, born, self._values(task)).state)
 
@@ -63,7 +70,7 @@ class TaskConformance(ABC):
         task = self._task(tmp_path)
         state, values = self._used(task), self._values(task)
         kept = codec.encode(state)
-        task.score(state, stream(_SEED, "eval"))  # as a run does between two orders
+        task.trainer.score(state, stream(_SEED, "eval"))  # as a run does between two orders
         live = self._trained(task, state, values).state
         place = difference(live, self._trained(self._task(tmp_path), codec.decode(kept), values).state)
         assert place is None, (
@@ -76,7 +83,7 @@ class TaskConformance(ABC):
         task = self._task(tmp_path)
         state, values = self._used(task), self._values(task)
         usual = _copy(self._trained(task, _copy(state), values).state)
-        for name, domain in task.space.items():
+        for name, domain in task.problem.space.items():
             others = _others(domain, values[name])
             changed = (self._trained(task, _copy(state), {**values, name: other}).state for other in others)
             assert any(_changed(usual, one, values[name], other) for one, other in zip(changed, others, strict=True)), (
@@ -87,7 +94,7 @@ class TaskConformance(ABC):
 
     def test_the_hyperparameters_of_a_report_are_those_of_the_order(self, tmp_path: Path) -> None:
         task = self._task(tmp_path)
-        state = task.init(stream(_SEED, "init"))
+        state = task.trainer.init(stream(_SEED, "init"))
         for values in (self._values(task), self._values(task, "others"), {}):
             try:
                 used = self._trained(task, _copy(state), values).hyperparams
@@ -106,7 +113,7 @@ class TaskConformance(ABC):
         task = self._task(tmp_path)
         donor, values = self._used(task), self._values(task, "recipient")
         kept = codec.encode(donor)
-        self._trained(task, task.init(stream(_SEED, "init", 1)), self._values(task, "third"))
+        self._trained(task, task.trainer.init(stream(_SEED, "init", 1)), self._values(task, "third"))
         used = _copy(self._trained(task, codec.decode(kept), values).state)
         place = difference(used, self._trained(self._task(tmp_path), codec.decode(kept), values).state)
         assert place is None, (
@@ -118,18 +125,18 @@ class TaskConformance(ABC):
         task = self._task(tmp_path)
         state = self._used(task)
         kept = codec.encode(state)
-        first = _numbers(task.score(state, stream(_SEED, "eval")))
+        first = _numbers(task.trainer.score(state, stream(_SEED, "eval")))
         assert math.isfinite(first.get("score", math.nan)), (
             f"After {self.steps} steps the score is {first.get('score')}, in {first}: return a finite `score`, higher "
             "is better, for a member that has not diverged."
         )
-        again = _numbers(task.score(state, stream(_SEED, "eval")))
+        again = _numbers(task.trainer.score(state, stream(_SEED, "eval")))
         assert repr(again) == repr(first), (
             f"The same state was scored {first} and {again}: draw what scoring draws from the generator that is handed "
             "over, so that members are compared by equal numbers."
         )
         for other, who in ((task, "the same task"), (self._task(tmp_path), "a new task")):
-            again = _numbers(other.score(codec.decode(kept), stream(_SEED, "eval")))
+            again = _numbers(other.trainer.score(codec.decode(kept), stream(_SEED, "eval")))
             assert repr(again) == repr(first), (
                 f"A state was scored {first}, and {again} by {who} after it was a checkpoint: the score depends on "
                 "something that is not in the state. Put it there."
@@ -139,10 +146,10 @@ class TaskConformance(ABC):
         task = self._task(tmp_path)
         state = self._used(task)
         kept = codec.encode(state)
-        task.score(state, stream(_SEED, "eval"))
+        task.trainer.score(state, stream(_SEED, "eval"))
         place = difference(codec.decode(kept), state)
-        if place is None and isinstance(task, ModuleAdapter):
-            place = difference(state, task.changed(state))
+        if place is None and isinstance(task.trainer, ModuleAdapter):
+            place = difference(state, task.trainer.changed(state))
         assert place is None, (
             f"Scoring changed {place} of the state: a member is judged by a net that nobody trained. Leave the nets in "
             "evaluation mode while they are measured, so that batch norm keeps its averages, and update nothing."
@@ -159,24 +166,23 @@ class TaskConformance(ABC):
         place = difference(self._used(task), self._used(other))
         assert place is None, f"{type(source).__name__}(**{arguments}) trains otherwise, first in {place}: {mend}"
 
-    def _task(self, folder: Path) -> Task:
+    def _task(self, folder: Path) -> Ready:
         return self._ready(self.make(), folder)
 
-    def _ready(self, source: TaskSource, folder: Path) -> Task:
-        task = source.as_task()
-        task.prepare(folder / "prepared")
-        task.attach(folder / "prepared", "cpu")
-        return task
+    def _ready(self, source: TaskSource, folder: Path) -> Ready:
+        problem = source.as_task()
+        problem.prepare(folder / "prepared")
+        return Ready(problem, problem.attach(folder / "prepared", "cpu"))
 
-    def _values(self, task: Task, purpose: str = "values") -> Hyperparams:
-        return draw(task.space, stream(_SEED, purpose))
+    def _values(self, task: Ready, purpose: str = "values") -> Hyperparams:
+        return draw(task.problem.space, stream(_SEED, purpose))
 
-    def _trained(self, task: Task, state: Tree, values: Hyperparams) -> Training:
-        return task.train(state, values, self.steps, _streams())
+    def _trained(self, task: Ready, state: Tree, values: Hyperparams) -> Training:
+        return task.trainer.train(state, values, self.steps, _streams())
 
-    def _used(self, task: Task) -> Tree:
+    def _used(self, task: Ready) -> Tree:
         """Return the state of a member that has trained one order, with values of its own."""
-        return self._trained(task, task.init(stream(_SEED, "init")), self._values(task, "donor")).state
+        return self._trained(task, task.trainer.init(stream(_SEED, "init")), self._values(task, "donor")).state
 
 
 class GroupTaskConformance(TaskConformance):
@@ -186,11 +192,11 @@ class GroupTaskConformance(TaskConformance):
     """Of the largest group."""
 
     @abstractmethod
-    def make(self) -> GroupTask:
+    def make(self) -> TaskSource:
         """Return a new task, small enough to train in moments."""
 
     def test_a_member_becomes_the_same_whatever_its_group(self, tmp_path: Path) -> None:
-        task = self._group_task(tmp_path)
+        task = self._task(tmp_path)
         alone = [self._grouped(task, [member])[0] for member in range(self.members)]
         for first in range(self.members - 1):
             group = range(first, self.members)
@@ -207,24 +213,21 @@ class GroupTaskConformance(TaskConformance):
                 )
 
     def test_a_member_is_scored_the_same_whatever_its_group(self, tmp_path: Path) -> None:
-        task = self._group_task(tmp_path)
+        task = self._task(tmp_path)
         states = [training.state for training in self._grouped(task, range(self.members))]
-        alone = [_numbers(task.score(state, stream(_SEED, "eval"))) for state in states]
-        together = [_numbers(scores) for scores in task.score_group(states, stream(_SEED, "eval"))]
+        alone = [_numbers(task.trainer.score(state, stream(_SEED, "eval"))) for state in states]
+        assert isinstance(task.trainer, GroupTrainer)
+        together = [_numbers(scores) for scores in task.trainer.score_group(states, stream(_SEED, "eval"))]
         assert repr(together) == repr(alone), (
             f"Scored together, members get {together}, and alone {alone}: give all of them equal random numbers."
         )
 
-    def _group_task(self, folder: Path) -> GroupTask:
-        task = self._task(folder)
-        assert isinstance(task, GroupTask)
-        return task
-
-    def _grouped(self, task: GroupTask, members: Sequence[int]) -> list[Training]:
+    def _grouped(self, task: Ready, members: Sequence[int]) -> list[Training]:
         """Train some members, each with values and random numbers of its own."""
-        trainings = task.train_group(
-            [task.init(stream(_SEED, "init", member)) for member in members],
-            [draw(task.space, stream(_SEED, "values", member)) for member in members],
+        assert isinstance(task.trainer, GroupTrainer)
+        trainings = task.trainer.train_group(
+            [task.trainer.init(stream(_SEED, "init", member)) for member in members],
+            [draw(task.problem.space, stream(_SEED, "values", member)) for member in members],
             self.steps,
             [partial(stream, _SEED, "train", member) for member in members],
         )

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pbt_gan.core.population import Failed, Hyperparams, Order, Report
+from pbt_gan.core.population import WHOLE, Hyperparams, Order
+from pbt_gan.core.records import Failure, Report
 from pbt_gan.core.space import Choice, Domain, Float
-from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Training, Tree
+from pbt_gan.executors.work import NOTHING
+from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Trainer, Training, Tree
 
 SEED = 7
 PATIENCE_S = 60.0
@@ -57,9 +59,11 @@ class RandomWalk(Task):
         """The stride only."""
         return ("stride",)
 
-    def attach(self, folder: Path, device: str) -> None:
+    def attach(self, folder: Path, device: str) -> Trainer:
         """Read the file that stands for what a real task prepares."""
-        self._tilt = np.asarray(float((folder / "tilt.txt").read_text()))
+        if folder != NOTHING:
+            self._tilt = np.asarray(float((folder / "tilt.txt").read_text()))
+        return self
 
     def init(self, rng: Generator) -> Tree:
         """Return a point near the origin."""
@@ -144,7 +148,7 @@ def order(member: int, interval: int = 1, *, source: str | None = None, attempt:
         interval=interval,
         attempt=attempt,
         hyperparams={"stride": 0.1 * (member + 1), "deed": deed},
-        source=source,
+        sources={} if source is None else {WHOLE: source},
         checkpoint=key(member, interval),
         step=12 * (interval - 1),
         trained_steps=12 * (interval - 1),
@@ -162,9 +166,9 @@ SECOND = [order(member, 2, source=key(donor, 1)) for member, donor in enumerate(
 """Members 1 and 3 have copied member 0."""
 
 
-def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failed]:
+def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failure]:
     """Carry out orders, as many at a time as the executor has slots, and return one answer each, sorted by member."""
-    found: list[Report | Failed] = []
+    found: list[Report | Failure] = []
     submitted = 0
     while submitted < len(orders):
         some = orders[submitted : submitted + executor.free_slots()]
@@ -175,9 +179,9 @@ def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failed
     return sorted(found, key=lambda answer: answer.member)
 
 
-def collected(executor: Executor, count: int) -> list[Report | Failed]:
+def collected(executor: Executor, count: int) -> list[Report | Failure]:
     """Wait for at least so many answers, sorted by member; an executor that gives none for long has failed."""
-    found: list[Report | Failed] = []
+    found: list[Report | Failure] = []
     until_s = time.monotonic() + PATIENCE_S
     while len(found) < count:
         assert time.monotonic() < until_s, f"{len(found)} of {count} answers came in {PATIENCE_S:.0f} s"
@@ -185,7 +189,7 @@ def collected(executor: Executor, count: int) -> list[Report | Failed]:
     return sorted(found, key=lambda answer: answer.member)
 
 
-def comparable(answer: Report | Failed) -> Mapping[str, str]:
+def comparable(answer: Report | Failure) -> Mapping[str, str]:
     """Return all of an answer that must not depend on where the order was carried out."""
     assert isinstance(answer, Report), f"{answer.error}\n{answer.details}"
     told = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name not in ("cost_s", "worker")}

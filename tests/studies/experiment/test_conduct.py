@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbt_gan.core.records import Reported
+from pbt_gan.core.records import Report
 from pbt_gan.engine import Stop
 from pbt_gan.errors import RunFolderError
 from pbt_gan.runs.result import Run
@@ -124,7 +124,7 @@ def test_every_run_is_an_ordinary_one(done):
     _, folder = done
     run = Run.open(run_folder(folder, "longer", 1))
     assert (run.ending, run.config["seed"], run.config["name"]) == ("finished", 1, "longer-1")
-    assert sum(isinstance(record, Reported) for record in run.records()) == 18
+    assert sum(isinstance(record, Report) for record in run.records()) == 18
 
 
 def test_another_experiment_is_not_mixed_in(done):

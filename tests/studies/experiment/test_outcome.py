@@ -3,16 +3,16 @@ import math
 import pytest
 
 from pbt_gan.core.lineage import History
-from pbt_gan.core.records import Birth, Donor, Exploit, Reported
+from pbt_gan.core.records import Birth, Donor, Exploit, Report
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.outcome import Outcome, at_equal_cost, costs, counted, cut, directions_of
 from pbt_gan.studies.experiment.tables import is_higher_better
 
 
-def report(member: int, interval: int, score: float, images: int = 100, **metrics: float) -> Reported:
+def report(member: int, interval: int, score: float, images: int = 100, **metrics: float) -> Report:
     steps = interval * 10
-    return Reported(
-        member, interval, steps, steps, score, metrics, {}, f"m{member}-i{interval}", images, {"cost_s": images / 50}
+    return Report(
+        member, interval, steps, steps, score, metrics, {}, f"m{member}-i{interval}", images, cost_s=images / 50
     )
 
 
@@ -23,8 +23,8 @@ def copied(recipient: int, interval: int, donor: int) -> Exploit:
     )
 
 
-def run(*records: Reported | Exploit, **cards: dict[str, str]) -> Run:
-    members = sorted({r.member for r in records if isinstance(r, Reported)})
+def run(*records: Report | Exploit, **cards: dict[str, str]) -> Run:
+    members = sorted({r.member for r in records if isinstance(r, Report)})
     return Run({}, [*(Birth(member, {}, "drawn") for member in members), *records], "finished", cards=cards)
 
 

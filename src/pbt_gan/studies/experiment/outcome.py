@@ -90,7 +90,7 @@ def costs(history: History, unit: Unit) -> Sequence[float]:
         case "images":
             return [report.images for report in history.reports]
         case "device_s":
-            return [float(report.time.get("cost_s", 0.0)) for report in history.reports]
+            return [report.cost_s for report in history.reports]
 
 
 def step_counts(history: History) -> list[int]:
