@@ -82,7 +82,7 @@ def make_records(members=20, intervals=12, seed=0, exploit=True, score=None):
                     after,
                     "truncation",
                     f"in the bottom {n} of {members}",
-                    checkpoint=key,
+                    sources={"*": key},
                     step=interval * STEPS,
                 )
             )

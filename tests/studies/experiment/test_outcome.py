@@ -19,7 +19,7 @@ def report(member: int, interval: int, score: float, images: int = 100, **metric
 def copied(recipient: int, interval: int, donor: int) -> Exploit:
     origin = Donor(donor, interval, interval * 10, f"m{donor}-i{interval}")
     return Exploit(
-        recipient, interval, origin, ("weights",), "none", {}, {}, "truncation", "", checkpoint=origin.checkpoint
+        recipient, interval, origin, ("weights",), "none", {}, {}, "truncation", "", sources={"*": origin.checkpoint}
     )
 
 
