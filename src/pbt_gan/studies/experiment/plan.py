@@ -31,7 +31,7 @@ class ExperimentSettings(Settings):
     """The table `[experiment]` of a config file."""
 
     arms: tuple[str, ...] = Field((PBT, RANDOM_SEARCH), min_length=1)
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    seeds: tuple[int, ...] = Field(tuple(range(6)), min_length=1)  # fewer can show no difference between two arms
     baseline: str | None = None  # the arm that the others are compared with; None: random search, or the first
     equal: Unit = "images"  # the cost up to which runs are read; steps, where the task counts no images
     own: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # arms of one's own: what each changes
