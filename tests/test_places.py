@@ -39,9 +39,7 @@ def test_links_in_a_circle_are_told_wherever_a_path_is_taken(tmp_path, monkeypat
         lambda: read_config("my.toml"),
         lambda: read_config("loop.py:Task"),
         lambda: load("loop.py:Task"),
-        lambda: read_config("quadratic", [{"pbt": {"schedule": "loop"}}]).pbt.schedule.resolved(
-            {}, total_steps=1, score_interval=1
-        ),
+        lambda: read_config("quadratic", [{"pbt": {"schedule": "loop"}}]),
     ):
         with pytest.raises(ConfigError, match=r"links lead in a circle|levels of symbolic links|does not exist"):
             use()
