@@ -50,11 +50,11 @@ def train(
     elif out is None:
         project = Project(config)  # first: what is wrong with settings or data is told before a folder is made
         folder = new_folder(config.name)
-        with _told(folder):
+        with _continuation_told(folder):
             ending = start(project, folder, listeners=default_listeners, stop=stop)
         _conclude(folder, ending)
     else:
-        with _told(out):
+        with _continuation_told(out):
             ending = train_in(config, out, listeners=default_listeners, stop=stop)
         _conclude(out, ending)
 
@@ -63,7 +63,7 @@ def resume(folder: Path, change: Table, max_time: str | None) -> None:
     """Go on with a run."""
     stop = Stop(deadline_s=deadline(max_time))
     config = validated(Config, merged(read_run(folder).config, change))
-    with _told(folder):
+    with _continuation_told(folder):
         ending = go_on(folder, config, listeners=default_listeners, stop=stop)
     _conclude(folder, ending)
 
@@ -73,7 +73,7 @@ def replay(folder: Path, out: Path, member: str, seed: int | None, change: Table
     stop = Stop(deadline_s=deadline(max_time))
     found = Run.open(folder)
     config = validated(Config, merged(replay_config(found, member, seed).plain(), change))
-    with _told(out):
+    with _continuation_told(out):
         ending = train_in(config, out, listeners=default_listeners, stop=stop)
     _conclude(out, ending)
     if ending.startswith("finished") and config.seed == found.config["seed"]:
@@ -136,7 +136,7 @@ def _preset_for(data: str | None) -> str:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _continuation_told(folder: Path) -> Iterator[None]:
     """Say how a run goes on that was cut short."""
     try:
         yield
