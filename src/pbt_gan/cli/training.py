@@ -1,7 +1,6 @@
 """`train` and `resume`."""
 
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
@@ -21,7 +21,6 @@ from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train as train_in
-from pbt_gan.runs.signals import SIGNALS
 from pbt_gan.store.reader import read_run
 from pbt_gan.terminal import console
 from pbt_gan.validation import validated
@@ -162,10 +161,9 @@ def _conclude(folder: Path, ending: str) -> None:
         out.print(f"Finished already. Train it further with: {_resume(folder)} --steps N", soft_wrap=True)
         return
     write_results(folder)
-    out.print(overview(Run.open(folder)))
-    out.print()
-    out.print(contents(folder))
-    if ending != "finished":
-        out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)
-    if ending in SIGNALS:
-        sys.exit(128 + SIGNALS[ending])
+    with ends_by(ending):
+        out.print(overview(Run.open(folder)))
+        out.print()
+        out.print(contents(folder))
+        if ending != "finished":
+            out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)
