@@ -36,15 +36,14 @@ def test_a_tensor_elsewhere_is_seen():
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (32, 3)])
 @pytest.mark.parametrize("name", GAMES)
 def test_no_tensor_of_a_step_lies_elsewhere_and_states_keep_their_shapes(name, size, channels):
-    settings = GanSettings(loss=name, width=2, z_size=4, batch_size=4, discriminator_norm="none")
+    small = {"width": 2, "z_size": 4, "batch_size": 4, "discriminator_norm": "none"}
+    settings = GanSettings.model_validate({"loss": name, **small})
     step = make_step(settings, size, channels, "meta")
     images = ImagesInMemory(np.zeros((10, size, size, channels), np.uint8), "meta", torch.float32)
     g, d = (net.initial_params(stream(0)).to("meta") for net in (step.generator, step.discriminator))
     state = stacked([step.initial_state(g.clone(), d.clone(), average=True) for _ in COUNTS])
     before = [(leaf.shape, leaf.dtype) for leaf in leaves(state)]
-    hyper = {
-        scalar: torch.empty(len(COUNTS), 1, dtype=torch.float64, device="meta") for scalar in Scalars.model_fields
-    }
+    hyper = {scalar: torch.empty(len(COUNTS), 1, dtype=torch.float64, device="meta") for scalar in Scalars.model_fields}
     needs = Needs(len(images), settings.batch_size, settings.z_size, step.game)
     draws = draw(needs, 2, COUNTS, [stream(0, member) for member in range(len(COUNTS))], META)
     with OnMeta():

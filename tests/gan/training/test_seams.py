@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {"width": 4, "z_size": 8, "batch_size": 8, "discriminato
 
 
 def loop_of(images=None, **arguments):
-    settings = GanSettings(**{**SMALL, **arguments})
+    settings = GanSettings.model_validate({**SMALL, **arguments})
     images = images or ImagesInMemory(IMAGES, "cpu", torch.float32)
     return Loop(settings, make_step(settings, 8, 1), images, "cpu")
 
@@ -212,7 +212,7 @@ def test_a_net_of_ones_own_is_named_by_its_file_and_an_unknown_one_is_refused():
 
 def test_every_net_of_the_table_is_found():
     for name in nets.NETS:
-        settings = GanSettings(**{**SMALL, "net": name})
+        settings = GanSettings.model_validate({**SMALL, "net": name})
         assert make_step(settings, 8, 1).generator.layout.size > 0
 
 

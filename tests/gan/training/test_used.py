@@ -56,8 +56,8 @@ def constant_in_adam(which):
     """Let the update of the generators or of both nets go on with a number of its own in one place."""
 
     def broken(params, moments, gradients, *columns):
-        columns = [fixed(column) if place == which else column for place, column in enumerate(columns)]
-        return adam_(params, moments, gradients, *columns)
+        own = [fixed(column) if place == which else column for place, column in enumerate(columns)]
+        return adam_(params, moments, gradients, *own)
 
     return broken
 
