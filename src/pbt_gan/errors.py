@@ -6,7 +6,15 @@ from pathlib import Path
 
 
 class PbtGanError(Exception):
-    """Base of all errors meant for a person: one line, what was wrong and how to mend it."""
+    """Base of all errors meant for a person: one line, what was wrong and how to mend it.
+
+    >>> import pbt_gan
+    >>> try:
+    ...     pbt_gan.run("quadratic", exploit="truncaton")
+    ... except pbt_gan.PbtGanError as error:
+    ...     print(error)  # doctest: +ELLIPSIS
+    pbt.exploit = 'truncaton' is not known; choose one of ... Did you mean 'truncation'?
+    """
 
     exit_code = 1
     hint = ""

@@ -25,7 +25,18 @@ from pbt_gan.validation import validated
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did, from its folder or from memory."""
+    """What a run did, from its folder or from memory.
+
+    `pbt_gan.run` returns one, and `Run.open("runs/0001-digits")` reads one, also while it trains.
+
+    >>> import pbt_gan
+    >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
+    >>> best = done.best  # the report with the highest score
+    >>> [step for step, hyperparams in done.schedule()][0]  # what led to it, by the age of its weights
+    0
+    >>> sorted(done.table()[0])  # a row a report
+    ['cost_s', 'h0', 'h1', 'images', 'interval', 'loss', 'member', 'score', 'step', 'theta_0', 'theta_1', 'trained_steps']
+    """
 
     config: Mapping[str, Any]  # the resolved configuration
     journal: Sequence[Record]  # the effective records
