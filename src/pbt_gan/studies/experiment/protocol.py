@@ -36,8 +36,8 @@ def protocol(result: Result) -> list[str]:
         f"ready every {number(pbt.ready_interval)}. Runs are read up to the {UNITS[result.unit]} that all arms of a "
         "seed have reached.",
         f"Selected by {selection}. best: the highest score of a whole run; best with the name of a metric: that metric "
-        "in the same report, which selected nothing. median: of the members' last scores; one that diverged counts as the "
-        "worst.",
+        "in the same report, which selected nothing. median: of the members' last scores; one that diverged counts "
+        "as the worst.",
         f"Gain: mean of the differences, paired by seed. {CONFIDENCE:.0%} interval: {METHODS['interval']}. P(better): "
         f"the probability that a run of the arm beats a run of the baseline. p: {METHODS['p']}; "
         f"p (Holm): {METHODS['correction']}.",
