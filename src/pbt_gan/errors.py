@@ -16,8 +16,8 @@ class PbtGanError(Exception):
     >>> try:
     ...     pbt_gan.run("quadratic", exploit="truncaton")
     ... except pbt_gan.PbtGanError as error:
-    ...     print(error)  # doctest: +ELLIPSIS
-    pbt.exploit = 'truncaton' is not known; choose one of ... Did you mean 'truncation'?
+    ...     print(error)
+    pbt.exploit = 'truncaton' is not known. Did you mean 'truncation'?
     """
 
     exit_code = 1
