@@ -152,7 +152,7 @@ def instead(name: str, known: Iterable[str], there: str = "There are") -> str:
 
     >>> instead("truncaton", ["truncation", "t_test"])
     " Did you mean 'truncation'?"
-    >>> instead("best", ["truncation", "t_test"])
+    >>> instead("lottery", ["truncation", "t_test"])
     ' There are truncation, t_test.'
     """
     names = list(known)
