@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Change = Mapping[str, Any]
 
+_MOST_SEEDS = 1_000
+
 
 def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     """Run the demo and say what came out."""
@@ -78,10 +80,13 @@ def seeds_of(text: str) -> list[int]:
     """
     seeds: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        match = re.fullmatch(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?", part)
         if match is None or int(match[2] or match[1]) < int(match[1]):
             raise ConfigError(f"--seeds {text}: write numbers and ranges, such as 0-4 or 0,3,100-104.")
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
+        named = range(int(match[1]), int(match[2] or match[1]) + 1)
+        if len(seeds) + len(named) > _MOST_SEEDS:
+            raise ConfigError(f"--seeds {text}: name at most {_MOST_SEEDS:,}; every arm is run with each.")
+        seeds += named
     return seeds
 
 
