@@ -1,7 +1,8 @@
 """The records of a run: what was answered and what was decided, as data that goes into the journal."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -128,10 +129,23 @@ class Exploit:
         return self.donor is None and self.before == self.after and not self.copied and self.rule != "rescue"
 
 
+class UnknownRecordError(ValueError):
+    """A journal's object of a kind, or with a field, that this version does not know: a newer one wrote it."""
+
+
 Record = Birth | Report | Exploit | Failure
 
 _TYPES: Mapping[str, type[Record]] = {"member": Birth, "report": Report, "exploit": Exploit, "failure": Failure}
 _NAMES = {cls: name for name, cls in _TYPES.items()}
+_UNWRITTEN = {
+    Report: {"attempt", "preview", "cost_s", "worker"},
+    Failure: {"details"},
+}  # two of them stand under `time`
+_FIELDS = {
+    cls: {each.name for each in dataclass_fields(cls)} - _UNWRITTEN.get(cls, set())
+    | ({"time"} if cls is Report else set())
+    for cls in _NAMES
+}
 
 
 def to_json(record: Record) -> dict[str, Any]:
@@ -155,15 +169,21 @@ def timeless(record: Record) -> dict[str, Any]:
     return {name: value for name, value in to_json(record).items() if name != "time"}
 
 
-def from_json(data: Json) -> Record | None:
-    """Return the record of a journal object; None for the journal's own types (run, commit, resume, end).
+def from_json(data: Json) -> Record:
+    """Return the record of a journal object.
 
     Raises:
+        UnknownRecordError: it is of another kind than these records, or has a field that they do not have.
         KeyError, TypeError, ValueError: the object lacks a field or has one of a wrong type.
     """
     cls = _TYPES.get(data["type"])
     if cls is None:
-        return None
+        raise UnknownRecordError(f"an entry of the kind {data['type']!r}")
+    _refuse_unknown(data, _FIELDS[cls] | {"type"}, data["type"])
+    if cls is Report:
+        _refuse_unknown(data.get("time", {}), {"cost_s", "worker"}, "report")
+    if cls is Exploit and data["donor"] is not None:
+        _refuse_unknown(data["donor"], {each.name for each in dataclass_fields(Donor)}, "exploit")
     fields = {name: value for name, value in data.items() if name != "type"}
     if cls is Report:
         time = fields.pop("time", {})
@@ -178,3 +198,9 @@ def from_json(data: Json) -> Record | None:
         fields["scores"] = tuple(float(score) for score in fields["scores"])
         fields["donor"] = None if fields["donor"] is None else Donor(**fields["donor"])
     return cls(**fields)
+
+
+def _refuse_unknown(data: Json, known: Collection[str], kind: str) -> None:
+    for name in data:
+        if name not in known:
+            raise UnknownRecordError(f"the field {name!r} of an entry of the kind {kind!r}")
