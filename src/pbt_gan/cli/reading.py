@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan import files
-from pbt_gan.cli.terminal import console
 from pbt_gan.config.source import preset_text
 from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError
@@ -24,6 +23,7 @@ from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
 from pbt_gan.store.reader import read_run
+from pbt_gan.terminal import console, put
 
 _CONTENTS = {
     "report.html": "the run on one page",
@@ -44,7 +44,7 @@ def show(folder: Path, *, as_json: bool) -> None:
     """Print a run's state."""
     run = Run.open(folder)
     if as_json:
-        print(json.dumps(strict(_summary(run)), indent=2, allow_nan=False))
+        put(json.dumps(strict(_summary(run)), indent=2, allow_nan=False))
     else:
         console().print(overview(run))
 
@@ -119,7 +119,7 @@ def sample(folder: Path, out: Path, count: int, member: str, seed: int) -> None:
 def presets(name: str | None) -> None:
     """Print one preset's file, or the list."""
     if name is not None:
-        print(preset_text(name), end="")
+        put(preset_text(name).removesuffix("\n"))
         return
     listing = Table(box=None, show_header=False, pad_edge=False)
     for key, description in all_presets().items():

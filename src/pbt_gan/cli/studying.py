@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan.cli.reading import contents
-from pbt_gan.cli.terminal import console
 from pbt_gan.cli.training import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.runs.folder import ROOT
 from pbt_gan.runs.signals import SIGNALS
+from pbt_gan.terminal import console
 
 if TYPE_CHECKING:
     from pbt_gan.studies.experiment.tables import Grid
