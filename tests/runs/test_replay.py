@@ -14,6 +14,7 @@ from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import SCHEDULE, write_results
 from pbt_gan.runs.result import Run
+from pbt_gan.store.reader import read_run
 from pbt_gan.testing.walk import RandomWalk
 from pbt_gan.validation import validated
 
@@ -112,7 +113,7 @@ def test_what_is_not_kept_any_more_cannot_be_compared(tmp_path):
 
 def test_the_schedule_that_was_found_is_written_and_trains_another_run(tmp_path):
     run = trained(tmp_path / "run")
-    write_results(tmp_path / "run")
+    write_results(read_run(tmp_path / "run"))
     other = trained(tmp_path / "other", seed=3, pbt={"schedule": str(tmp_path / "run" / SCHEDULE), "exploit": "none"})
     found = {segment.start_step: segment.hyperparams for segment in run.lineage()}
     for report in other.history.reports:

@@ -24,7 +24,8 @@ def report(interval: int, member: int = 0) -> Report:
 
 def resume(folder: Path, changed: dict[str, Any] | None = None, taken: dict[str, bytes] | None = None) -> DiskStore:
     with PausedRun(folder) as paused:
-        paused.restore({}.__setitem__ if taken is None else taken.__setitem__)
+        taken = {} if taken is None else taken
+        paused.restore(taken.__setitem__)
         return paused.resume(changed or {})
 
 

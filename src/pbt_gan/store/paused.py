@@ -1,13 +1,13 @@
 """A run that nobody trains, before it goes on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
 from pbt_gan import files
-from pbt_gan.core.records import Json
+from pbt_gan.core.records import Json, Record
 from pbt_gan.interfaces import RunView
 from pbt_gan.store import checkpoints
 from pbt_gan.store.disk import DiskStore, now
@@ -50,6 +50,11 @@ class PausedRun:
             contents = replace(contents, entries=contents.entries[:1])
         self._contents = contents
         self._effective.cancel()
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The effective records that the last commit covers."""
+        return tuple(self._effective.records)
 
     def __enter__(self) -> "PausedRun":
         return self
