@@ -1,8 +1,12 @@
 """Every error that this package raises on purpose, each with its exit code."""
 
+import difflib
 import sysconfig
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
+
+_MOST_NAMES = 12  # that are listed in an error
 
 
 class PbtGanError(Exception):
@@ -77,3 +81,27 @@ def place(error: BaseException) -> str:
     libraries = ("<", str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib", "scripts")))
     own = [frame for frame in frames if not frame.filename.startswith(libraries)] or list(frames)
     return f"{own[-1].filename}, line {own[-1].lineno}" if own else "pbt-gan"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'truncation'?` if one of the known names is close, else nothing.
+
+    >>> suggestion("Truncaton", ["truncation", "t_test"])
+    " Did you mean 'truncation'?"
+    """
+    names = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
+
+
+def instead(name: str, known: Iterable[str], there: str = "There are") -> str:
+    """Return the end of a line that refuses a name: which was probably meant, or else those that there are.
+
+    >>> instead("truncaton", ["truncation", "t_test"])
+    " Did you mean 'truncation'?"
+    >>> instead("best", ["truncation", "t_test"])
+    ' There are truncation, t_test.'
+    """
+    names = list(known)
+    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return suggestion(name, names) or f" {there} {', '.join([*names[:_MOST_NAMES], *more]) or 'none'}."

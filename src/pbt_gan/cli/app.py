@@ -282,8 +282,8 @@ def presets(
 
 @app.command(
     epilog=_examples(
-        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-4",
-        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-2",
+        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-5",
+        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
@@ -300,7 +300,7 @@ def experiment(
             "hyperparameters-only, longer, replay, and your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
-    seeds: Annotated[str | None, Option(metavar="0-4", help="Numbers and ranges; every arm is run with each.")] = None,
+    seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
     out: Annotated[
         Path | None,
         Option(metavar="FOLDER", help="An experiment in it goes on. If not given: runs/NAME-experiment."),

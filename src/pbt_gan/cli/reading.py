@@ -16,6 +16,7 @@ from pbt_gan.config.source import preset_text
 from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import RunContext
+from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
@@ -81,15 +82,16 @@ def contents(folder: Path) -> RenderableType:
 
 def compare(folders: Sequence[Path], out: Path | None) -> None:
     """Print a comparison of runs, and draw it."""
-    from pbt_gan.reporting.comparison import comparison
-    from pbt_gan.studies.summary import summary_table
+    from pbt_gan.reporting import comparison_table
+    from pbt_gan.reporting.comparison_picture import comparison
 
     if len(folders) < 2:
         raise ConfigError("compare takes two runs or more: pbt-gan compare runs/0001-digits runs/0002-digits")
     if out is not None and out.suffix != ".png":
         raise ConfigError(f"--out {out}: the comparison is drawn as a picture; name a .png file.")
     runs = {str(folder): Run.open(folder) for folder in folders}
-    console().print(summary_table(runs))
+    cards = {metric: card for run in runs.values() for metric, card in run.cards.items()}
+    console().print(comparison_table.render({name: run.history for name, run in runs.items()}, cards))
     if out is not None:
         files.make_folder(out.parent)
         files.write(out, comparison({name: [run.history] for name, run in runs.items()}))
@@ -133,7 +135,9 @@ def _best(run: Run) -> Iterator[Text]:
     if best is None:
         yield Text("No member has a finite score yet.")
         return
-    held_out = [f"{name} {number(value)}" for name, value in best.metrics.items() if name.startswith("held_out")]
+    held_out = [
+        f"{short_name(run.cards, name)} {number(value)}" for name, value in best.metrics.items() if is_held_out(name)
+    ]
     reached = ", ".join([f"score {number(best.score)}", *held_out])
     yield Text(f"Best ever: {member_name(best.member)} at step {number(best.step)}, {reached}")
 

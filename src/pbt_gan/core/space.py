@@ -14,7 +14,7 @@ from typing import Literal
 from numpy.random import Generator
 
 from pbt_gan.core.population import Hyperparams, Value
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, instead
 
 Scale = Literal["linear", "log", "logit"]
 
@@ -235,7 +235,9 @@ def check_values(space: Space, values: Hyperparams, where: str) -> None:
     """Raise ConfigError unless `values` gives every hyperparameter of the space a value within its domain."""
     for name, value in values.items():
         if name not in space:
-            raise ConfigError(f"{where} names {name!r}, which is not evolved here; evolved are {', '.join(space)}.")
+            raise ConfigError(
+                f"{where} names {name!r}, which is not evolved here.{instead(name, space, 'Evolved are')}"
+            )
         if not space[name].contains(value):
             raise ConfigError(f"{where} sets {name} = {value!r}, outside of {space[name]}.")
 

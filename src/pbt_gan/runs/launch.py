@@ -23,7 +23,7 @@ from pbt_gan.config.objects import (
 )
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, read_config, read_config_table
-from pbt_gan.core.controller import Controller, State, needed
+from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.records import Record
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
@@ -178,7 +178,7 @@ def go_on(
         project.prepare(folder)
         check_fingerprint(fingerprint, project.task.fingerprint())
         state = project.controller.fold(paused.records)
-        wanted = needed(state)
+        wanted = project.controller.needed(state)
         stop = stop or Stop()
         with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
             executor = project.executor(folder)

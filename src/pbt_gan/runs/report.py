@@ -6,7 +6,7 @@ from pbt_gan import files
 from pbt_gan.config.schedules import schedule_text
 from pbt_gan.core.schedule import replay
 from pbt_gan.interfaces import RunView
-from pbt_gan.reporting.page import write_report
+from pbt_gan.reporting.page import write_page
 from pbt_gan.runs.result import Run
 
 SCHEDULE = "schedule.toml"
@@ -26,4 +26,4 @@ def write_results(view: RunView, baseline: RunView | None = None) -> Path:
     ancestry = Run.of(view).lineage()
     if ancestry and ancestry[-1].hyperparams:
         files.write(view.folder / SCHEDULE, schedule_text(replay(ancestry, same_streams=True)).encode(), durable=False)
-    return write_report(view, baseline)
+    return write_page(view, baseline)

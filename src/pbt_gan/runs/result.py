@@ -13,7 +13,7 @@ from pbt_gan.core.lineage import History, Segment
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.errors import ConfigError, RunFolderError, instead
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree
 from pbt_gan.modules.adapter import ModuleAdapter
@@ -122,7 +122,7 @@ class Run:
         last = self.history.last
         if not which.isdigit() or int(which) not in last:
             raise ConfigError(
-                f"--member {which}: there are best, last-best and {', '.join(map(str, last)) or 'nobody'}."
+                f"--member {which}: there is none.{instead(which, ['best', 'last-best', *map(str, last)])}"
             )
         return last[int(which)]
 
