@@ -122,5 +122,5 @@ def test_the_schedule_that_was_found_is_written_and_trains_another_run(tmp_path)
 
 def test_there_must_be_such_a_member(tmp_path):
     run = trained(tmp_path / "run")
-    with pytest.raises(ConfigError, match="best, last-best and 0, 1"):
+    with pytest.raises(ConfigError, match="best, last-best, 0, 1"):
         replay_config(run, "17")

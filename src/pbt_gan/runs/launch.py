@@ -177,7 +177,7 @@ def go_on(
             return "finished already"
         project.prepare(folder)
         check_fingerprint(fingerprint, project.task.fingerprint())
-        state = project.controller.fold(paused.records)
+        state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
         wanted = project.controller.needed(state)
         stop = stop or Stop()
         with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it

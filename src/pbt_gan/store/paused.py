@@ -1,6 +1,6 @@
 """A run that nobody trains, before it goes on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -55,6 +55,11 @@ class PausedRun:
     def records(self) -> Sequence[Record]:
         """The effective records that the last commit covers."""
         return tuple(self._effective.records)
+
+    @property
+    def checkpoints(self) -> Collection[str]:
+        """The keys of the checkpoints that the last commit keeps."""
+        return self._effective.checkpoints.keys()
 
     def __enter__(self) -> "PausedRun":
         return self
