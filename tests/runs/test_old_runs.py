@@ -1,4 +1,4 @@
-"""Runs of format 1, made by pbt-gan 0.1.0 and kept as they were in `old/`: they go on, and an older reader then refuses.
+"""Runs of format 1, made by pbt-gan 0.1.0 and kept in `old/`: they go on, and are an older reader's no more.
 
 Each has a population of 3 and was stopped after 10 of 18 orders; `cut-off` ends within a line. The task of `module` was
 `/home/user/task.py`, of which `old/task.py` is a copy.
