@@ -1,9 +1,12 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import pbt_gan
-from pbt_gan.errors import ConfigError, instead, printable, suggestion
+from pbt_gan.core.space import Choice, Float, Integer
+from pbt_gan.errors import ConfigError, TaskError, instead, own_place, place, printable, suggestion, unfit
 from pbt_gan.toy.quadratic import Quadratic
 
 NAMES = st.lists(st.text("abc_", min_size=1, max_size=8), min_size=1, max_size=60, unique_by=str.lower)
@@ -63,3 +66,72 @@ def test_a_value_is_shown_shortly(value):
     with pytest.raises(ConfigError, match="seed") as error:
         pbt_gan.run(Quadratic, quiet=True, seed=value)
     assert len(str(error.value)) < 250
+
+
+@given(st.text())
+def test_a_name_that_is_fit_is_a_word_for_terminals_and_no_formula(name):
+    if not unfit(name):
+        assert name.isprintable()
+        assert name == name.strip() != ""
+        assert name[0] not in "=+-@"
+
+
+ODD = ["", " lr", "lr\n", "red\x1b[31m", "=1+1", "+x", "-x", "@x", "a\u202eb", "\udc80", "x" * 101, 3, None]
+
+
+@pytest.mark.parametrize("name", ODD, ids=repr)
+def test_an_odd_name_is_refused_where_it_is_declared(name):
+    for domain in (Float(0.1, (0.0, 1.0)), Integer(1, (0, 9)), Choice((1, 2))):
+        with pytest.raises(ConfigError, match="A hyperparameter is called") as error:
+            domain.check(name)
+        assert str(error.value).isprintable()
+
+    class Odd(Quadratic):
+        def score(self, state, rng):
+            return {"score": 1.0, name: 2.0}
+
+    with pytest.raises(TaskError, match="A metric is called") as told:
+        pbt_gan.run(Odd, quiet=True, population_size=1, total_steps=1, ready_interval=1)
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["lr_g", "loss/d", "held_out", "β₁", "top-1 %", "x" * 100])
+def test_a_usual_name_is_fine(name):
+    assert unfit(name) == ""
+
+
+def failing(depth=3):
+    if depth:
+        failing(depth - 1)
+    raise ArithmeticError("stumbled")
+
+
+def raised(function):
+    try:
+        function()
+    except Exception as error:
+        return error
+    raise AssertionError
+
+
+def test_a_place_is_the_innermost_line_of_a_person_s_own_code():
+    line = failing.__code__.co_firstlineno + 3
+    assert place(raised(failing)) == f"{__file__}, line {line}"
+    assert place(raised(lambda: json.loads("{"))).startswith(f"{__file__}, line ")
+
+    def passed_on():
+        try:
+            failing()
+        except ArithmeticError as error:
+            raise TaskError("told") from error
+
+    told = raised(passed_on)
+    told.__traceback__ = None
+    assert own_place(told) == f"{__file__}, line {line}"
+
+
+def test_where_there_is_no_code_of_ones_own_there_is_no_place_in_it():
+    error = raised(lambda: compile("1 +", "mine.py", "exec"))
+    assert own_place(error) == "mine.py, line 1"
+    assert own_place(TaskError("never raised")) == ""
+    assert place(TaskError("never raised")) == "pbt-gan"

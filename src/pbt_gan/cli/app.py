@@ -49,6 +49,7 @@ Changes = Annotated[
     list[str] | None,
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
+Population = Annotated[int | None, Option(metavar="N", help="Members.")]
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that each member trains.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
 ExecutorName = Annotated[
@@ -118,7 +119,7 @@ def train(
         Path | None,
         Option(metavar="RUN", help="The run's folder; a run in it goes on. If not given: runs/0001-digits, and so on."),
     ] = None,
-    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    population: Population = None,
     steps: Steps = None,
     seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
@@ -312,7 +313,7 @@ def experiment(
         str | None,
         Option(metavar="UNIT", help="The cost that is made equal: images (or steps, if none are counted), device_s."),
     ] = None,
-    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    population: Population = None,
     steps: Steps = None,
     max_time: MaxTime = None,
     executor: ExecutorName = None,

@@ -1,7 +1,6 @@
 """`demo`, `toy` and `experiment`."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents
 from pbt_gan.cli.training import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.runs.folder import ROOT
-from pbt_gan.runs.signals import SIGNALS
 from pbt_gan.terminal import console
 
 if TYPE_CHECKING:
@@ -34,8 +33,9 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     out, stop = console(), Stop()
     done = run_demo(seed, root, [parse_changes(sets)], stop=stop)
     if done is None:
-        out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
-        sys.exit(128 + SIGNALS[str(stop.reason)])
+        with ends_by(stop.reason):
+            out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
+        return
     histories = {name: run.history for name, run in done.runs.items()}
     out.print(comparison_table.render(histories, done.runs["PBT"].cards))
     out.print()
@@ -67,9 +67,8 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
             f"\nLook at {folder / output.PAGE}, which shows all of it; {folder / output.DATA} has the numbers."
         )
     if not done:
-        screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
-        if stop.reason in SIGNALS:
-            sys.exit(128 + SIGNALS[stop.reason])
+        with ends_by(stop.reason):
+            screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
 
 
 def seeds_of(text: str) -> list[int]:

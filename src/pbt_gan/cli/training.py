@@ -1,7 +1,6 @@
 """`train` and `resume`."""
 
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
@@ -23,7 +23,6 @@ from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train as train_in
-from pbt_gan.runs.signals import SIGNALS
 from pbt_gan.terminal import console
 from pbt_gan.validation import validated
 
@@ -53,10 +52,10 @@ def train(
     if out is None:
         project = Project(config)  # first: what is wrong with settings or data is told before a folder is made
         folder = new_folder(config.name)
-        with _told(folder):
+        with _continuation_told(folder):
             ending = start(project, folder, listeners=default_listeners, stop=stop, conclude=ended.append)
     else:
-        with _told(out):
+        with _continuation_told(out):
             ending = train_in(config, out, listeners=default_listeners, stop=stop, conclude=ended.append)
     _conclude(ending, *ended)
 
@@ -65,7 +64,7 @@ def resume(folder: Path, moved: Moved, change: Table, max_time: str | None) -> N
     """Go on with a run."""
     stop = Stop(deadline_s=deadline(max_time))
     ended: list[RunView] = []
-    with _told(folder):
+    with _continuation_told(folder):
         ending = go_on(
             folder, change=change, moved=moved, listeners=default_listeners, stop=stop, conclude=ended.append
         )
@@ -82,7 +81,7 @@ def replay(
     if moved:
         found.problem()  # another data set would make another model with the same words
     ended: list[RunView] = []
-    with _told(out):
+    with _continuation_told(out):
         ending = train_in(config, out, listeners=default_listeners, stop=stop, conclude=ended.append)
     _conclude(ending, *ended)
     if ending.startswith("finished") and config.seed == found.config["seed"]:
@@ -145,7 +144,7 @@ def _preset_for(data: str | None) -> str:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _continuation_told(folder: Path) -> Iterator[None]:
     """Say how a run goes on that was cut short."""
     try:
         yield
@@ -171,10 +170,9 @@ def _conclude(ending: str, view: RunView) -> None:
         out.print(f"Finished already. Train it further with: {_resume(folder)} --steps N", soft_wrap=True)
         return
     write_results(view)
-    out.print(overview(run))
-    out.print()
-    out.print(contents(folder))
-    if ending != "finished":
-        out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)
-    if ending in SIGNALS:
-        sys.exit(128 + SIGNALS[ending])
+    with ends_by(ending):
+        out.print(overview(run))
+        out.print()
+        out.print(contents(folder))
+        if ending != "finished":
+            out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)
