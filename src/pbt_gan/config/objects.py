@@ -74,9 +74,6 @@ def resolve(config: Config, task: Problem) -> Config:
             "metrics": metrics,
             "space": names,
             "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
-            "executor": config.executor.model_copy(
-                update={"workers": config.executor.workers or _usual_workers(config)}
-            ),
         }
     )
 
@@ -135,7 +132,9 @@ def workers_of(config: Config) -> int:
     """Return how many members, or groups of them, train side by side."""
     if config.executor.name == "serial":
         return 1
-    return min(config.executor.workers or _usual_workers(config), config.pbt.population_size)  # more would have no work
+    workers = config.executor.workers
+    count = _usual_workers(config) if workers == "auto" else workers
+    return min(count, config.pbt.population_size)  # more would have no work
 
 
 def build_executor(config: Config, task: Problem | TaskReference, folder: Path, group: int = 1) -> Executor:
