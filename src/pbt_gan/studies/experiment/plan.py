@@ -14,7 +14,8 @@ from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name, merged, read_config_table
 from pbt_gan.core.space import Space
 from pbt_gan.errors import ConfigError, RunFolderError, instead
-from pbt_gan.runs.launch import Project, differences
+from pbt_gan.runs.changes import differences
+from pbt_gan.runs.launch import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.arms import ARMS, PBT, RANDOM_SEARCH, Arm, Table
 from pbt_gan.validation import Settings, validated
