@@ -1,6 +1,7 @@
 # Each target makes the virtual environment that it needs; nothing has to be installed by hand.
 #   make demo     train on the embedded data set, compare with random search, leave everything in runs/
 #   make test     the test suite
+#   make test-fast  most of its tests in half a minute, with fewer examples: the loop of everyday work
 #   make lint     format, lint, types, import rules, and whether the documents are true to the code
 #   make check    make lint, then the tests, then the documentation
 #   make docs     the documentation site, in build/site; a warning is an error
@@ -13,13 +14,16 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test check lint docs package bench golden environment environment-dev environment-docs
+.PHONY: demo test test-fast check lint docs package bench golden environment environment-dev environment-docs
 
 demo: environment
 	$(BIN)/pbt-gan demo
 
 test: environment-dev
 	$(PYTEST) --numprocesses auto --dist worksteal
+
+test-fast: environment-dev
+	$(PYTEST) --numprocesses auto --dist worksteal --hypothesis-profile fast -m "not slow" tests
 
 check: lint test docs
 

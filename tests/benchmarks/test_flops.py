@@ -18,6 +18,7 @@ def multiplications(module, size):
     return round(module(torch.ones(1, 3, size, size)).sum().item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [

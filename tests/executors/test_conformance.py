@@ -1,5 +1,7 @@
 """Every executor of the package against the public suite."""
 
+import pytest
+
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.simulated import SimulatedExecutor
@@ -16,6 +18,7 @@ class TestSimulatedExecutor(ExecutorConformance):
         return SimulatedExecutor(task, seed=seed, folder=folder, slots=workers)
 
 
+@pytest.mark.slow
 class TestProcessesExecutor(WorkersConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers)
@@ -30,11 +33,13 @@ class TestSerialExecutorInGroups(InGroups, ExecutorConformance):
         return SerialExecutor(task, seed=seed, folder=folder, group=3)
 
 
+@pytest.mark.slow
 class TestProcessesExecutorInGroups(InGroups, WorkersConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers, group=2)
 
 
+@pytest.mark.slow
 class TestProcessesExecutorInGroupsOfATaskWithoutGroups(ExecutorConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers, group=2)

@@ -62,6 +62,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
     rng = np.random.default_rng(0)
     fresh = itertools.count()
@@ -107,6 +108,7 @@ def test_a_worker_is_missed_even_if_something_holds_its_connection_open(tmp_path
     os.kill(child, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_signals_to_the_whole_job_do_not_end_the_workers_before_the_run():
     with start() as executor:
         executor.submit(FIRST[:2])
@@ -163,6 +165,7 @@ print(*(worker.process.pid for worker in executor._workers))
     wait_until(lambda: all(gone(int(pid)) for pid in run.stdout.split()))
 
 
+@pytest.mark.slow
 def test_no_open_file_is_left():
     def open_files() -> int:
         return len(list(Path("/dev/fd").iterdir()))

@@ -41,6 +41,7 @@ def test_a_task_that_cannot_be_attached_shows_its_own_error_and_the_threads_come
     assert (threads(), dict(os.environ)) == before
 
 
+@pytest.mark.slow
 def test_no_executor_imports_torch_by_itself():
     program = "import sys, pbt_gan.testing, pbt_gan.executors.processes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

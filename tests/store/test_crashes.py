@@ -109,6 +109,7 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     return outcome(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "place", "lasting"),
     [
@@ -156,6 +157,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes, int]
     return folder, data, data.index(b"\n", data.rindex(b'"commit"')) + 1
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_journal_torn_anywhere_after_its_last_commit_resumes(
@@ -174,6 +176,7 @@ def test_a_journal_torn_anywhere_after_its_last_commit_resumes(
     assert outcome(folder) == uncut
 
 
+@pytest.mark.slow
 def test_a_bit_flipped_up_to_the_last_commit_is_told(tmp_path: Path, stopped: tuple[Path, bytes, int]) -> None:
     _, written, committed = stopped
     path = journal.path_of(tmp_path)

@@ -25,6 +25,7 @@ def written(request, tmp_path_factory):
     return out, json.loads(json_file.read_text()), told.getvalue(), SETTINGS[request.param]
 
 
+@pytest.mark.slow
 def test_the_figure_is_a_picture_a_table_and_json(written):
     out, data, told, _ = written
     with Image.open(out) as picture:
@@ -51,6 +52,7 @@ def arms():
     return four_arms("quadratic", range(3))
 
 
+@pytest.mark.slow
 def test_the_members_of_the_paper_begin_each_arm(arms):
     for repeats in arms.values():
         births = repeats[0].history.births
@@ -60,6 +62,7 @@ def test_the_members_of_the_paper_begin_each_arm(arms):
         ]
 
 
+@pytest.mark.slow
 def test_each_arm_copies_and_moves_what_it_should(arms):
     changes = {arm: repeats[0].history.changes for arm, repeats in arms.items()}
     assert {exploit.copied for exploit in changes["pbt"]} == {("weights", "hyperparams")}

@@ -236,6 +236,7 @@ def test_a_sound_task_passes_every_test():
     assert told(Sound) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "test", "said"),
     [

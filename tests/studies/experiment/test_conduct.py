@@ -70,6 +70,7 @@ def test_ctrl_c_prints_the_table_of_what_is_finished_and_how_it_goes_on(tmp_path
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_finished_experiment_trains_nothing_again(done, tmp_path: Path):
     experiment, folder = done
     said: list[str] = []
