@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from pbt_gan.core.controller import Controller, State, needed
+from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Failure, FailureKind, Record, Report
+from pbt_gan.core.records import Answer, Failure, FailureKind, Record, Report
 from pbt_gan.errors import PbtGanError, StorageError, TaskError, WorkerError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
@@ -127,10 +127,12 @@ class Engine:
             self._executor.submit(orders)
             self._tell_news()  # only now: pictures are made while the workers train
             try:
-                for answer in self._executor.next_reports(_POLL_S):
+                answers = self._executor.next_reports(_POLL_S)
+                for answer in answers:
                     self._verify(answer, state.pending.get(answer.member))
-                    state, records = self._controller.tell(state, answer)
-                    self._journal(records, answer)
+                state, records = self._controller.tell(state, answers)
+                self._journal(records, answers)
+                for answer in answers:
                     self._accept(answer)
             except StorageError:
                 raise
@@ -148,7 +150,7 @@ class Engine:
             raise ending
         return state, ending
 
-    def _verify(self, answer: Report | Failure, order: Order | None) -> None:
+    def _verify(self, answer: Answer, order: Order | None) -> None:
         """A hyperparameter that was changed and silently not applied is the commonest failure of PBT software."""
         if isinstance(answer, Failure) or order is None or answer.attempt != order.attempt:
             return
@@ -158,7 +160,7 @@ class Engine:
                 f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
             )
 
-    def _accept(self, answer: Report | Failure) -> None:
+    def _accept(self, answer: Answer) -> None:
         if not isinstance(answer, Failure):
             return
         log.error("Member %d, %s: %s\n%s", answer.member, answer.worker, answer.error, answer.details)
@@ -171,11 +173,13 @@ class Engine:
                 "Resume with fewer workers, or see log.txt."
             )
 
-    def _journal(self, records: Sequence[Record], answer: Report | Failure | None = None) -> None:
+    def _journal(self, records: Sequence[Record], answers: Sequence[Answer] = ()) -> None:
         if self._store is not None and records:
             self._store.append(records)
-        preview = answer.preview if isinstance(answer, Report) else None
-        self._news += [(record, preview if place == 0 else None) for place, record in enumerate(records)]
+        previews = {answer.checkpoint: answer.preview for answer in answers if isinstance(answer, Report)}
+        self._news += [
+            (record, previews.get(record.checkpoint) if isinstance(record, Report) else None) for record in records
+        ]
 
     def _tell_news(self) -> None:
         news, self._news = self._news, []
@@ -187,13 +191,13 @@ class Engine:
             if time.monotonic() - self._last_commit_s >= self._commit_every_s:
                 self._commit(state, wait=False)
         under_way = {order.checkpoint for order in state.pending.values()}
-        self._executor.keep(needed(state) | self._cut | under_way)
+        self._executor.keep(self._controller.needed(state) | self._cut | under_way)
 
     def _commit(self, state: State, *, wait: bool) -> None:
         if self._store is None:
             return
         self._audience.tell(lambda listener: listener.flush())
-        self._cut = needed(state)
+        self._cut = self._controller.needed(state)
         self._store.commit(state.reports, {key: self._encoder(key) for key in sorted(self._cut)}, wait=wait)
         self._last_commit_s = time.monotonic()
 

@@ -19,7 +19,7 @@ def test_an_unknown_key_is_refused_with_the_likely_one():
 
 
 def test_an_unknown_key_at_the_top_names_what_there_is():
-    assert "Known here: checkpoints, executor" in refused({"populations": {}})
+    assert "Known here: checkpoints, executor" in refused({"zzz": {}})
 
 
 @pytest.mark.parametrize(

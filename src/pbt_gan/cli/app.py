@@ -38,7 +38,9 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"pbt-gan {version('pbt-gan')}")
+        from pbt_gan.terminal import put
+
+        put(f"pbt-gan {version('pbt-gan')}")
         raise typer.Exit
 
 
@@ -47,6 +49,7 @@ Changes = Annotated[
     list[str] | None,
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
+Population = Annotated[int | None, Option(metavar="N", help="Members.")]
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that each member trains.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
 ExecutorName = Annotated[
@@ -109,7 +112,7 @@ def train(
         Path | None,
         Option(metavar="RUN", help="The run's folder; a run in it goes on. If not given: runs/0001-digits, and so on."),
     ] = None,
-    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    population: Population = None,
     steps: Steps = None,
     seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
@@ -263,8 +266,8 @@ def presets(
 
 @app.command(
     epilog=_examples(
-        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-4",
-        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-2",
+        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-5",
+        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
@@ -281,7 +284,7 @@ def experiment(
             "hyperparameters-only, longer, replay, and your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
-    seeds: Annotated[str | None, Option(metavar="0-4", help="Numbers and ranges; every arm is run with each.")] = None,
+    seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
     out: Annotated[
         Path | None,
         Option(metavar="FOLDER", help="An experiment in it goes on. If not given: runs/NAME-experiment."),
@@ -293,7 +296,7 @@ def experiment(
         str | None,
         Option(metavar="UNIT", help="The cost that is made equal: images (or steps, if none are counted), device_s."),
     ] = None,
-    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    population: Population = None,
     steps: Steps = None,
     max_time: MaxTime = None,
     executor: ExecutorName = None,

@@ -1,7 +1,6 @@
 """`demo`, `toy` and `experiment`."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,32 +8,36 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents
-from pbt_gan.cli.terminal import console
 from pbt_gan.cli.training import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.runs.folder import ROOT
-from pbt_gan.runs.signals import SIGNALS
+from pbt_gan.terminal import console
 
 if TYPE_CHECKING:
-    from pbt_gan.studies.experiment.tables import Grid
+    from pbt_gan.studies.experiment.sheets import Sheet
 
 Change = Mapping[str, Any]
+
+_MOST_SEEDS = 1_000
 
 
 def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     """Run the demo and say what came out."""
+    from pbt_gan.reporting import comparison_table
     from pbt_gan.studies.demo import demo as run_demo
-    from pbt_gan.studies.summary import summary_table
 
     out, stop = console(), Stop()
     done = run_demo(seed, root, [parse_changes(sets)], stop=stop)
     if done is None:
-        out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
-        sys.exit(128 + SIGNALS[str(stop.reason)])
-    out.print(summary_table(done.runs))
+        with ends_by(stop.reason):
+            out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
+        return
+    histories = {name: run.history for name, run in done.runs.items()}
+    out.print(comparison_table.render(histories, done.runs["PBT"].cards))
     out.print()
     out.print(contents(done.page.parent))
     out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
@@ -56,17 +59,16 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     result = Result.read(planned, folder)
     if result is not None:
         output.write(result, folder)
-        for grid in result.grids:
-            screen.print(_printed(grid))
+        for sheet in result.sheets:
+            screen.print(_printed(sheet))
         for line in (*protocol(result), *conditions(result)):
             screen.print(Text(f"· {line}", "dim"))
         screen.print(
             f"\nLook at {folder / output.PAGE}, which shows all of it; {folder / output.DATA} has the numbers."
         )
     if not done:
-        screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
-        if stop.reason in SIGNALS:
-            sys.exit(128 + SIGNALS[stop.reason])
+        with ends_by(stop.reason):
+            screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
 
 
 def seeds_of(text: str) -> list[int]:
@@ -77,18 +79,21 @@ def seeds_of(text: str) -> list[int]:
     """
     seeds: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        match = re.fullmatch(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?", part)
         if match is None or int(match[2] or match[1]) < int(match[1]):
             raise ConfigError(f"--seeds {text}: write numbers and ranges, such as 0-4 or 0,3,100-104.")
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
+        named = range(int(match[1]), int(match[2] or match[1]) + 1)
+        if len(seeds) + len(named) > _MOST_SEEDS:
+            raise ConfigError(f"--seeds {text}: name at most {_MOST_SEEDS:,}; every arm is run with each.")
+        seeds += named
     return seeds
 
 
-def _printed(grid: "Grid") -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", title=grid.title, title_justify="left")
-    for place, title in enumerate(grid.header):
+def _printed(sheet: "Sheet") -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", title=sheet.title, title_justify="left")
+    for place, title in enumerate(sheet.header):
         table.add_column(title, justify="right" if place else "left", overflow="fold")
-    for row in grid.rows:
+    for row in sheet.rows:
         table.add_row(*map(Text, row))
     return table
 

@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 from pbt_gan import references
 from pbt_gan.config.settings import Config, DomainSettings, Named
 from pbt_gan.config.tasks import TASKS
-from pbt_gan.core.controller import Plan
-from pbt_gan.core.decision import Rule, Strategy, chosen
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_values, draw
-from pbt_gan.errors import ConfigError, PbtGanError, one_line, place
+from pbt_gan.core.strategy import Rule, Strategy, chosen
+from pbt_gan.errors import ConfigError, PbtGanError, instead, one_line, place, suggestion
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.work import build
 from pbt_gan.interfaces import Executor, Listener, Problem, TaskReference
-from pbt_gan.validation import suggestion, unknown
+from pbt_gan.validation import unknown
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -85,8 +85,7 @@ def build_space(config: Config, task: Problem) -> Space:
     for name in config.space or task.evolved:
         if name not in own:
             raise ConfigError(
-                f"space.{name}: the task has no such hyperparameter.{suggestion(name, own)} "
-                f"It has {', '.join(sorted(own)) or 'none'}."
+                f"space.{name}: the task has no such hyperparameter.{instead(name, sorted(own), 'It has')}"
             )
         space[name] = _domain(name, own[name], config.space.get(name, DomainSettings()))
         space[name].check(name)
@@ -201,8 +200,8 @@ def _check_arguments(where: str, function: Callable[..., Any], arguments: Mappin
         known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "memory"]
     for name in arguments:
         if name not in known:
-            has = f"it has {', '.join(known)}" if known else "it has none"
-            raise ConfigError(f"{where}.{name} is not an option here; {has}.{suggestion(name, known)}")
+            there = suggestion(name, ["name", *known]) or instead(name, known, "It has")
+            raise ConfigError(f"{where}.{name} is not an option here.{there}")
 
 
 def _try(strategy: Strategy, space: Space) -> None:

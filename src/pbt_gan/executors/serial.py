@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Answer
+from pbt_gan.core.records import Answer, Report
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import Memory
 from pbt_gan.executors.threads import OneThread, keep_memory
 from pbt_gan.executors.work import NOTHING, attached, build, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference, TaskSource
+from pbt_gan.interrupts import cuttable
 
 _WORKER = "serial"
 
@@ -45,7 +46,7 @@ class SerialExecutor:
         if deterministic:
             make_deterministic(device)
         keep_memory()
-        with self._one_thread.held():
+        with cuttable(), self._one_thread.held():  # a run that is to stop gives no orders any more
             self._trainer = attached(build(task), folder, device)
 
     def free_slots(self) -> int:
@@ -58,10 +59,16 @@ class SerialExecutor:
         assert len(self._orders) <= self._group, "the caller gives no more orders than there are free slots"
 
     def next_reports(self, timeout_s: float) -> list[Answer]:
-        """Carry out the orders that were submitted, however long it takes."""
+        """Carry out the orders that were submitted, however long it takes.
+
+        An order that a wish to stop cuts short is lost, as one under way in a worker would be.
+        """
         orders, self._orders = sorted(self._orders, key=lambda order: order.member), []
-        with self._one_thread.held():
+        answers: list[Answer] = []
+        with cuttable() as cut, self._one_thread.held():
             answers = carry_out(self._trainer, orders, self._states, self._seed, _WORKER, self._clock)
+        if cut.short:  # a task may have caught the interrupt, and failed of it
+            answers = [answer for answer in answers if isinstance(answer, Report)]
         return sorted(answers, key=lambda answer: answer.member)
 
     def encoded(self, checkpoint: str) -> bytes:

@@ -17,7 +17,7 @@ from pbt_gan import references
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
 from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import TaskError, one_line
+from pbt_gan.errors import TaskError, one_line, unfit
 from pbt_gan.interfaces import (
     GroupTrainer,
     Images,
@@ -214,6 +214,8 @@ def _plain(value: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> float:
+    if why := unfit(name):
+        raise TaskError(f"A metric is called {name!r}; {why}.")
     try:
         return float(_plain(value))
     except (TypeError, ValueError, RuntimeError):

@@ -8,12 +8,11 @@ from typing import Any
 
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.space import Domain
-from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.errors import ConfigError, TaskError, suggestion
 from pbt_gan.modules.parts import Parts
 from pbt_gan.modules.paths import Chain, chains, read, write
-from pbt_gan.modules.places import instead, mended
+from pbt_gan.modules.reads import instead, mended
 from pbt_gan.modules.task import Binding, Getter, Setter
-from pbt_gan.validation import suggestion
 
 _ROUNDING = 1e-6  # relative; a tensor may hold a value in float32
 

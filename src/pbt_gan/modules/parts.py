@@ -6,9 +6,8 @@ from typing import Any
 
 from pbt_gan import codec
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.errors import TaskError, one_line
+from pbt_gan.errors import TaskError, one_line, suggestion
 from pbt_gan.interfaces import Tree
-from pbt_gan.validation import suggestion
 
 Parts = Mapping[str, Any]
 """Objects by name, each with `state_dict` and `load_state_dict`."""

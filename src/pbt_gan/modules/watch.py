@@ -15,7 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from pbt_gan.core.population import Value
 from pbt_gan.modules.paths import Chain, held
-from pbt_gan.modules.places import Place, place
+from pbt_gan.modules.reads import Target, target
 
 # The hooks are objects of classes of this module, no closures: a loop may copy or pickle a net on which they lie.
 
@@ -24,7 +24,7 @@ from pbt_gan.modules.places import Place, place
 class Sight(ABC):
     """One place under watch."""
 
-    place: Place
+    target: Target
     last: list[Any] = field(default_factory=list)  # what it held when it last acted; empty: it has not been seen to
 
     @property
@@ -38,7 +38,7 @@ class Sight(ABC):
 
     def look(self) -> None:
         """Note what the place holds; of a tensor a copy, which a device makes without being waited for."""
-        value = held(self.place.owner, self.place.steps)
+        value = held(self.target.owner, self.target.steps)
         self.last = [value.detach().clone() if isinstance(value, Tensor) else value]
 
 
@@ -47,10 +47,10 @@ class _InGroup(Sight):
     """Acts when the optimiser has stepped with a gradient of this group."""
 
     def hooks(self) -> list[RemovableHandle]:
-        return [self.place.owner.register_step_post_hook(self)]  # after it: a closure makes the gradients within
+        return [self.target.owner.register_step_post_hook(self)]  # after it: a closure makes the gradients within
 
     def __call__(self, optimiser: Optimizer, arguments: Any, keywords: Any) -> None:
-        group = optimiser.param_groups[int(self.place.steps[1])]
+        group = optimiser.param_groups[int(self.target.steps[1])]
         if _has_gradients([group]):
             self.look()
 
@@ -62,11 +62,11 @@ class _OfScheduler(Sight):
     began: int = 0
 
     def hooks(self) -> list[RemovableHandle]:
-        self.began = self.place.owner.last_epoch
-        return [self.place.owner.optimizer.register_step_post_hook(self)]
+        self.began = self.target.owner.last_epoch
+        return [self.target.owner.optimizer.register_step_post_hook(self)]
 
     def __call__(self, optimiser: Optimizer, arguments: Any, keywords: Any) -> None:
-        if self.place.owner.last_epoch != self.began and _has_gradients(optimiser.param_groups):
+        if self.target.owner.last_epoch != self.began and _has_gradients(optimiser.param_groups):
             self.look()
 
 
@@ -75,7 +75,7 @@ class _OfLayer(Sight):
     """Acts when the layer is called while it trains."""
 
     def hooks(self) -> list[RemovableHandle]:
-        return [self.place.owner.register_forward_pre_hook(self)]
+        return [self.target.owner.register_forward_pre_hook(self)]
 
     def __call__(self, layer: nn.Module, arguments: Any) -> None:
         if layer.training and not torch.compiler.is_compiling():
@@ -97,7 +97,7 @@ class _OfTensor(Sight):
         return super().values if self.is_read else []
 
     def hooks(self) -> list[RemovableHandle]:
-        module: nn.Module = self.place.owner
+        module: nn.Module = self.target.owner
         return [
             module.register_forward_pre_hook(self),
             module.register_forward_hook(_Returned(self), always_call=True),
@@ -108,7 +108,7 @@ class _OfTensor(Sight):
             return
         self.look()
         if not self.is_read and self.reading is None:
-            self.reading = _Reading(held(module, self.place.steps))
+            self.reading = _Reading(held(module, self.target.steps))
             self.reading.__enter__()  # type: ignore[no-untyped-call]
 
     def returned(self) -> None:
@@ -155,15 +155,15 @@ def _has_gradients(groups: Sequence[Mapping[str, Any]]) -> bool:
 
 def _sight(chain: Chain) -> Sight | None:
     """Return how a place is watched; None: nobody can see whether it acts."""
-    there = place(chain)
+    there = target(chain)
     match there:
-        case Place(owner=Optimizer(), read=True):
+        case Target(owner=Optimizer(), read=True):
             return _InGroup(there)
-        case Place(owner=LRScheduler(), read=True):
+        case Target(owner=LRScheduler(), read=True):
             return _OfScheduler(there)
-        case Place(owner=nn.Module(), read=True):
+        case Target(owner=nn.Module(), read=True):
             return _OfLayer(there)
-        case Place(owner=nn.Module()) if isinstance(chain[-1][0], Tensor):
+        case Target(owner=nn.Module()) if isinstance(chain[-1][0], Tensor):
             return _OfTensor(there)
     return None
 

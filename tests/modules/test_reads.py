@@ -13,7 +13,7 @@ from torch.optim import lr_scheduler as schedules
 from torch.optim.swa_utils import SWALR
 
 from pbt_gan.modules.paths import chains, held
-from pbt_gan.modules.places import LAYERS, OPTIMISERS, SCHEDULERS, Place, mended, place
+from pbt_gan.modules.reads import LAYERS, OPTIMISERS, SCHEDULERS, Target, mended, target
 
 STEPS = 12
 MADE: dict[str, list[Callable[[Any], Any]]] = {  # the schedulers, each in all of its ways
@@ -174,7 +174,7 @@ def stepped(kind: str, path: tuple[Any, ...] = (), when: int = 0, change: Any = 
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
-        loss = (parameter - target).square().sum()
+        loss = (parameter - goal).square().sum()
         loss.backward()
         if kind == "SparseAdam":
             assert parameter.grad is not None
@@ -182,7 +182,7 @@ def stepped(kind: str, path: tuple[Any, ...] = (), when: int = 0, change: Any = 
         return loss
 
     for step in range(LAST + 2):
-        target = torch.randn(3, 3, dtype=torch.float64) * (4 if step % 2 else 1)
+        goal = torch.randn(3, 3, dtype=torch.float64) * (4 if step % 2 else 1)
         if path and step == when:
             put(optimiser.param_groups, path, change)
         with suppress(RuntimeError, ArithmeticError):  # an impossible value
@@ -293,9 +293,9 @@ class OwnForward(nn.Dropout):
         return x
 
 
-def found(path: str, **parts: Any) -> Place:
+def found(path: str, **parts: Any) -> Target:
     (chain,) = chains("", path, parts)
-    there = place(chain)
+    there = target(chain)
     assert there is not None
     return there
 

@@ -1,6 +1,6 @@
 """Where a value acts in torch, and where none does: what its optimisers, schedulers and layers read, and when.
 
-The tables are what the experiments of `tests/modules/test_places.py` find for every numeric place that there is.
+The tables are what the experiments of `tests/modules/test_reads.py` find for every numeric place that there is.
 """
 
 import inspect
@@ -101,7 +101,7 @@ LAYERS: Mapping[str, Sequence[str]] = {  # the attributes that the layer's forwa
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """Where a path leads to: the optimiser, scheduler or module that has a value, and the steps to it from there."""
 
     owner: Any
@@ -120,7 +120,7 @@ class Place:
         return False
 
 
-def place(chain: Chain) -> Place | None:
+def target(chain: Chain) -> Target | None:
     """Return the place at a chain's end; None: nothing on the way is known to torch.
 
     Of nested schedulers it is that of the outermost, which decides when the others step; of modules, of the innermost.
@@ -130,7 +130,7 @@ def place(chain: Chain) -> Place | None:
     ]
     optimisers, schedulers, modules = kinds
     owners = optimisers[-1:] or schedulers[:1] or modules[-1:]
-    return Place(*owners[0]) if owners else None
+    return Target(*owners[0]) if owners else None
 
 
 def mended(name: str, chain: Chain, parts: Parts) -> str | None:
@@ -141,17 +141,17 @@ def mended(name: str, chain: Chain, parts: Parts) -> str | None:
         chain: the objects on its way.
         parts: all parts; a scheduler among them may read what else nobody does.
     """
-    match place(chain):
-        case Place(Optimizer(), ("defaults", *steps)):
+    match target(chain):
+        case Target(Optimizer(), ("defaults", *steps)):
             right = ".".join([name, *steps])
             return f"torch reads defaults only when a parameter group is added. Bind {right!r}, read at each step."
-        case Place(Optimizer() as optimiser, (groups, _, "initial_lr")) if groups == GROUPS:
+        case Target(Optimizer() as optimiser, (groups, _, "initial_lr")) if groups == GROUPS:
             drivers = _drivers(optimiser, parts)
             if not any("initial_lr" in SCHEDULERS[kind].groups for kind in drivers.values()):
                 return f"a scheduler reads initial_lr only when it is built. {_instead(name, drivers)}"
-        case Place(Optimizer() as optimiser, (groups, _, "initial_accumulator_value")) if groups == GROUPS:
+        case Target(Optimizer() as optimiser, (groups, _, "initial_accumulator_value")) if groups == GROUPS:
             return f"{type(optimiser).__name__} reads it only when it is built: no binding can change it."
-        case Place(LRScheduler() as scheduler, (attribute, *_)):
+        case Target(LRScheduler() as scheduler, (attribute, *_)):
             kind = _known(scheduler, *_RATES)
             if attribute in SCHEDULERS.get(kind, Reads()).never:
                 rated = next((part for part, each in parts.items() if each is scheduler.optimizer), "optimiser")
@@ -161,8 +161,8 @@ def mended(name: str, chain: Chain, parts: Parts) -> str | None:
 
 def instead(name: str, chain: Chain, parts: Parts) -> str:
     """Return what else to bind where a value did not stay what it was set to; empty: nobody is known to move it."""
-    match place(chain):
-        case Place(Optimizer() as optimiser) if drivers := _drivers(optimiser, parts):
+    match target(chain):
+        case Target(Optimizer() as optimiser) if drivers := _drivers(optimiser, parts):
             return _instead(name, drivers)
     return ""
 
