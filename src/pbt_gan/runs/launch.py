@@ -7,9 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import tomli_w
-
 from pbt_gan import files
+from pbt_gan.config import toml
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
@@ -254,6 +253,6 @@ def _check_fingerprint(then: Mapping[str, str], now: Mapping[str, str]) -> None:
 
 
 def _write_settings(folder: Path, run: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    files.write(folder / "config.toml", tomli_w.dumps(config).encode())
+    files.write(folder / "config.toml", toml.written(config))
     environment = {"versions": versions(), "machine": machine(), "began_with": run["versions"]}
     files.write(folder / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())
