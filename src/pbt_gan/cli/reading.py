@@ -20,6 +20,7 @@ from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
+from pbt_gan.runs.places import Moved
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
@@ -53,7 +54,7 @@ def show(folder: Path, *, as_json: bool) -> None:
 def report(folder: Path, baseline: Path | None) -> None:
     """Draw the plots, write page and table, and say where they lie."""
     view = read_run(folder)
-    write_results(folder, baseline)
+    write_results(view, None if baseline is None else read_run(baseline))
     MetricsTable().start(RunContext(folder, view.config, view.cards, view.records, reals=None, total_orders=0))
     console().print(contents(folder))
 
@@ -97,11 +98,11 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
         console().print(f"Drawn in {out}", soft_wrap=True)
 
 
-def sample(folder: Path, out: Path, count: int, member: str, seed: int) -> None:
+def sample(folder: Path, out: Path, moved: Moved, count: int, member: str, seed: int) -> None:
     """Write samples of a member's generator."""
     if out.suffix not in (".png", ".npz"):
         raise ConfigError(f"--out {out}: name a .png file (one picture) or an .npz file (an array `images`).")
-    run = Run.open(folder)
+    run = Run.open(folder, data=moved.data, task_file=moved.task_file)
     report = run.member(member)
     images = run.sample(count, member=member, seed=seed)
     if out.suffix == ".png":

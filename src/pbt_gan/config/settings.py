@@ -51,6 +51,7 @@ class PBTSettings(Settings):
     ready_interval: int = Field(default=100, ge=1)  # between two ready points
     score_interval: int | None = Field(default=None, ge=1)  # between two scores; None: ready_interval
     mode: Literal["sync", "async"] = "sync"
+    policy: Named = Named(name="pbt")  # or one of your own, "file.py:Name"; see pbt_gan.core.policy
     exploit: ExploitSettings = ExploitSettings()
     explore: ExploreSettings = ExploreSettings()
     initial: tuple[Mapping[str, Scalar], ...] = ()  # hyperparameters given to the first members
@@ -100,7 +101,7 @@ class ExecutorSettings(Settings):
     """Where members train. It may be changed on resume; on a CPU it changes no bit of the result."""
 
     name: Literal["processes", "serial"] = "processes"
-    workers: int | None = Field(default=None, ge=1, le=1_024)  # None: one a core, or one a GPU
+    workers: Literal["auto"] | int = "auto"  # auto: one a core, or one a GPU, of the machine that it goes on on
     vectorize: Literal["auto", "off"] | int = "auto"  # how many members a worker trains as one group
     device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
     threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
@@ -120,6 +121,16 @@ class ExecutorSettings(Settings):
         if type(count) is not int or not 1 <= count <= 100_000:
             raise ValueError("use auto, off, or how many members a worker trains together, such as 4")
         return count if count > 1 else "off"
+
+    @field_validator("workers", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        count = int(value) if isinstance(value, str) and value.isdecimal() else value
+        if count is None or count == "auto":
+            return "auto"
+        if type(count) is not int or not 1 <= count <= 1_024:
+            raise ValueError("use auto, or a whole number from 1 to 1024")
+        return count
 
     @field_validator("device")
     @classmethod

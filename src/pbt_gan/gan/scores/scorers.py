@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pbt_gan import files
 from pbt_gan.codec import decode, encode
-from pbt_gan.errors import DamageError
+from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset
 
 STEPS = 1_000
@@ -55,11 +55,15 @@ def prepare_scorers(dataset: Dataset, folder: Path) -> None:
 
     Raises:
         StorageError: the disk refused.
+        RunFolderError: scorers of other images lie there.
         DamageError: a shipped scorer is not what was shipped.
     """
     files.make_folder(folder)
     for role in RECIPES:
-        if not _is_whole(scorer_file(folder, role), dataset):
+        made_for = _made_for(scorer_file(folder, role))
+        if made_for not in (None, dataset.fingerprint):
+            raise _of_other_images(scorer_file(folder, role), dataset)
+        if made_for is None:
             data = _shipped(dataset, role) or train_scorer(dataset, role, STEPS)
             files.write(scorer_file(folder, role), data)
 
@@ -68,7 +72,8 @@ def read_scorer(folder: Path, role: str, dataset: Dataset) -> Mapping[str, Any]:
     """Return a scorer as `train_scorer` made it, its tensors as NumPy arrays.
 
     Raises:
-        DamageError: it is missing, damaged, or made for other data.
+        DamageError: it is missing or damaged.
+        RunFolderError: it was made for other data.
     """
     path = scorer_file(folder, role)
     try:
@@ -79,7 +84,7 @@ def read_scorer(folder: Path, role: str, dataset: Dataset) -> Mapping[str, Any]:
         raise DamageError(
             f"{path} is missing or damaged; take the run's folder from a backup, or begin anew."
         ) from error
-    raise DamageError(f"{path} was made for other images than {dataset.name}; begin a new run with --out.")
+    raise _of_other_images(path, dataset)
 
 
 def digests(folder: Path) -> Mapping[str, str]:
@@ -147,11 +152,19 @@ def _shipped(dataset: Dataset, role: str) -> bytes | None:
     return None
 
 
-def _is_whole(path: Path, dataset: Dataset) -> bool:
+def _made_for(path: Path) -> str | None:
+    """Return the fingerprint of the data that a scorer was made for; None: it is missing or damaged."""
     try:
-        return bool(decode(path.read_bytes())["card"]["data_fingerprint"] == dataset.fingerprint)
+        return str(decode(path.read_bytes())["card"]["data_fingerprint"])
     except (OSError, DamageError, KeyError, TypeError):
-        return False
+        return None
+
+
+def _of_other_images(path: Path, dataset: Dataset) -> RunFolderError:
+    return RunFolderError(
+        f"{path} was made for other images than {dataset.name}: the data is not what it was when this run began. "
+        "Put it back or say where it lies, or begin a new run with --out."
+    )
 
 
 def _rotated(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
