@@ -130,7 +130,7 @@ class Run:
                 raise ConfigError("No member of this run has a finite score yet; name a member by its number.")
             return found
         last = self.history.last
-        if not which.isdigit() or int(which) not in last:
+        if not (which.isdecimal() and len(which) < 10) or int(which) not in last:
             words = ["best", "last-best"]  # a number that is near another is no slip of the hand
             there = suggestion(which, words) or instead("", [*words, *map(str, last)])
             raise ConfigError(f"--member {which}: there is none.{there}")
