@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
 from pydantic import Field, field_validator
 
 from pbt_gan import files
@@ -113,7 +112,7 @@ def keep(experiment: Experiment, folder: Path) -> None:
     """
     path = folder / FILE
     if path.exists():
-        for key, (then, now) in differences(_before(path), experiment.plain()).items():
+        for key, (then, now) in differences(_before(path), _as_kept(experiment)).items():
             added = then is None and key.removeprefix("experiment.own.") in experiment.settings.own
             if not added and not any(key == free or key.startswith(f"{free}.") for free in _FREE):
                 raise RunFolderError(
@@ -123,7 +122,11 @@ def keep(experiment: Experiment, folder: Path) -> None:
     elif folder.is_dir() and any(not item.name.startswith(".") for item in folder.iterdir()):
         raise RunFolderError(f"{folder} holds other files; name an empty folder with --out.")
     files.make_folder(folder)
-    files.write(path, tomli_w.dumps(experiment.plain()).encode())
+    files.write(path, toml.written(experiment.plain()))
+
+
+def _as_kept(experiment: Experiment) -> Table:
+    return toml.parse(toml.written(experiment.plain()).decode(), FILE)
 
 
 def _before(path: Path) -> Table:
