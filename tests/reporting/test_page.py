@@ -85,6 +85,7 @@ def test_the_page_shows_plots_samples_table_cards_and_settings(full):
     assert "could not be drawn" not in elements.text
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_but_itself(full):
     elements, _ = full
     assert not {"script", "link", "iframe"} & set(elements.tags)
@@ -107,6 +108,7 @@ def test_whatever_a_run_holds_is_escaped(synthetic, tmp_path):
     assert html.escape(HOSTILE) in elements.raw
 
 
+@pytest.mark.slow
 def test_the_names_of_published_metrics_are_not_used_for_those_of_our_classifiers(full):
     assert not re.search(r"\b(IS|FID|KID|inception)\b", full[0].text)
 

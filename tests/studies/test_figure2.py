@@ -36,6 +36,7 @@ def test_the_figure_is_a_picture_a_table_and_json(written):
         assert name in told
 
 
+@pytest.mark.slow
 def test_theta_is_the_path_of_the_best_weights_step_by_step(written):
     _, data, _, setting = written
     for arm in data["arms"]:
@@ -73,6 +74,7 @@ def test_each_arm_copies_and_moves_what_it_should(arms):
     assert not changes["grid"]
 
 
+@pytest.mark.slow
 def test_pbt_reaches_the_top_and_grid_search_does_not(arms):
     best = {arm: median(repeat.best_q for repeat in repeats) for arm, repeats in arms.items()}
     assert best["pbt"] >= 1.15

@@ -80,6 +80,7 @@ def test_a_finished_experiment_trains_nothing_again(done, tmp_path: Path):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("journal.jsonl")} == before
 
 
+@pytest.mark.slow
 def test_a_stop_leaves_the_rest_for_the_next_call(tmp_path: Path):
     experiment = toy()
     assert not conduct(experiment, tmp_path / "here", stop=Stop("enough"))
@@ -92,6 +93,7 @@ def test_a_stop_leaves_the_rest_for_the_next_call(tmp_path: Path):
     assert len(said) == 9
 
 
+@pytest.mark.slow
 def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
     _, folder = done
     wider = toy(experiment={"seeds": [0, 1, 2]})
