@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,6 +42,12 @@ def start(task: TaskReference = WALK, workers: int = 2) -> closing[ProcessesExec
 
 def odd(name: str, **arguments: str) -> TaskReference:
     return TaskReference(f"{ODD}:{name}", arguments)
+
+
+def process(post: Any) -> subprocess.Popen[bytes]:
+    """Return the process of the worker at a post."""
+    found: subprocess.Popen[bytes] = post.worker.process
+    return found
 
 
 def plain(member: int) -> Order:
@@ -78,10 +85,10 @@ def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
                     member = lost.pop() if lost else next(fresh)
                     attempts[member] = attempts.get(member, 0) + 1
                     executor.submit([order(member, attempt=attempts[member])])
-            victim = executor._workers[rng.integers(2)]
+            victim = executor._posts[rng.integers(2)]
             if kills < 15 and victim.ready:  # one that is killed while it starts is counted, and ends the run
                 time.sleep(rng.uniform(0, 0.005))
-                victim.process.kill()
+                process(victim).kill()
                 kills += 1
             for answer in executor.next_reports(0.05):
                 if isinstance(answer, Report):
@@ -111,9 +118,9 @@ def test_signals_to_the_whole_job_do_not_end_the_workers_before_the_run():
     with start() as executor:
         executor.submit(FIRST[:2])
         collected(executor, 2)
-        for worker in executor._workers:
+        for post in executor._posts:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-                worker.process.send_signal(number)
+                process(post).send_signal(number)
         assert all(isinstance(answer, Report) for answer in answers(executor, FIRST))
 
 
@@ -156,7 +163,7 @@ from pbt_gan.executors import processes
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]
 executor = processes.ProcessesExecutor(TaskReference("pbt_gan.testing.walk:RandomWalk"), seed=0, workers=2)
-print(*(worker.process.pid for worker in executor._workers))
+print(*(post.worker.process.pid for post in executor._posts))
 """
     run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
     assert run.returncode == 0

@@ -9,8 +9,10 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from queue import SimpleQueue
@@ -28,6 +30,8 @@ from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
 
+_BEAT_S = 1.0  # between two heartbeats
+
 
 def main() -> None:
     """Serve one executor."""
@@ -38,6 +42,7 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=handle))
     inbox: Inbox = SimpleQueue()
     Thread(target=_listen, args=(channel, inbox, folders), daemon=True).start()
+    Thread(target=_beat, args=(channel,), daemon=True).start()
     start = inbox.get()
     try:
         if start["deterministic"]:
@@ -50,7 +55,7 @@ def main() -> None:
         channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
-    states, clock = _states(folders, start["device"]), device_clock(start["device"])
+    states, clock = _states(folders, start["device"]), device_clock(start["device"], alone=True)
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         try:
@@ -79,6 +84,14 @@ def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)  # this process and all that the task has started
+
+
+def _beat(channel: Channel) -> None:
+    """Show that this process runs, while it trains too: a thread of its own, since a step may take long."""
+    with suppress(OSError):  # nobody is left to listen
+        while True:
+            channel.send({"type": "alive"})
+            time.sleep(_BEAT_S)
 
 
 def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
