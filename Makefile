@@ -1,7 +1,8 @@
 # Each target makes the virtual environment that it needs; nothing has to be installed by hand.
 #   make demo     train on the embedded data set, compare with random search, leave everything in runs/
 #   make test     the test suite
-#   make check    format, lint, types, import rules, then the tests, then the documentation
+#   make lint     format, lint, types, import rules, and whether the documents are true to the code
+#   make check    make lint, then the tests, then the documentation
 #   make docs     the documentation site, in build/site; a warning is an error
 #   make package  wheel and sdist in dist/, tried out in an empty environment
 #   make bench    timings, one JSON object a line
@@ -27,6 +28,7 @@ lint: environment-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/repository.py
 
 docs: environment-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 from benchmarks.measurement import Measurement
-from pbt_gan.core.controller import Controller, Mode, Plan, State
+from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.plan import Mode, Plan
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.core.rng import stream
@@ -49,7 +50,7 @@ def tell(controller: Controller, state: State, reports: Sequence[Report]) -> tup
     """Tell reports one after another; return the state and how many decisions they led to."""
     decided = 0
     for answer in reports:
-        state, records = controller.tell(state, answer)
+        state, records = controller.tell(state, [answer])
         decided += sum(isinstance(record, Exploit) for record in records)
     return state, decided
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.measurement import number
 from benchmarks.targets import EXPLOIT, LIMIT, RATE
-from pbt_gan.reporting.canvas import ARMS, INK, png
+from pbt_gan.reporting.canvas import COLORS, INK, png
 
 Line = Mapping[str, Any]
 
@@ -28,7 +28,7 @@ def scaling(lines: Sequence[Line], device: str) -> bytes:
     measured = [line for line in rates if line["name"] == RATE]
     limits = [line for line in rates if line["name"] == LIMIT]
     cases = list(dict.fromkeys(line["setting"]["case"] for line in measured))
-    colors = dict(zip(dict.fromkeys(line["setting"]["dtype"] for line in measured), ARMS, strict=False))
+    colors = dict(zip(dict.fromkeys(line["setting"]["dtype"] for line in measured), COLORS, strict=False))
     rows = math.ceil(len(cases) / COLUMNS)
 
     def draw(figure: Any) -> None:
@@ -80,7 +80,7 @@ def ready_point(lines: Sequence[Line], device: str) -> bytes:
 
         axes = figure.subplots()
         height = 0.8 / len(cases)
-        for place, (case, color) in enumerate(zip(cases, ARMS, strict=False)):
+        for place, (case, color) in enumerate(zip(cases, COLORS, strict=False)):
             parts = [(row + place * height, values[case, part]) for row, part in enumerate(PARTS)]
             bars = axes.barh(*_columns(parts), height=0.9 * height, color=color, label=case)
             axes.bar_label(bars, fmt=number, padding=4)

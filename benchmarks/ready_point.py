@@ -13,7 +13,8 @@ from benchmarks.measurement import Measurement, median_of
 from benchmarks.targets import EXPLOIT
 from benchmarks.timing import wait
 from pbt_gan import codec, files
-from pbt_gan.core.controller import Controller, Plan, State
+from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.records import Exploit
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
@@ -80,7 +81,7 @@ def decide_ms() -> list[float]:
     def decide() -> None:
         state, exploits = began, 0
         for answer in reports:
-            state, records = controller.tell(state, answer)
+            state, records = controller.tell(state, [answer])
             exploits += sum(isinstance(record, Exploit) and record.donor is not None for record in records)
         assert exploits == RECIPIENTS, "a fifth of the members takes over another's state"
         controller.ask(state, MEMBERS)

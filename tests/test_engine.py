@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from pbt_gan.core.controller import Controller, Plan, State, needed
-from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.records import Exploit, Failure, FailureKind, Report
+from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import StorageError, TaskError, WorkerError
 from pbt_gan.executors.simulated import Attempt, SimulatedExecutor
@@ -100,7 +101,7 @@ def test_a_run_journals_everything_and_ends_with_a_commit_of_all_that_is_needed(
     assert steers.fold(store.records) == state
     upto, checkpoints = store.commits[-1]
     assert upto == 16
-    assert set(checkpoints) == needed(state)
+    assert set(checkpoints) == controller().needed(state)
     assert store.ending == "finished"
     assert ear.heard[0] == "start"
     assert ear.heard[-2:] == ["flush", "close: finished"]
@@ -213,7 +214,7 @@ def test_a_wish_to_stop_commits_and_a_later_run_goes_on_to_the_same_end():
     upto, checkpoints = store.commits[-1]
     assert upto == state.reports
     executor = SimulatedExecutor(Quadratic(), seed=0)
-    for key in needed(state):
+    for key in controller().needed(state):
         executor.restore(key, checkpoints[key])
     assert Engine(controller(), executor, MemoryStore()).run(controller().fold(store.records), CONTEXT) == uncut
 

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pbt_gan.core.controller import Controller, State, needed
+from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.failures import fatal
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Failure, Record, Report
+from pbt_gan.core.records import Answer, Failure, Record, Report
 from pbt_gan.errors import PbtGanError, StorageError, TaskError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
@@ -124,11 +124,13 @@ class Engine:
             self._executor.submit([replace(order, deadline_s=self._deadline_s) for order in orders])
             self._tell_news()  # only now: pictures are made while the workers train
             try:
-                for answer in self._executor.next_reports(_POLL_S):
+                answers = self._executor.next_reports(_POLL_S)
+                for answer in answers:
                     self._verify(answer, state.pending.get(answer.member))
-                    state, records = self._controller.tell(state, answer)
-                    self._journal(records, answer)
-                    if error := self._accept(answer):
+                state, records = self._controller.tell(state, answers)
+                self._journal(records, answers)
+                for error in map(self._accept, answers):
+                    if error is not None:
                         return state, error
             except StorageError:
                 raise
@@ -146,7 +148,7 @@ class Engine:
             raise ending
         return state, ending
 
-    def _verify(self, answer: Report | Failure, order: Order | None) -> None:
+    def _verify(self, answer: Answer, order: Order | None) -> None:
         """A hyperparameter that was changed and silently not applied is the commonest failure of PBT software."""
         if isinstance(answer, Failure) or order is None or answer.attempt != order.attempt:
             return
@@ -156,18 +158,20 @@ class Engine:
                 f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
             )
 
-    def _accept(self, answer: Report | Failure) -> PbtGanError | None:
+    def _accept(self, answer: Answer) -> PbtGanError | None:
         """Tell the log of a failure; return what ends the run, if anything does."""
         if not isinstance(answer, Failure):
             return None
         log.error("Member %d, %s (%s): %s\n%s", answer.member, answer.worker, answer.kind, answer.error, answer.details)
         return fatal(answer)
 
-    def _journal(self, records: Sequence[Record], answer: Report | Failure | None = None) -> None:
+    def _journal(self, records: Sequence[Record], answers: Sequence[Answer] = ()) -> None:
         if self._store is not None and records:
             self._store.append(records)
-        preview = answer.preview if isinstance(answer, Report) else None
-        self._news += [(record, preview if place == 0 else None) for place, record in enumerate(records)]
+        previews = {answer.checkpoint: answer.preview for answer in answers if isinstance(answer, Report)}
+        self._news += [
+            (record, previews.get(record.checkpoint) if isinstance(record, Report) else None) for record in records
+        ]
 
     def _tell_news(self) -> None:
         news, self._news = self._news, []
@@ -179,13 +183,13 @@ class Engine:
             if time.monotonic() - self._last_commit_s >= self._commit_every_s:
                 self._commit(state, wait=False)
         under_way = {order.checkpoint for order in state.pending.values()}
-        self._executor.keep(needed(state) | self._cut | under_way)
+        self._executor.keep(self._controller.needed(state) | self._cut | under_way)
 
     def _commit(self, state: State, *, wait: bool) -> None:
         if self._store is None:
             return
         self._audience.tell(lambda listener: listener.flush())
-        self._cut = needed(state)
+        self._cut = self._controller.needed(state)
         self._store.commit(state.reports, {key: self._encoder(key) for key in sorted(self._cut)}, wait=wait)
         self._last_commit_s = time.monotonic()
 

@@ -51,6 +51,17 @@ class OutOfMemoryError(PbtGanError):
     """A member, even alone, does not fit into the memory that is left."""
 
 
+def printable(text: str) -> str:
+    r"""Return a text on one line, without what could move a cursor, colour a terminal or hide: names may hold anything.
+
+    >>> printable("red\x1b[31m\nname")
+    'red?[31m name'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+
+
 def one_line(error: BaseException) -> str:
     """Return what an error says, on one line without a full stop; with its type, unless it is meant for a person."""
     said = " ".join(str(error).split()).removesuffix(".")

@@ -156,7 +156,11 @@ class Problem(ABC):
         return {}
 
     def cards(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return for each metric of `score` its card: formula, samples, reference, network, checksum."""
+        """Return for each metric of `score` its card: what is shown beside the numbers, as JSON values.
+
+        `short` is its name in tables, `name` that in full, `better` is `higher` (the default) or `lower`. Whatever else
+        there is to know is shown as it is: formula, samples, reference, network, checksum.
+        """
         return {}
 
     def as_task(self) -> "Problem":

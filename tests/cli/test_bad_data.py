@@ -96,7 +96,7 @@ def data(tmp_path_factory):
         ("text.npz", "damaged or no NumPy file"),
         ("text.npy", "damaged or no NumPy file"),
         ("text.tar.gz", "damaged or no .tar.gz"),
-        ("text.gz", "truncated or damaged"),
+        ("text.gz", "no idx file"),
         ("text.bin", "no idx file"),
         ("cut.npz", "truncated"),
         ("cut.npy", "truncated"),

@@ -106,7 +106,7 @@ def test_a_run_is_shown(pbt_gan, kept):
     said = pbt_gan("show", kept / "gan")
     assert said.code == 0
     assert f"{kept / 'gan'}: finished, 4 of 4 steps" in said.out
-    assert "held_out_cs" in said.out
+    assert "held-out CS" in said.out
     assert re.search(r"^m00 ", said.out, re.M)
     assert re.search(r"^m01 ", said.out, re.M)
 
@@ -152,7 +152,7 @@ def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, run):
 def test_runs_are_compared_in_numbers_and_in_a_picture(pbt_gan, kept):
     said = pbt_gan("compare", kept / "toy", kept / "gan", "--out", "pictures/compare.png")
     assert said.code == 0
-    for row in ("best score", "median of last scores", "its held_out_fcd", "device time"):
+    for row in ("best score", "median of last scores", "its held-out FCD", "device time"):
         assert row in said.out
     assert Path("pictures/compare.png").read_bytes().startswith(PNG)
 

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.core.controller import Controller, Plan, State, checkpoint_key, needed
-from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.controller import Controller, State, checkpoint_key
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Member, Order
 from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report, from_json, to_json
 from pbt_gan.core.rng import stream
 from pbt_gan.core.schedule import Row, Schedule
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.errors import TaskError
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
@@ -62,7 +63,7 @@ def train(
         state, orders = controller.ask(state, slots - len(under_way))
         under_way += orders
         order = under_way.pop()
-        state, news = controller.tell(state, answer(order, score(order)))
+        state, news = controller.tell(state, [answer(order, score(order))])
         records += news
     return state, records
 
@@ -110,8 +111,8 @@ def test_deciding_again_gives_the_journaled_records():
         state, orders = controller.ask(state, 2)
         for order in orders:
             report = answer(order, by_stream(order))
-            decided = controller.decide(state, report)
-            state, told = controller.tell(state, report)
+            decided = controller.decide(state, [report])
+            state, told = controller.tell(state, [report])
             assert decided == told
             records += told
     assert controller.fold(records) == state
@@ -130,10 +131,10 @@ def test_the_sync_controller_decides_only_when_everybody_waits():
     state, _ = controller.start(State())
     state, orders = controller.ask(state, 5)
     for order in orders[:-1]:
-        state, records = controller.tell(state, answer(order, by_member(order)))
+        state, records = controller.tell(state, [answer(order, by_member(order))])
         assert [type(record) for record in records] == [Report]
         assert controller.ask(state, 5)[1] == []
-    state, records = controller.tell(state, answer(orders[-1], 4.0))
+    state, records = controller.tell(state, [answer(orders[-1], 4.0)])
     assert [type(record) for record in records] == [Report] + [Exploit] * 5
 
 
@@ -141,13 +142,14 @@ def test_the_async_controller_decides_against_the_latest_scores_of_the_evaluated
     controller = Controller(plan(mode="async", score_interval=10, strategy=strategy(fraction=0.5)))
     state, _ = controller.start(State())
     state, orders = controller.ask(state, 5)
-    state, first = controller.tell(state, answer(orders[4], 4.0))
+    state, first = controller.tell(state, [answer(orders[4], 4.0)])
     assert exploits(first)[0].donor is None  # alone in the ranking
-    state, second = controller.tell(state, answer(orders[1], 1.0))
+    state, second = controller.tell(state, [answer(orders[1], 1.0)])
     donor = exploits(second)[0].donor
     assert donor is not None
     assert (donor.member, donor.checkpoint) == (4, "m04-i0001")
-    assert state.members[1].checkpoint == "m04-i0001"
+    assert state.members[1].sources == {"*": "m04-i0001"}
+    assert state.view.members[1].score == 1.0  # still ranked by what it has measured itself
     assert state.members[1].scores == (4.0,)
 
 
@@ -238,7 +240,7 @@ def test_when_everything_diverged_the_best_checkpoint_of_the_run_is_the_donor():
     assert len({e.after["lr"] for e in first}) == 5
     assert state.best is not None
     assert state.best.checkpoint == "m04-i0001"
-    assert "m04-i0001" in needed(state)
+    assert "m04-i0001" in controller.needed(state)
 
 
 def test_when_no_score_was_ever_finite_members_start_anew():
@@ -265,14 +267,14 @@ def test_a_failed_order_is_given_again_and_its_late_answer_is_dropped():
     state, _ = controller.start(State())
     state, (order,) = controller.ask(state, 1)
     lost = Failure(order.member, order.interval, order.attempt, "w0", "killed", "worker")
-    state, records = controller.tell(state, lost)
+    state, records = controller.tell(state, [lost])
     assert records == [Failure(0, 1, 1, "w0", "killed", "worker")]
     state, (again,) = controller.ask(state, 1)
     assert again == replace(order, attempt=2)
-    assert controller.tell(state, answer(order, 1.0)) == (state, [])
-    state, (report,) = controller.tell(state, answer(again, 1.0))
+    assert controller.tell(state, [answer(order, 1.0)]) == (state, [])
+    state, (report,) = controller.tell(state, [answer(again, 1.0)])
     assert isinstance(report, Report)
-    assert controller.tell(state, answer(again, 1.0)) == (state, [])
+    assert controller.tell(state, [answer(again, 1.0)]) == (state, [])
 
 
 def test_a_longer_plan_decides_what_the_shorter_one_left_open():
@@ -302,13 +304,14 @@ def test_the_best_is_the_earliest_of_equals_whoever_answers_first():
     assert [state.best and state.best.checkpoint for state in states] == ["m00-i0001"] * 2
 
 
-def test_needed_names_members_pending_sources_and_the_best():
+def test_needed_names_what_members_go_on_with_and_were_measured_on_pending_sources_and_the_best():
     state = State(
-        members={0: Member(0, {}, checkpoint="a"), 1: Member(1, {})},
+        members={0: Member(0, {}, sources={"*": "a", "g": "e"}), 1: Member(1, {})},
+        measured={0: Member(0, {}, checkpoint="f")},
         pending={1: Order(1, 1, 1, {}, {"*": "b"}, "c", 0, 0, 5)},
         best=Member(2, {}, checkpoint="d"),
     )
-    assert needed(state) == {"a", "b", "d"}
+    assert Controller(plan()).needed(state) == {"a", "b", "d", "e", "f"}
 
 
 def test_checkpoint_keys_name_member_and_interval():
@@ -347,7 +350,7 @@ def test_a_schedule_is_laid_over_the_members_own_values_by_the_age_of_the_weight
     while not controller.done(state):
         state, (order,) = controller.ask(state, 1)
         seen.append((order.step, order.hyperparams["lr"], order.slot))
-        state, _ = controller.tell(state, answer(order, 0.0))
+        state, _ = controller.tell(state, [answer(order, 0.0)])
     assert seen[:2] == [(0, 1e-3, (0, 1)), (5, 1e-3, (0, 2))]
     assert seen[2:4] == [(10, 2e-3, (7, 9)), (15, 2e-3, (7, 9))]
 
@@ -395,7 +398,8 @@ def test_a_rescue_leaves_the_memory_as_it_is():
     _, records = train(Controller(plan(strategy=remembering())), score)
     found = exploits(records)
     place = next(i for i, e in enumerate(found) if e.rule == "rescue")
-    assert found[place].memory == (found[place - 1].memory if place else None)
+    assert found[place].memory is None  # as before
+    assert found[place + 1].memory["asked"] == found[place - 1].memory["asked"] + 1
 
 
 @pytest.mark.parametrize(

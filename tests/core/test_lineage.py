@@ -4,15 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbt_gan.core.controller import Controller, Plan, State
-from pbt_gan.core.decision import Rule, Strategy
+from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.lineage import History
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Hyperparams, Order
 from pbt_gan.core.records import Birth, Donor, Exploit, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.strategy import Rule, Strategy
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
 
@@ -24,7 +25,20 @@ def report(member, interval, score, lr=0.1, step=None):
 
 def exploit(recipient, interval, donor=None, copied=("weights", "hyperparams"), rule="truncation"):
     source = None if donor is None else Donor(donor, interval, 10 * interval, f"m{donor:02d}-i{interval:04d}")
-    return Exploit(recipient, interval, source, copied, "none", {}, {}, rule, "")
+    whose = donor if donor is not None and "weights" in copied else recipient
+    anew = donor is None and "weights" in copied
+    return Exploit(
+        recipient,
+        interval,
+        source,
+        copied,
+        "none",
+        {},
+        {},
+        rule,
+        "",
+        sources={} if anew else {"*": f"m{whose:02d}-i{interval:04d}"},
+    )
 
 
 BIRTHS = [Birth(0, {"lr": 0.1}, "drawn"), Birth(1, {"lr": 0.2}, "drawn")]
@@ -136,7 +150,7 @@ def test_an_ancestry_names_exactly_the_orders_that_went_into_the_weights(seed, m
             trained_steps=order.trained_steps + order.steps, score=math.nan if draw.random() < 0.3 else draw.normal(),
             metrics={}, hyperparams=order.hyperparams, checkpoint=order.checkpoint, images=0, cost_s=0, worker="test",
         )  # fmt: skip
-        state, news = controller.tell(state, answer)
+        state, news = controller.tell(state, [answer])
         records += news
 
     history = History.of(records)

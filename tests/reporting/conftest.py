@@ -82,7 +82,7 @@ def make_records(members=20, intervals=12, seed=0, exploit=True, score=None):
                     after,
                     "truncation",
                     f"in the bottom {n} of {members}",
-                    checkpoint=key,
+                    sources={"*": key},
                     step=interval * STEPS,
                 )
             )
@@ -96,7 +96,7 @@ CONFIG = {
     "pbt": {"population_size": 20, "total_steps": 1200, "exploit": {"name": "truncation", "fraction": 0.2}},
     "space": {"lr_g": {"init": [1e-5, 0.03], "bounds": [1e-6, 0.1], "scale": "log"}},
 }
-CARDS = {
+CARDS: dict[str, dict[str, object]] = {
     "score": {
         "formula": "exp(mean KL(p(y|x) || p(y)))",
         "samples": 1000,
@@ -104,8 +104,14 @@ CARDS = {
         "network": "classifier A, 0.985 accuracy",
         "checksum": "sha256:5f70",
     },
-    "held_out_cs": {"formula": "exp(mean KL(p(y|x) || p(y)))", "samples": 1000, "network": "classifier B"},
-    "held_out_fcd": {"formula": "Fréchet distance", "samples": 1000, "network": "classifier B"},
+    "held_out_cs": {
+        "short": "held-out CS",
+        "name": "classifier score",
+        "formula": "exp(mean KL(p(y|x) || p(y)))",
+        "better": "higher",
+        "network": "classifier B",
+    },
+    "held_out_fcd": {"name": "Fréchet distance", "better": "lower", "samples": 1000, "network": "classifier B"},
 }
 
 

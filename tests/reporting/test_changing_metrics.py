@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from pbt_gan.core.records import Birth, Report
 from pbt_gan.interfaces import RunContext
+from pbt_gan.reporting.comparison_table import comparison_rows
 from pbt_gan.reporting.log import line
 from pbt_gan.reporting.metrics import MetricsTable
-from pbt_gan.reporting.page import write_report
+from pbt_gan.reporting.page import write_page
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import Population, cells, header
 from pbt_gan.reporting.tensorboard import scalars
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.outcome import Outcome
+from pbt_gan.studies.experiment.sheets import figures_of, figures_sheet, gains, gains_sheet, seeds_sheet
 from pbt_gan.studies.experiment.statistics import Gain
-from pbt_gan.studies.experiment.tables import figures_grid, figures_of, gains, gains_grid, seeds_grid
-from pbt_gan.studies.summary import summary_table
 
 NUMBERS = st.one_of(st.just(math.nan), st.floats(-100, 100))
 METRICS = st.dictionaries(st.sampled_from(("loss", "held_out_x", "held_out_y", "accuracy")), NUMBERS)
@@ -67,18 +67,17 @@ def test_every_number_of_every_report_is_in_the_table_of_metrics_and_in_tensorbo
 def test_tables_have_a_cell_for_every_column_whatever_was_reported(run, other):
     rows = Population.of(run.records()).ranked()
     assert {len(header(rows))} == {len(line) for line in cells(rows)}
-    assert summary_table({"a": run, "b": other}).columns
+    assert {len(row) for row in comparison_rows({"a": run.history, "b": other.history}, CARDS)} == {3}
     assert set(Summary.of(run.history).held_out) <= {"held_out_x", "held_out_y"}
 
 
 @given(st.lists(st.tuples(runs(), runs(), runs()), min_size=1, max_size=3))
 def test_an_experiment_compares_what_both_arms_have_measured(seeds):
-    better = {"held_out_y": False}
     outcomes = {
-        arm: [Outcome.of((arm, seed), run[place].history, better) for seed, run in enumerate(seeds)]
+        arm: [Outcome.of((arm, seed), run[place].history, CARDS) for seed, run in enumerate(seeds)]
         for place, arm in enumerate(("a", "b", "c"))
     }
-    found = gains(outcomes, "a", better)
+    found = gains(outcomes, "a", CARDS)
     assert set(found) <= set(figures_of(outcomes))
     for figure, of_arms in found.items():
         for arm, gained in of_arms.items():
@@ -87,9 +86,9 @@ def test_an_experiment_compares_what_both_arms_have_measured(seeds):
             )
             assert isinstance(gained, Gain)
             assert gained.pairs == both > 0
-    for grid in (figures_grid(outcomes, better), gains_grid(found, "a"), seeds_grid(outcomes)):
-        assert {len(row) for row in grid.rows} <= {len(grid.header)}
-        assert grid.markdown()
+    for sheet in (figures_sheet(outcomes, CARDS), gains_sheet(found, "a", CARDS), seeds_sheet(outcomes, CARDS)):
+        assert {len(row) for row in sheet.rows} <= {len(sheet.header)}
+        assert sheet.markdown()
 
 
 def test_a_held_out_metric_and_a_hyperparameter_that_only_later_reports_have_are_in_the_page(synthetic, tmp_path):
@@ -104,7 +103,7 @@ def test_a_held_out_metric_and_a_hyperparameter_that_only_later_reports_have_are
             (tmp_path / "other", synthetic.records(2, 2)),
         )
     )
-    page = write_report(view, other).read_text()
+    page = write_page(view, other).read_text()
     assert "could not be drawn" not in page
     assert "4.250" in page
     assert "<th>lr</th>" in page

@@ -7,7 +7,7 @@ import pytest
 
 from pbt_gan.reporting import page, plots
 from pbt_gan.reporting.images import SampleGrids
-from pbt_gan.reporting.page import write_report
+from pbt_gan.reporting.page import write_page
 
 HOSTILE = "<script>alert('1')</script>\"&'"
 
@@ -38,7 +38,7 @@ class Elements(HTMLParser):
 
 
 def write(view, baseline=None):
-    path = write_report(view, baseline)
+    path = write_page(view, baseline)
     elements = Elements(path.read_text())
     assert elements.open == []
     assert elements.tags.count("h1") == 1
@@ -69,7 +69,17 @@ def test_the_page_shows_plots_samples_table_cards_and_settings(full):
         "schedules.png",
         "scores.png",
     ]
-    for text in ("held-out CS", "pbt.exploit.fraction", "classifier A", "2.13.0", "sha256:77aa", "finished", "m05"):
+    for text in (
+        "held-out CS",
+        "its held_out_fcd",
+        "Fréchet distance, lower is better",
+        "pbt.exploit.fraction",
+        "classifier A",
+        "2.13.0",
+        "sha256:77aa",
+        "finished",
+        "m05",
+    ):
         assert text in elements.text
     assert "could not be drawn" not in elements.text
 

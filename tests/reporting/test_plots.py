@@ -10,7 +10,7 @@ from PIL import Image
 
 from pbt_gan.core.lineage import History
 from pbt_gan.reporting import plots
-from pbt_gan.reporting.comparison import comparison, curves
+from pbt_gan.reporting.comparison_picture import comparison, curves
 from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import grid, sample_path
 

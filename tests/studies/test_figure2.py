@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pbt_gan.errors import ConfigError
 from pbt_gan.studies import figure2 as study
-from pbt_gan.studies.toy import ARMS, NAMES, SETTINGS, four_arms, trial
+from pbt_gan.studies.toy import ARMS, NAMES, SETTINGS, four_arms, repeat
 
 
 @pytest.fixture(scope="module", params=sorted(SETTINGS))
@@ -47,7 +47,7 @@ def test_theta_is_the_path_of_the_best_weights_step_by_step(written):
 
 def test_the_members_of_the_paper_begin_each_arm():
     for arm in ARMS:
-        births = trial("quadratic", arm, 0).history.births
+        births = repeat("quadratic", arm, 0).history.births
         assert [dict(birth.hyperparams) for birth in births.values()] == [
             {"h0": 1.0, "h1": 0.0},
             {"h0": 0.0, "h1": 1.0},
@@ -55,7 +55,7 @@ def test_the_members_of_the_paper_begin_each_arm():
 
 
 def test_each_arm_copies_and_moves_what_it_should():
-    changes = {arm: trial("quadratic", arm, 0).history.changes for arm in ARMS}
+    changes = {arm: repeat("quadratic", arm, 0).history.changes for arm in ARMS}
     assert {exploit.copied for exploit in changes["pbt"]} == {("weights", "hyperparams")}
     assert {exploit.copied for exploit in changes["exploit"]} == {("weights",)}
     assert all(exploit.before == exploit.after for exploit in changes["exploit"])
@@ -66,7 +66,7 @@ def test_each_arm_copies_and_moves_what_it_should():
 
 @pytest.mark.slow
 def test_pbt_reaches_the_top_and_grid_search_does_not():
-    best = {arm: median(trial.best_q for trial in trials) for arm, trials in four_arms("quadratic").items()}
+    best = {arm: median(repeat.best_q for repeat in repeats) for arm, repeats in four_arms("quadratic").items()}
     assert best["pbt"] >= 1.15
     assert best["grid"] <= 0.40
     assert best["grid"] < min(best["exploit"], best["explore"]) <= max(best["exploit"], best["explore"]) < best["pbt"]

@@ -38,7 +38,9 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"pbt-gan {version('pbt-gan')}")
+        from pbt_gan.terminal import put
+
+        put(f"pbt-gan {version('pbt-gan')}")
         raise typer.Exit
 
 

@@ -12,6 +12,7 @@ from pbt_gan.reporting.text import duration, number
 from pbt_gan.runs.grouping import group_of, most
 from pbt_gan.runs.launch import Project, scorers
 from pbt_gan.runs.trial import Trial
+from pbt_gan.terminal import put
 
 _TRIAL_STEPS = 5
 _COMMITS = 2  # a commit writes new checkpoints before those of the last one go
@@ -32,7 +33,7 @@ def predict(config: Config) -> None:
     total_s = rounds * ceil(members / workers) * (plan.score_interval * step_s + score_s)
     states = members + 1  # one of each member, and the best ever
     place = "of RAM" if device == "cpu" else f"of {device}"
-    print(tomli_w.dumps(project.config.plain()))
+    put(tomli_w.dumps(project.config.plain()))
     rows = {
         "orders": f"{number(project.total_orders)} of {number(plan.score_interval)} steps",
         "workers": f"{workers}, each training {group} at a time" + (", stacked" if group > 1 else ""),
@@ -43,7 +44,7 @@ def predict(config: Config) -> None:
         "disk": f"up to {_bytes(size * states * _COMMITS)} of checkpoints",
     }
     for label, value in rows.items():
-        print(f"# {label + ':':15}{value}")
+        put(f"# {label + ':':15}{value}")
 
 
 def _bytes(count: float) -> str:

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan import files
-from pbt_gan.cli.terminal import console
 from pbt_gan.config.source import preset_text
 from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import RunContext
+from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
@@ -24,6 +24,7 @@ from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
 from pbt_gan.store.reader import read_run
+from pbt_gan.terminal import console, put
 
 _CONTENTS = {
     "report.html": "the run on one page",
@@ -44,7 +45,7 @@ def show(folder: Path, *, as_json: bool) -> None:
     """Print a run's state."""
     run = Run.open(folder)
     if as_json:
-        print(json.dumps(strict(_summary(run)), indent=2, allow_nan=False))
+        put(json.dumps(strict(_summary(run)), indent=2, allow_nan=False))
     else:
         console().print(overview(run))
 
@@ -80,15 +81,16 @@ def contents(folder: Path) -> RenderableType:
 
 def compare(folders: Sequence[Path], out: Path | None) -> None:
     """Print a comparison of runs, and draw it."""
-    from pbt_gan.reporting.comparison import comparison
-    from pbt_gan.studies.summary import summary_table
+    from pbt_gan.reporting import comparison_table
+    from pbt_gan.reporting.comparison_picture import comparison
 
     if len(folders) < 2:
         raise ConfigError("compare takes two runs or more: pbt-gan compare runs/0001-digits runs/0002-digits")
     if out is not None and out.suffix != ".png":
         raise ConfigError(f"--out {out}: the comparison is drawn as a picture; name a .png file.")
     runs = {str(folder): Run.open(folder) for folder in folders}
-    console().print(summary_table(runs))
+    cards = {metric: card for run in runs.values() for metric, card in run.cards.items()}
+    console().print(comparison_table.render({name: run.history for name, run in runs.items()}, cards))
     if out is not None:
         files.make_folder(out.parent)
         files.write(out, comparison({name: [run.history] for name, run in runs.items()}))
@@ -119,7 +121,7 @@ def sample(folder: Path, out: Path, count: int, member: str, seed: int) -> None:
 def presets(name: str | None) -> None:
     """Print one preset's file, or the list."""
     if name is not None:
-        print(preset_text(name), end="")
+        put(preset_text(name).removesuffix("\n"))
         return
     listing = Table(box=None, show_header=False, pad_edge=False)
     for key, description in all_presets().items():
@@ -132,7 +134,9 @@ def _best(run: Run) -> Iterator[Text]:
     if best is None:
         yield Text("No member has a finite score yet.")
         return
-    held_out = [f"{name} {number(value)}" for name, value in best.metrics.items() if name.startswith("held_out")]
+    held_out = [
+        f"{short_name(run.cards, name)} {number(value)}" for name, value in best.metrics.items() if is_held_out(name)
+    ]
     reached = ", ".join([f"score {number(best.score)}", *held_out])
     yield Text(f"Best ever: {member_name(best.member)} at step {number(best.step)}, {reached}")
 

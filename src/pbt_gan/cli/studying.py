@@ -10,31 +10,32 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan.cli.reading import contents
-from pbt_gan.cli.terminal import console
 from pbt_gan.cli.training import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.runs.folder import ROOT
 from pbt_gan.runs.signals import SIGNALS
+from pbt_gan.terminal import console
 
 if TYPE_CHECKING:
-    from pbt_gan.studies.experiment.tables import Grid
+    from pbt_gan.studies.experiment.sheets import Sheet
 
 Change = Mapping[str, Any]
 
 
 def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     """Run the demo and say what came out."""
+    from pbt_gan.reporting import comparison_table
     from pbt_gan.studies.demo import demo as run_demo
-    from pbt_gan.studies.summary import summary_table
 
     out, stop = console(), Stop()
     done = run_demo(seed, root, [parse_changes(sets)], stop=stop)
     if done is None:
         out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
         sys.exit(128 + SIGNALS[str(stop.reason)])
-    out.print(summary_table(done.runs))
+    histories = {name: run.history for name, run in done.runs.items()}
+    out.print(comparison_table.render(histories, done.runs["PBT"].cards))
     out.print()
     out.print(contents(done.page.parent))
     out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
@@ -56,8 +57,8 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     result = Result.read(planned, folder)
     if result is not None:
         output.write(result, folder)
-        for grid in result.grids:
-            screen.print(_printed(grid))
+        for sheet in result.sheets:
+            screen.print(_printed(sheet))
         for line in (*protocol(result), *conditions(result)):
             screen.print(Text(f"· {line}", "dim"))
         screen.print(
@@ -84,11 +85,11 @@ def seeds_of(text: str) -> list[int]:
     return seeds
 
 
-def _printed(grid: "Grid") -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", title=grid.title, title_justify="left")
-    for place, title in enumerate(grid.header):
+def _printed(sheet: "Sheet") -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", title=sheet.title, title_justify="left")
+    for place, title in enumerate(sheet.header):
         table.add_column(title, justify="right" if place else "left", overflow="fold")
-    for row in grid.rows:
+    for row in sheet.rows:
         table.add_row(*map(Text, row))
     return table
 

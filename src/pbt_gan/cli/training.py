@@ -10,7 +10,6 @@ from shlex import quote
 from typing import Any
 
 from pbt_gan.cli.reading import contents, overview
-from pbt_gan.cli.terminal import console
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
 from pbt_gan.engine import Stop
@@ -24,6 +23,7 @@ from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train as train_in
 from pbt_gan.runs.signals import SIGNALS
 from pbt_gan.store.reader import read_run
+from pbt_gan.terminal import console
 from pbt_gan.validation import validated
 
 DEFAULT_PRESET = "digits"

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from pbt_gan import references
 from pbt_gan.config.settings import Config, DomainSettings, Named
 from pbt_gan.config.tasks import TASKS
-from pbt_gan.core.controller import Plan
-from pbt_gan.core.decision import Rule, Strategy, chosen
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_values, draw
+from pbt_gan.core.strategy import Rule, Strategy, chosen
 from pbt_gan.errors import ConfigError, PbtGanError, one_line, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor

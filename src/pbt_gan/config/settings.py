@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pbt_gan.config.schedules import ScheduleSettings
-from pbt_gan.core.decision import Copies, Who
+from pbt_gan.core.strategy import Copies, Who
 from pbt_gan.validation import Scalar, Settings
 
 

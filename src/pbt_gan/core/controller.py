@@ -1,4 +1,4 @@
-"""The controller: which member trains next, and what happens to each at its ready points.
+"""The controller: which member trains next, and when the policy is asked about those at their ready points.
 
 Frozen state in, new state and plain records out. `tell` is `decide` followed by `apply`; a resumed run folds its
 journaled records with `apply` and decides nothing again, so that old runs go on under new code.
@@ -8,52 +8,39 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from pbt_gan.core.decision import Strategy, decide_member
-from pbt_gan.core.population import SCORES_KEPT, WHOLE, Hyperparams, Member, Order, PopulationView, RankKey, rank_key
-from pbt_gan.core.records import Birth, Exploit, Failure, Record, Report
+from pbt_gan.core.plan import Mode, Plan
+from pbt_gan.core.policy import checked
+from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, PopulationView, RankKey, rank_key
+from pbt_gan.core.records import Answer, Birth, Exploit, Failure, Record, Report, Retire
 from pbt_gan.core.rng import stream
-from pbt_gan.core.schedule import Schedule
-from pbt_gan.core.space import Space, draw
-
-Mode = Literal["sync", "async"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a population is to do. All lengths are in steps of one member."""
-
-    space: Space
-    population_size: int
-    total_steps: int
-    ready_interval: int  # a multiple of score_interval
-    score_interval: int  # one order
-    seed: int
-    mode: Mode = "sync"
-    strategy: Strategy = field(default_factory=Strategy)
-    initial: Sequence[Hyperparams] = ()  # given to the first members; whatever is not named is drawn
-    schedule: Schedule | None = None  # laid over what each member has by itself, by the age of its weights
+from pbt_gan.core.space import draw
+from pbt_gan.core.strategy import journaled
+from pbt_gan.errors import TaskError
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """Everything the controller knows. Each member is free, pending, waiting, or has trained all its steps."""
 
-    members: Mapping[int, Member] = field(default_factory=dict)
-    keys: tuple[RankKey, ...] = ()  # of every evaluated member, sorted, worst first
+    members: Mapping[int, Member] = field(default_factory=dict)  # as they go on
+    measured: Mapping[int, Member] = field(default_factory=dict)  # as each one's own last report found it
+    keys: tuple[RankKey, ...] = ()  # of every measured member, sorted, worst first
+    ready: Mapping[int, int] = field(default_factory=dict)  # at which trained steps each is due next
     free: tuple[tuple[int, int], ...] = ()  # (trained_steps, id), sorted: who may be given an order
     pending: Mapping[int, Order] = field(default_factory=dict)  # orders not answered yet, by member
     waiting: frozenset[int] = frozenset()  # at a ready point, not decided yet
     attempts: Mapping[int, int] = field(default_factory=dict)  # failed attempts of a member's current order
     reports: int = 0
     best: Member | None = None  # as it was at the best finite score of the whole run
-    memory: Any = None  # of an exploit rule that remembers, as its last decision left it
+    memory: Any = None  # of the policy, as its last decision left it
+    next_id: int = 0
 
     @property
     def view(self) -> PopulationView:
-        """What a strategy sees."""
-        return PopulationView(self.members, self.keys)
+        """What a policy sees."""
+        return PopulationView(self.measured, self.keys, self.best)
 
 
 def checkpoint_key(member: int, interval: int) -> str:
@@ -61,20 +48,12 @@ def checkpoint_key(member: int, interval: int) -> str:
     return f"m{member:02d}-i{interval:04d}"
 
 
-def needed(state: State) -> frozenset[str]:
-    """Return every checkpoint that can still be reached: those of members and pending orders, and the best."""
-    keys = {member.checkpoint for member in state.members.values()}
-    keys |= {key for order in state.pending.values() for key in order.sources.values()}
-    if state.best is not None:
-        keys.add(state.best.checkpoint)
-    return frozenset(key for key in keys if key is not None)
-
-
 class Controller:
     """Steers a population by a plan. It holds no state of its own."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.policy = plan.policy(plan)
 
     def start(self, state: State) -> tuple[State, list[Record]]:
         """Bring members into an empty population, or decide for those whom a longer plan sets going again."""
@@ -86,26 +65,43 @@ class Controller:
         return not state.pending and not state.free and not self._undecided(state)
 
     def ask(self, state: State, slots: int) -> tuple[State, list[Order]]:
-        """Return orders for at most `slots` free members, least trained first."""
-        chosen = state.free[: max(slots, 0)]
+        """Return orders for at most `slots` free members, least trained first.
+
+        Raises:
+            TaskError: the policy leaves members waiting for whom nothing will ever change.
+        """
+        chosen = MODES[self.plan.mode].may_train(state, self._unfinished(state))[: max(slots, 0)]
+        if slots > 0 and not chosen and not state.pending and self._undecided(state):
+            members = ", ".join(map(str, self._undecided(state)))
+            raise TaskError(
+                f"{type(self.policy).__name__} decides nothing about members {members}, which wait, and nobody trains "
+                "whose report could change that."
+            )
         orders = [self._order(state, member) for _, member in chosen]
         pending = {**state.pending, **{order.member: order for order in orders}}
-        return replace(state, free=state.free[len(chosen) :], pending=pending), orders
+        taken = set(chosen)
+        return replace(state, free=tuple(place for place in state.free if place not in taken), pending=pending), orders
 
-    def tell(self, state: State, answer: Report | Failure) -> tuple[State, list[Record]]:
-        """Take an answer in; no records for one that comes too late, of an order that was given anew since."""
-        records = self.decide(state, answer)
+    def tell(self, state: State, answers: Sequence[Answer]) -> tuple[State, list[Record]]:
+        """Take answers in, all that came together; none for those that come too late, of an order given anew since."""
+        records = self.decide(state, answers)
         return self.fold(records, state), records
 
-    def decide(self, state: State, answer: Report | Failure) -> list[Record]:
-        """Return what an answer leads to: its own record, then one exploit record for each member now due."""
-        order = state.pending.get(answer.member)
-        if order is None or (order.interval, order.attempt) != (answer.interval, answer.attempt):
-            return []
-        if isinstance(answer, Failure):
-            return [answer]
-        reported = replace(answer, preview=None)  # pictures are for those who watch; a record is kept
-        return [reported, *self._due(self.apply(state, reported))]
+    def decide(self, state: State, answers: Sequence[Answer]) -> list[Record]:
+        """Return what answers lead to: a record of each, then decisions about the members that are now due.
+
+        All answers are taken in before anything is decided. Told one by one, the first would be judged by what the
+        others scored long ago, and the order of the ids would decide.
+        """
+        records: list[Record] = []
+        for answer in sorted(answers, key=lambda answer: answer.member):
+            order = state.pending.get(answer.member)
+            if order is None or (order.interval, order.attempt) != (answer.interval, answer.attempt):
+                continue
+            # Pictures are for those who watch; records are kept.
+            records.append(replace(answer, preview=None) if isinstance(answer, Report) else answer)
+            state = self.apply(state, records[-1])
+        return [*records, *self._due(state)] if any(isinstance(record, Report) for record in records) else records
 
     def fold(self, records: Iterable[Record], state: State | None = None) -> State:
         """Apply records in turn."""
@@ -115,14 +111,28 @@ class Controller:
         """Return the state after a record. Decides nothing."""
         match record:
             case Birth():
-                born = Member(record.member, record.hyperparams)
-                return self._freed(replace(state, members={**state.members, born.id: born}), born)
+                return self._born(state, record)
             case Report():
                 return self._reported(state, record)
             case Exploit():
                 return self._exploited(state, record)
+            case Retire():
+                return self._retired(state, record)
             case Failure():
                 return self._failed(state, record)
+
+    def needed(self, state: State) -> frozenset[str]:
+        """Return every checkpoint that can still be reached.
+
+        Those that members go on with, those that were measured and may be copied, the sources of pending orders, the
+        best, and what the policy has put aside.
+        """
+        keys = {key for member in state.members.values() for key in member.sources.values()}
+        keys |= {member.checkpoint for member in state.measured.values() if member.checkpoint is not None}
+        keys |= {key for order in state.pending.values() for key in order.sources.values()}
+        if state.best is not None and state.best.checkpoint is not None:
+            keys.add(state.best.checkpoint)
+        return frozenset(keys | set(self.policy.archive(state.memory)))
 
     def _births(self) -> Iterable[Birth]:
         for member in range(self.plan.population_size):
@@ -137,34 +147,52 @@ class Controller:
         if self.plan.schedule is not None:
             hyperparams = self.plan.schedule.applied(hyperparams, self.plan.space, member.step)
             replays = self.plan.schedule.at(member.step).slot
+        end = min(state.ready[member.id], self.plan.total_steps)
         return Order(
             member=member.id,
             interval=interval,
             attempt=state.attempts.get(member.id, 0) + 1,
             hyperparams=hyperparams,
-            sources={} if member.checkpoint is None else {WHOLE: member.checkpoint},
+            sources=member.sources,
             checkpoint=checkpoint_key(member.id, interval),
             step=member.step,
             trained_steps=member.trained_steps,
-            steps=min(self.plan.score_interval, self.plan.total_steps - member.trained_steps),
+            steps=min(self.plan.score_interval, end - member.trained_steps),
             replays=replays,
         )
+
+    def _unfinished(self, state: State) -> Iterable[tuple[int, int]]:
+        """Yield when each member that has steps left is due next, and its id."""
+        for member in state.members.values():
+            if member.trained_steps < self.plan.total_steps:
+                yield state.ready[member.id], member.id
 
     def _undecided(self, state: State) -> list[int]:
         """Return the waiting members that have steps left; a decision for the others would reach no training."""
         return sorted(m for m in state.waiting if state.members[m].trained_steps < self.plan.total_steps)
 
-    def _due(self, state: State) -> Iterable[Exploit]:
-        if not MODES[self.plan.mode](state):
-            return
-        view = state.view  # of before all of these decisions: members due together are judged alike
-        memory = state.memory
-        for member in self._undecided(state):
-            decided = decide_member(
-                state.members[member], view, state.best, self.plan.strategy, self.plan.space, self.plan.seed, memory
-            )
-            memory = decided.memory
-            yield decided
+    def _due(self, state: State) -> Sequence[Record]:
+        if not MODES[self.plan.mode].may_decide(state, self._unfinished(state)):
+            return ()
+        due = [state.members[member] for member in self._undecided(state)]
+        decisions = self.policy.decide(due, state.view, state.memory) if due else ()
+        name = type(self.policy).__name__
+        return [
+            replace(decision, memory=journaled(name, decision.memory))
+            for decision in checked(self.policy, decisions, due, state.next_id)
+        ]
+
+    def _born(self, state: State, record: Birth) -> State:
+        born = Member(
+            record.member,
+            record.hyperparams,
+            step=record.step,
+            scores=record.scores,
+            sources=record.sources,
+            subpopulation=record.subpopulation,
+        )
+        state = replace(state, next_id=max(state.next_id, born.id + 1), memory=_latest(state.memory, record.memory))
+        return self._freed(state, born)
 
     def _reported(self, state: State, record: Report) -> State:
         before = state.members[record.member]
@@ -175,29 +203,44 @@ class Controller:
             trained_steps=record.trained_steps,
             scores=(*before.scores, record.score)[-SCORES_KEPT:],
             checkpoint=record.checkpoint,
+            sources={WHOLE: record.checkpoint},
         )
         state = replace(
-            self._ranked(state, before, member),
+            self._measured(state, member),
+            free=_outside(
+                state.free, before
+            ),  # it is in there when journaled records are applied: no order was pending
             pending=_without(state.pending, member.id),
             attempts=_without(state.attempts, member.id),
             reports=state.reports + 1,
             best=_better(state.best, member),
         )
-        if member.trained_steps % self.plan.ready_interval == 0:
-            return replace(state, waiting=state.waiting | {member.id})
-        return self._freed(state, member)
+        if member.trained_steps >= state.ready[member.id]:
+            members = {**state.members, member.id: member}
+            return replace(state, members=members, waiting=state.waiting | {member.id})
+        return self._freed(state, member, due=state.ready[member.id])
 
     def _exploited(self, state: State, record: Exploit) -> State:
-        before = state.members[record.recipient]
         member = replace(
-            before,
+            state.members[record.recipient],
             hyperparams=record.after,
             step=record.step,
             scores=record.scores,
-            checkpoint=record.checkpoint,
+            sources=record.sources,
         )
-        state = replace(self._ranked(state, before, member), waiting=state.waiting - {member.id}, memory=record.memory)
-        return self._freed(state, member)
+        waiting, memory = state.waiting - {member.id}, _latest(state.memory, record.memory)
+        return self._freed(replace(state, waiting=waiting, memory=memory), member)
+
+    def _retired(self, state: State, record: Retire) -> State:
+        gone = state.members[record.member]
+        state = replace(self._measured(state, None, gone.id), free=_outside(state.free, gone))
+        return replace(
+            state,
+            members=_without(state.members, gone.id),
+            ready=_without(state.ready, gone.id),
+            waiting=state.waiting - {gone.id},
+            memory=_latest(state.memory, record.memory),
+        )
 
     def _failed(self, state: State, record: Failure) -> State:
         state = replace(
@@ -205,9 +248,17 @@ class Controller:
             pending=_without(state.pending, record.member),
             attempts={**state.attempts, record.member: record.attempt},
         )
-        return self._freed(state, state.members[record.member])
+        return self._freed(state, state.members[record.member], due=state.ready[record.member])
 
-    def _freed(self, state: State, member: Member) -> State:
+    def _freed(self, state: State, member: Member, *, due: int | None = None) -> State:
+        """Let a member train, until it is due: as it was said before, or as the policy says now."""
+        due = self.policy.ready(member, state.memory) if due is None else due
+        if due <= member.trained_steps:
+            raise TaskError(
+                f"{type(self.policy).__name__}.ready returned {due} for a member that has trained "
+                f"{member.trained_steps} steps; return a later one."
+            )
+        state = replace(state, members={**state.members, member.id: member}, ready={**state.ready, member.id: due})
         place = (member.trained_steps, member.id)
         if member.trained_steps >= self.plan.total_steps or place in state.free[bisect_left(state.free, place) :][:1]:
             return state
@@ -215,31 +266,54 @@ class Controller:
         insort(free, place)
         return replace(state, free=tuple(free))
 
-    def _ranked(self, state: State, before: Member, after: Member) -> State:
+    def _measured(self, state: State, member: Member | None, gone: int | None = None) -> State:
+        """Put a member's own measurement in place of its last one, or take that away."""
+        changed = gone if member is None else member.id
+        assert changed is not None
+        before = state.measured.get(changed)
         keys = list(state.keys)
-        if before.scores:
-            del keys[bisect_left(keys, rank_key(before.score, before.id))]
-        if after.scores:
-            insort(keys, rank_key(after.score, after.id))
-        free = state.free
-        place = (before.trained_steps, before.id)
-        at = bisect_left(free, place)
-        if free[at : at + 1] == (place,):  # so it is when journaled records are applied: no order was pending
-            free = free[:at] + free[at + 1 :]
-        return replace(state, members={**state.members, after.id: after}, keys=tuple(keys), free=free)
+        if before is not None:
+            del keys[bisect_left(keys, rank_key(before.score, changed))]
+        if member is None:
+            return replace(state, measured=_without(state.measured, changed), keys=tuple(keys))
+        insort(keys, rank_key(member.score, changed))
+        return replace(state, measured={**state.measured, changed: member}, keys=tuple(keys))
 
 
-def _together(state: State) -> bool:
-    """Synchronous PBT: all decide at once, when nobody is under way any more."""
-    return not state.pending and not state.free
+Unfinished = Iterable[tuple[int, int]]
+"""When each member that has steps left is due next, and its id."""
 
 
-def _alone(state: State) -> bool:
-    """Asynchronous PBT: each decides when it arrives, against the latest score of every evaluated member."""
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """When members may train, and when those that wait are decided about."""
+
+    may_train: Callable[[State, Unfinished], Sequence[tuple[int, int]]]  # which of the free ones
+    may_decide: Callable[[State, Unfinished], bool]
+
+
+def _up_to_the_next(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:
+    """Synchronous: nobody passes the next ready point of anybody, or decisions there would depend on who is fast."""
+    barrier = min(unfinished, default=(0, 0))[0]
+    return state.free[: bisect_left(state.free, (barrier, -1))]
+
+
+def _together(state: State, unfinished: Unfinished) -> bool:
+    """Synchronous: all who are due decide at once, when nobody is under way any more."""
+    return bool(state.waiting) and not state.pending and not _up_to_the_next(state, unfinished)
+
+
+def _everybody(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:
+    """Asynchronous: whoever is free trains."""
+    return state.free
+
+
+def _at_once(state: State, unfinished: Unfinished) -> bool:
+    """Asynchronous: whoever arrives decides, against what everybody has measured last."""
     return bool(state.waiting)
 
 
-MODES: Mapping[Mode, Callable[[State], bool]] = {"sync": _together, "async": _alone}
+MODES: Mapping[Mode, _Mode] = {"sync": _Mode(_up_to_the_next, _together), "async": _Mode(_everybody, _at_once)}
 
 
 def _better(best: Member | None, member: Member) -> Member | None:
@@ -249,6 +323,17 @@ def _better(best: Member | None, member: Member) -> Member | None:
     if best is None:
         return member
     return max(best, member, key=lambda m: (m.score, -m.interval, -m.id))
+
+
+def _latest(memory: Any, newer: Any) -> Any:
+    return memory if newer is None else newer
+
+
+def _outside(free: tuple[tuple[int, int], ...], member: Member) -> tuple[tuple[int, int], ...]:
+    """Return the free places without a member's."""
+    place = (member.trained_steps, member.id)
+    at = bisect_left(free, place)
+    return free[:at] + free[at + 1 :] if free[at : at + 1] == (place,) else free
 
 
 _T = TypeVar("_T")

@@ -1,10 +1,16 @@
 """Explore rules: how hyperparameters move.
 
 `rule(hyperparams, space, rng, *, option=default, ...) -> new hyperparams`. A rule is pure, leaves no value's type or
-bounds, and draws in the order of the names, so that its result does not depend on the order of a dict.
+bounds, and draws in the order of the names, so that its result does not depend on the order of a dict. One with a
+keyword `context` is also told where the member stands, and can make its moves smaller towards the end, say:
+
+    def cooling(hyperparams, space, rng, *, context):
+        reach = 1 + context.budget_left
+        return {name: space[name].perturb(hyperparams[name], (1 / reach, reach), rng) for name in sorted(space)}
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from numpy.random import Generator
 
@@ -14,6 +20,16 @@ from pbt_gan.core.space import Space, check_factors, draw
 from pbt_gan.errors import ConfigError
 
 ExploreRule = Callable[..., dict[str, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a member stands when its hyperparameters move."""
+
+    step: int  # age of the weights that it goes on with
+    budget_left: float  # share of its slot's steps that are still to come, in [0, 1]
+    scores: tuple[float, ...]  # history of those weights, newest last
+
 
 EXPLORE: dict[str, ExploreRule] = {}
 """The built-in rules, by the name that the config gives."""

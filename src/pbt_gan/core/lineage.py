@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Birth, Exploit, Record, Report
+from pbt_gan.core.population import WHOLE, Hyperparams, Sources
+from pbt_gan.core.records import Birth, Exploit, Record, Report, Retire
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class History:
     births: Mapping[int, Birth]
     reports: Sequence[Report]  # by (interval, member)
     exploits: Sequence[Exploit]  # by (interval, recipient)
+    retirements: Mapping[int, Retire] = field(default_factory=dict)  # by member
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "History":
@@ -36,6 +37,7 @@ class History:
         births: dict[int, Birth] = {}
         reports: list[Report] = []
         exploits: list[Exploit] = []
+        retirements: dict[int, Retire] = {}
         for record in records:
             match record:
                 case Birth():
@@ -44,9 +46,11 @@ class History:
                     reports.append(record)
                 case Exploit():
                     exploits.append(record)
+                case Retire():
+                    retirements[record.member] = record
         reports.sort(key=lambda report: (report.interval, report.member))
         exploits.sort(key=lambda exploit: (exploit.interval, exploit.recipient))
-        return cls(dict(sorted(births.items())), tuple(reports), tuple(exploits))
+        return cls(dict(sorted(births.items())), tuple(reports), tuple(exploits), retirements)
 
     @cached_property
     def by_member(self) -> Mapping[int, Sequence[Report]]:
@@ -68,8 +72,9 @@ class History:
 
     @cached_property
     def last_best(self) -> Report | None:
-        """The best of the members' newest reports."""
-        return max((r for r in self.last.values() if math.isfinite(r.score)), key=lambda r: r.score, default=None)
+        """The best of the newest reports of those who have not retired."""
+        living = (report for member, report in self.last.items() if member not in self.retirements)
+        return max((r for r in living if math.isfinite(r.score)), key=lambda r: r.score, default=None)
 
     @cached_property
     def changes(self) -> Sequence[Exploit]:
@@ -89,13 +94,16 @@ class History:
         return {(exploit.recipient, exploit.interval): exploit for exploit in self.exploits}
 
     def parent(self, member: int, interval: int) -> tuple[int, int] | None:
-        """Return whose weights, after which interval, an order began with; None: with new ones."""
+        """Return whose weights, after which interval, an order began with; None: with new ones, or from elsewhere.
+
+        Of a state put together from several, the one that gave all that is not named; see `WHOLE`.
+        """
         previous = interval - 1
+        if previous == 0:
+            born = self.births.get(member)
+            return self._place_of.get(_main(born.sources)) if born else None
         exploit = self._exploit_at.get((member, previous))
-        if exploit is not None and "weights" in exploit.copied:
-            # By the checkpoint: an asynchronous donor may itself hold a copy that it has not trained on yet.
-            return self._place_of[exploit.donor.checkpoint] if exploit.donor else None
-        return (member, previous) if previous > 0 else None
+        return (member, previous) if exploit is None else self._place_of.get(_main(exploit.sources))
 
     def ancestry(self, member: int, interval: int) -> tuple[Segment, ...]:
         """Return every order that went into these weights, oldest first.
@@ -134,3 +142,8 @@ class History:
         """Return the family tree: ((member, interval) of the parent, (member, interval) of the child)."""
         pairs = ((self.parent(r.member, r.interval), (r.member, r.interval)) for r in self.reports)
         return tuple((parent, child) for parent, child in pairs if parent is not None)
+
+
+def _main(sources: Sources) -> str:
+    """Return the checkpoint to which a state owes most; "": none."""
+    return sources.get(WHOLE) or min(sources.values(), default="")

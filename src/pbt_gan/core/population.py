@@ -1,15 +1,18 @@
-"""The population as data: members, the orders they are given and the answers that come back."""
+"""The population as data: members, the orders that they are given, and what a strategy sees of them."""
 
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
 Value = float | int | str | bool
 Hyperparams = Mapping[str, Value]
 RankKey = tuple[bool, float, int]
+
+Sources = Mapping[str, str]
+"""Component → the checkpoint that it is taken from."""
 
 WHOLE = "*"
 """In an order's sources: every component that is not named there. Components are keys of a state's outermost dict."""
@@ -32,7 +35,9 @@ class Member:
     step: int = 0  # age of the weights, in steps
     trained_steps: int = 0  # steps this slot has trained; what the budget counts
     scores: tuple[float, ...] = ()  # of these weights, newest last; higher is better; not finite: diverged
-    checkpoint: str | None = None  # where the state lies on which the last score was measured; None: not yet born
+    checkpoint: str | None = None  # where the state lies on which this slot's last score was measured; None: not yet
+    sources: Sources = field(default_factory=dict)  # what its next order begins with; empty: a new state
+    subpopulation: int = 0  # to which it belongs, for policies that keep several
 
     @property
     def score(self) -> float:
@@ -53,7 +58,7 @@ class Order:
     interval: int  # the interval this order trains, counted from 1
     attempt: int  # 1 for the first; a failed order is given again with the next number
     hyperparams: Hyperparams
-    sources: Mapping[str, str]  # component → the checkpoint it begins with; see `WHOLE`. Empty: initialise a new state
+    sources: Sources  # what it begins with; empty: initialise a new state
     checkpoint: str  # the key under which the trained state is kept
     step: int  # age of the weights at the start
     trained_steps: int  # of the slot, at the start
@@ -76,10 +81,15 @@ def rank_key(score: float, member: int) -> RankKey:
 
 @dataclass(frozen=True)
 class PopulationView:
-    """What a strategy sees at a ready point: every evaluated member, and their order, worst first."""
+    """What a strategy sees at a ready point: members as their own last scores found them, and their order, worst first.
 
-    members: Mapping[int, Member]
+    What a slot has taken over since, and not yet measured itself, does not show: were it ranked by its donor's score, a
+    lineage would multiply before anybody has looked at its copies.
+    """
+
+    members: Mapping[int, Member]  # each with the state, step and hyperparameters that were measured
     keys: Sequence[RankKey]  # of every evaluated member, sorted
+    best: Member | None = None  # as it was at the best finite score of the whole run; it need not live
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> "PopulationView":
@@ -97,6 +107,11 @@ class PopulationView:
     def rank(self, member: Member) -> int:
         """Return a member's place in the ranking; 0 is the worst."""
         return bisect_left(self.keys, rank_key(member.score, member.id))
+
+    def subpopulation(self, number: int) -> "PopulationView":
+        """Return the view of those who belong to one sub-population; the best of the run stays in sight."""
+        own = [member for member in self.members.values() if member.subpopulation == number]
+        return replace(PopulationView.of(own), best=self.best)
 
     @property
     def healthy(self) -> int:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pbt_gan.core.population import Hyperparams, Order
+from pbt_gan.core.population import WHOLE, Hyperparams, Order, Sources
 
 Json = Mapping[str, Any]
 
@@ -18,9 +19,14 @@ was lost; it took too long; the answer made no sense."""
 class Birth:
     """A member enters the population."""
 
-    member: int
+    member: int  # an id that nobody had before
     hyperparams: Hyperparams
-    origin: str  # "drawn" from the space, or "given" in the config
+    origin: str  # "drawn" from the space, "given" in the config, or in a policy's own words
+    sources: Sources = field(default_factory=dict)  # the state that it begins with; empty: a new one
+    step: int = 0  # age of that state
+    scores: tuple[float, ...] = ()  # the history that comes with it
+    subpopulation: int = 0
+    memory: Any = None  # of the policy; see `Exploit`
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ class Exploit:
     recipient: int
     interval: int
     donor: Donor | None
-    copied: tuple[str, ...]  # of "weights", "hyperparams"
+    copied: tuple[str, ...]  # of "weights", "hyperparams", or names of components
     operation: str  # the explore rule that made `after`, or "none"
     before: Hyperparams
     after: Hyperparams
@@ -119,8 +125,13 @@ class Exploit:
     reason: str  # for a person
     scores: tuple[float, ...] = ()  # the score history in force afterwards (it travels with the weights)
     step: int = 0  # age of the weights in force afterwards
-    checkpoint: str | None = None  # the state in force afterwards; None: start anew
-    memory: Any = None  # what a rule that remembers will be handed next, a JSON value
+    sources: Sources = field(default_factory=dict)  # the state in force afterwards; empty: start anew
+    memory: Any = None  # what the policy will be handed next, a JSON value; None: the same as before
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The checkpoint in force afterwards, whole but for components from elsewhere; None: there is none."""
+        return self.sources.get(WHOLE)
 
     @property
     def kept(self) -> bool:
@@ -128,15 +139,35 @@ class Exploit:
         return self.donor is None and self.before == self.after and not self.copied and self.rule != "rescue"
 
 
-Record = Birth | Report | Exploit | Failure
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """A member leaves the population; its id is never used again."""
 
-_TYPES: Mapping[str, type[Record]] = {"member": Birth, "report": Report, "exploit": Exploit, "failure": Failure}
+    member: int
+    interval: int  # the orders that it has answered
+    reason: str  # for a person
+    memory: Any = None  # of the policy; see `Exploit`
+
+
+Decision = Birth | Exploit | Retire
+"""All that a policy can say."""
+
+Record = Birth | Report | Exploit | Retire | Failure
+
+_TYPES: Mapping[str, type[Record]] = {
+    "member": Birth,
+    "report": Report,
+    "exploit": Exploit,
+    "retire": Retire,
+    "failure": Failure,
+}
 _NAMES = {cls: name for name, cls in _TYPES.items()}
+_OF_EVERY_BIRTH = ("member", "hyperparams", "origin")
 
 
 def to_json(record: Record) -> dict[str, Any]:
     """Return the journal's object for a record; floats may still be nan or ±inf."""
-    fields = asdict(record)
+    fields = {field.name: _plain(getattr(record, field.name)) for field in dataclass_fields(record)}
     match record:
         case Report():
             del fields["preview"], fields["attempt"]
@@ -145,9 +176,23 @@ def to_json(record: Record) -> dict[str, Any]:
                 del fields["unverified"]
         case Failure():
             del fields["details"]
-        case Exploit() if record.memory is None:
-            del fields["memory"]  # few rules remember
+        case Birth():
+            usual = Birth(record.member, record.hyperparams, record.origin)
+            fields = {
+                name: value
+                for name, value in fields.items()
+                if name in _OF_EVERY_BIRTH or value != getattr(usual, name)
+            }
+        case Exploit() | Retire() if record.memory is None:
+            del fields["memory"]  # few policies remember
     return {"type": _NAMES[type(record)], **fields}
+
+
+def _plain(value: Any) -> Any:
+    """Return a field's value as JSON has it."""
+    if isinstance(value, Donor):
+        return asdict(value)
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def timeless(record: Record) -> dict[str, Any]:
@@ -173,7 +218,12 @@ def from_json(data: Json) -> Record | None:
         fields["unverified"] = tuple(fields.get("unverified", ()))
     if cls is Failure and "kind" not in fields:  # format 1 had none; its errors of lost workers begin with their names
         fields["kind"] = "worker" if fields["error"].startswith(fields["worker"]) else "task"
+    if cls is Birth and "scores" in fields:
+        fields["scores"] = tuple(float(score) for score in fields["scores"])
     if cls is Exploit:
+        if "checkpoint" in fields:  # format 1: always the whole state
+            whole = fields.pop("checkpoint")
+            fields["sources"] = {} if whole is None else {WHOLE: whole}
         fields["copied"] = tuple(fields["copied"])
         fields["scores"] = tuple(float(score) for score in fields["scores"])
         fields["donor"] = None if fields["donor"] is None else Donor(**fields["donor"])

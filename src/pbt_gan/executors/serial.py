@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pbt_gan.core.population import Order
+from pbt_gan.core.records import Answer, Report
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import Kept, Memory
@@ -12,6 +13,7 @@ from pbt_gan.executors.threads import OneThread, keep_memory
 from pbt_gan.executors.work import NOTHING, attached, build, carry_out, device_clock
 from pbt_gan.executors.workers import Answered, Event, Ready
 from pbt_gan.interfaces import Problem, TaskReference, TaskSource
+from pbt_gan.interrupts import cuttable
 
 
 class SerialExecutor(Crew):
@@ -61,18 +63,22 @@ class _Here:
         self._one_thread = OneThread()
         self._clock = device_clock(device)
         self._seed = seed
-        with self._one_thread.held():
+        with cuttable(), self._one_thread.held():  # a run that is to stop gives no orders any more
             self._trainer = attached(problem, folder, device)
 
     def train(self, orders: Sequence[Order], sources: Kept) -> None:
         self.orders, self._states = orders, sources
 
     def events(self) -> Sequence[Event]:
+        """Train, however long it takes; an order that a wish to stop cuts short is lost, as in a worker process."""
         if not self.orders:
             return [Ready()]
         orders, self.orders = sorted(self.orders, key=lambda order: order.member), ()
-        with self._one_thread.held():
+        answers: list[Answer] = []
+        with cuttable() as cut, self._one_thread.held():
             answers = carry_out(self._trainer, orders, self._states, self._seed, self.name, self._clock)
+        if cut.short:  # a task may have caught the interrupt, and failed of it
+            answers = [answer for answer in answers if isinstance(answer, Report)]
         return [Answered(answer) for answer in answers]
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ _BEAT_S = 1.0  # between two heartbeats
 def main() -> None:
     """Serve one executor."""
     name, handle, folders = sys.argv[1], int(sys.argv[2]), [Path(folder) for folder in sys.argv[3:]]
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a signal to the whole job ends the run, and the run ends its workers
     os.set_inheritable(handle, False)
     channel = Channel(socket.socket(fileno=handle))

@@ -104,7 +104,12 @@ class ModuleTask(ABC):
         own = {"formula": f"what {type(self).__name__}.evaluate returns", "better": "higher"}
         return {
             "score": {"name": "the task's own score", **own, "used_for": "selection"},
-            "held_out": {"name": "the task's own held-out score", **own, "used_for": "judging only (held out)"},
+            "held_out": {
+                "short": "held-out score",
+                "name": "the task's own held-out score",
+                **own,
+                "used_for": "judging only (held out)",
+            },
         }
 
     def as_task(self) -> Problem:

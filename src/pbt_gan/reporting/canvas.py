@@ -10,7 +10,7 @@ FAINT = "#8a939e"
 GREY = "#b4bcc5"
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
-ARMS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", VERMILION)
+COLORS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", VERMILION)
 """Colours that people of any colour vision tell apart (Okabe and Ito 2008)."""
 
 DOTS_PER_INCH = 140

@@ -59,7 +59,7 @@ def grid(images: Images) -> bytes:
 
 def tiles(path: Path, count: int) -> list[NDArray[np.uint8]]:
     """Cut the first images out of a grid's file: uint8[h, w] or uint8[h, w, 3] each, enlarged as they are there."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=["PNG"]) as image:
         layout = json.loads(image.info[_LAYOUT])
         canvas = np.asarray(image)
     height, width = layout["tile"]

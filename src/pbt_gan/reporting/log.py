@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pbt_gan import files
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Birth, Exploit, Record, Report
+from pbt_gan.core.records import Birth, Exploit, Failure, Record, Report, Retire
 from pbt_gan.errors import StorageError
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.text import member_name, number
@@ -95,7 +95,9 @@ def line(record: Record) -> str:
                 f"{member_name(record.recipient)} {donor} ({record.rule}: {record.reason}); "
                 f"{record.operation}: {settings(record.after)}"
             )
-        case _:
+        case Retire():
+            return f"{member_name(record.member)} retires: {record.reason}"
+        case Failure():
             return (
                 f"{member_name(record.member)} failed in interval {record.interval}, attempt {record.attempt}, "
                 f"on {record.worker} ({record.kind}): {record.error}"

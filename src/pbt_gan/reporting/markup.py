@@ -70,7 +70,7 @@ def section(title: str, *content: str, note: str = "") -> str:
     return f"<section>\n<h2>{text(title)}</h2>\n{lead}{''.join(content)}\n</section>"
 
 
-def tiles(numbers: Iterable[tuple[str, str, str]]) -> str:
+def headlines(numbers: Iterable[tuple[str, str, str]]) -> str:
     """Return headline numbers: (what it is, the number, what to know about it)."""
     cells = (
         f'<div class="tile"><span>{text(name)}</span><b>{text(value)}</b><span>{text(note)}</span></div>'

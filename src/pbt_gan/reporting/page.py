@@ -10,7 +10,9 @@ from pbt_gan.core.lineage import History
 from pbt_gan.core.records import Report
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting import markup, plots
-from pbt_gan.reporting.comparison import comparison
+from pbt_gan.reporting.cards import Cards, explained, short_name
+from pbt_gan.reporting.comparison_picture import comparison
+from pbt_gan.reporting.comparison_table import comparison_rows
 from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
 from pbt_gan.reporting.summary import Summary
@@ -22,14 +24,8 @@ log = logging.getLogger(__name__)
 ROWS = 200
 """How many members the page's table shows; metrics.csv has them all."""
 
-_METRICS = {
-    "held_out_cs": ("held-out CS", "classifier score, higher is better"),
-    "held_out_fcd": ("held-out FCD", "Fréchet classifier distance, lower is better"),
-    "held_out_kcd": ("held-out KCD", "kernel classifier distance, lower is better"),
-}
 
-
-def write_report(view: RunView, baseline: RunView | None = None) -> Path:
+def write_page(view: RunView, baseline: RunView | None = None) -> Path:
     """Draw a run's plots, write its page and return where that lies.
 
     Args:
@@ -42,8 +38,12 @@ def write_report(view: RunView, baseline: RunView | None = None) -> Path:
     history = History.of(view.records)
     other = History.of(baseline.records) if baseline else None
     title = str(view.run.get("name", view.folder.name))
-    parts = [_head(view, title, history), markup.tiles(_headline(history, other)), _samples(view.folder, history)]
-    parts += _plots(view.folder, history, other)
+    parts = [
+        _head(view, title, history),
+        markup.headlines(_headline(history, other, view.cards)),
+        _samples(view.folder, history),
+    ]
+    parts += _plots(view, history, other)
     parts += [_members(view), _schedule(history), _cards(view), _settings(view)]
     path = view.folder / "report.html"
     files.write(path, markup.page(f"{title} · pbt-gan", filter(None, parts)).encode(errors="replace"))
@@ -57,7 +57,7 @@ def _head(view: RunView, title: str, history: History) -> str:
     return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{markup.text(facts)}. Run: {markup.text(view.ending)}.</p>'
 
 
-def _headline(history: History, other: History | None) -> Iterator[tuple[str, str, str]]:
+def _headline(history: History, other: History | None, cards: Cards) -> Iterator[tuple[str, str, str]]:
     best, summary = history.best, Summary.of(history)
     if best is None:
         yield "best score", "none", "no member had a finite score"
@@ -67,9 +67,8 @@ def _headline(history: History, other: History | None) -> Iterator[tuple[str, st
             number(best.score),
             f"{member_name(best.member)} at step {best.step:,}, by the selection metric",
         )
-        for name, value in summary.held_out.items():
-            label, note = _METRICS.get(name, (name, "of the best member, never selects"))
-            yield label, number(value), f"{note}; of the same member"
+        for metric, value in summary.held_out.items():
+            yield short_name(cards, metric), number(value), f"{explained(cards, metric)}; of the same member"
     yield "median member", number(summary.final_median), "last scores"
     if other is not None:
         rival = Summary.of(other)
@@ -98,10 +97,11 @@ def _samples(folder: Path, history: History) -> str:
     return markup.section("The best member's samples", f'<div class="pair">{"".join(pictures)}</div>')
 
 
-def _plots(folder: Path, history: History, other: History | None) -> Iterator[str]:
+def _plots(view: RunView, history: History, other: History | None) -> Iterator[str]:
     """Draw and embed every plot that this run has something for."""
     if not history.reports:
         return
+    folder = view.folder
     files.make_folder(folder / "plots")
     grey = " Random search, with the same members and initial draws, is grey." if other else ""
     yield _plot(
@@ -116,7 +116,7 @@ def _plots(folder: Path, history: History, other: History | None) -> Iterator[st
             "PBT and random search",
             "Above by steps, below by cost in device seconds, scoring included.",
             lambda: comparison({"PBT": [history], "random search": [other]}),
-            _rivals({"PBT": history, "random search": other}),
+            _side_by_side({"PBT": history, "random search": other}, view.cards),
         )
     if any(report.hyperparams for report in history.reports):
         yield _plot(
@@ -139,22 +139,9 @@ def _plots(folder: Path, history: History, other: History | None) -> Iterator[st
     )
 
 
-def _rivals(arms: Mapping[str, History]) -> str:
-    """Set the arms' numbers side by side."""
-    summaries = {name: Summary.of(history) for name, history in arms.items()}
-    held_out = sorted({key for summary in summaries.values() for key in summary.held_out if key in _METRICS})
-    rows = []
-    for name, summary in summaries.items():
-        values = [summary.best, *(summary.held_out.get(key, math.nan) for key in held_out), summary.final_median]
-        rows.append([name, *map(number, values), duration(summary.cost_s)])
-    titles = [
-        "",
-        "best score",
-        *(f"its {_METRICS[key][0]}" for key in held_out),
-        "median of last scores",
-        "device time",
-    ]
-    return markup.table(titles, rows)
+def _side_by_side(arms: Mapping[str, History], cards: Cards) -> str:
+    """Set the arms' numbers beside each other."""
+    return markup.table(["", *arms], comparison_rows(arms, cards))
 
 
 def _plot(path: Path, title: str, note: str, draw: Callable[[], bytes | None], below: str = "") -> str:

@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pbt_gan import terminal
 from pbt_gan.core.records import Exploit, Failure, Record, Report
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting import table
@@ -16,6 +17,7 @@ from pbt_gan.reporting.text import duration, member_name, number
 
 _REFRESH_S = 0.5
 _LINE_S = 2.0
+_NARROWEST = 40  # characters: where lines break, nothing can be drawn in place
 _LINES_AROUND = 7  # rows of the terminal that the table leaves free
 
 
@@ -27,7 +29,7 @@ class Progress:
     """
 
     def __init__(self, console: Console | None = None):
-        self._console = console or Console(stderr=True)
+        self._console = console or terminal.console(stderr=True)
         self._live: Live | None = None
 
     def start(self, context: RunContext) -> None:
@@ -38,7 +40,7 @@ class Progress:
         self._exploits = sum(isinstance(record, Exploit) and not record.kept for record in context.records)
         self._started = self._shown = time.monotonic()
         self._said = self._done
-        if self._console.is_terminal:
+        if self._console.is_terminal and self._console.width >= _NARROWEST:
             self._live = Live(self._view(), console=self._console, auto_refresh=False, transient=True)
             self._live.start(refresh=True)
 
@@ -51,13 +53,11 @@ class Progress:
             case Exploit():
                 self._exploits += not record.kept
             case Failure():
-                self._console.print(
+                said = (
                     f"{member_name(record.member)} failed in interval {record.interval} (attempt {record.attempt}, "
-                    f"{record.worker}): {record.error}",
-                    style="red",
-                    markup=False,
-                    highlight=False,
+                    f"{record.worker}): {record.error}"
                 )
+                self._console.print(Text(said, "red"))
         since_s = time.monotonic() - self._shown
         if self._live is not None:
             if since_s >= _REFRESH_S:
@@ -77,7 +77,7 @@ class Progress:
         if self._said < self._done:
             self._say()
         elapsed = duration(time.monotonic() - self._started)
-        self._console.print(f"{ending} after {elapsed}", markup=False, highlight=False)
+        self._console.print(Text(f"{ending} after {elapsed}"))
 
     def _eta(self) -> str:
         fresh = self._done - self._done_before
@@ -94,12 +94,8 @@ class Progress:
             standing = f"best {member_name(rows[0].member)} {number(rows[0].score)}, median {number(median)}"
         interval = max((row.interval for row in self._population.rows.values()), default=0)
         left = "" if self._done >= self._total else f" | {self._eta()}"
-        self._console.print(
-            f"{self._done}/{self._total} orders | interval {interval} | {standing} | {self._exploits} exploits{left}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        said = f"{self._done}/{self._total} orders | interval {interval} | {standing} | {self._exploits} exploits{left}"
+        self._console.print(Text(said), soft_wrap=True)
         self._said, self._shown = self._done, time.monotonic()
 
     def _view(self) -> RenderableType:

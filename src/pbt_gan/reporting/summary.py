@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pbt_gan.core.lineage import History
+from pbt_gan.reporting.cards import is_held_out
 from pbt_gan.reporting.table import quantile
 
 
@@ -29,7 +30,7 @@ class Summary:
         return cls(
             members=len(history.births),
             best=best.score if best else math.nan,
-            held_out={k: v for k, v in best.metrics.items() if k.startswith("held_out")} if best else {},
+            held_out={k: v for k, v in best.metrics.items() if is_held_out(k)} if best else {},
             final_best=history.last_best.score if history.last_best else math.nan,
             final_median=quantile(finals, 0.5),
             exploits=sum(exploit.donor is not None for exploit in history.exploits),

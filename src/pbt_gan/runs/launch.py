@@ -21,7 +21,7 @@ from pbt_gan.config.objects import (
     task_reference,
 )
 from pbt_gan.config.settings import Config
-from pbt_gan.core.controller import Controller, State, needed
+from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.records import Record
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
@@ -186,7 +186,7 @@ def _run(
         _write_settings(folder, store.run, project.config.plain())
         executor = project.executor(folder)
         closing.callback(executor.close)
-        for key in sorted(needed(state)):
+        for key in sorted(project.controller.needed(state)):
             executor.restore(key, store.data(key))
         own = [make(folder) for make in project.listener_makers]
         engine = Engine(

@@ -5,7 +5,7 @@ from pathlib import Path
 from pbt_gan import files
 from pbt_gan.config.schedules import schedule_text
 from pbt_gan.core.schedule import replay
-from pbt_gan.reporting.page import write_report
+from pbt_gan.reporting.page import write_page
 from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import read_run
 
@@ -26,4 +26,4 @@ def write_results(folder: Path, baseline: Path | None = None) -> Path:
     ancestry = Run.open(folder).lineage()
     if ancestry and ancestry[-1].hyperparams:
         files.write(folder / SCHEDULE, schedule_text(replay(ancestry, same_streams=True)).encode(), durable=False)
-    return write_report(read_run(folder), None if baseline is None else read_run(baseline))
+    return write_page(read_run(folder), None if baseline is None else read_run(baseline))

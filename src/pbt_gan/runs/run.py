@@ -5,9 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from pbt_gan import references
+from pbt_gan import references, streams
 from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import merged, read_config
 from pbt_gan.core.records import Record
@@ -19,6 +17,7 @@ from pbt_gan.runs.given import Given
 from pbt_gan.runs.launch import Project, go_on, in_memory, start
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
+from pbt_gan.terminal import console
 
 
 def run(
@@ -47,12 +46,13 @@ def run(
         PbtGanError: see its subclasses.
     """
     references.refuse_while_loading()
+    streams.hold()
     given = Given.of(source, settings)
     config = given.placed(read_config(given.source, [_change(given.settings)]))
-    console = Console(stderr=True, quiet=quiet)
+    screen = console(stderr=True, quiet=quiet)
 
     def listeners(folder: Path | None) -> Sequence[Listener]:
-        return [*default_listeners(folder, console), *given.listeners]
+        return [*default_listeners(folder, screen), *given.listeners]
 
     if out is None:
         recorder = Recorder()

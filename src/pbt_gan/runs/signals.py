@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGUSR1 (what job queues send) end a run cleanly; a second Ctrl-C ends it at once."""
+"""Signals end a run cleanly: Ctrl-C, what job queues send, and the end of its terminal; a second Ctrl-C is at once."""
 
 import signal
 import threading
@@ -7,26 +7,42 @@ from contextlib import contextmanager
 from types import FrameType
 
 from pbt_gan.engine import Stop
+from pbt_gan.interrupts import cut_short
 
-SIGNALS = {"interrupted": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGUSR1": signal.SIGUSR1}
+SIGNALS = {
+    "interrupted": signal.SIGINT,
+    "SIGTERM": signal.SIGTERM,
+    "SIGUSR1": signal.SIGUSR1,
+    "SIGHUP": signal.SIGHUP,
+}
 """Why a run ended, by the signal that ended it."""
 
 
 @contextmanager
 def stopped_by_signals(stop: Stop) -> Iterator[None]:
-    """Turn signals into a wish to stop; outside of the main thread Python has none to offer."""
+    """Turn signals into a wish to stop, which cuts short what is trained in this process.
+
+    A signal that is ignored stays so: `nohup` and shells that start jobs in the background ignore some on purpose.
+    Outside of the main thread Python has no signals to offer.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def wish(number: int, frame: FrameType | None) -> None:
-        if stop.reason is not None and number == signal.SIGINT:
+        again = stop.reason is not None
+        if not again:
+            stop.reason = next(reason for reason, own in SIGNALS.items() if own == number)
+        cut_short()
+        if again and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.reason = next(reason for reason, own in SIGNALS.items() if own == number)
 
-    before = {number: signal.signal(number, wish) for number in SIGNALS.values()}
+    before = {number: signal.getsignal(number) for number in SIGNALS.values()}
+    ours = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]  # None: C's own
+    for number in ours:
+        signal.signal(number, wish)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in ours:
+            signal.signal(number, before[number])

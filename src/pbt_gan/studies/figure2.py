@@ -12,17 +12,17 @@ from rich.table import Table
 from pbt_gan import files
 from pbt_gan.reporting.text import number
 from pbt_gan.studies.figure2_picture import picture
-from pbt_gan.studies.toy import NAMES, SEEDS, SETTINGS, Trial, four_arms, population_sizes
+from pbt_gan.studies.toy import NAMES, SEEDS, SETTINGS, Repeat, four_arms, population_sizes
 from pbt_gan.validation import unknown
 
 
-def plain(arms: Mapping[str, Sequence[Trial]]) -> dict[str, Any]:
+def plain(arms: Mapping[str, Sequence[Repeat]]) -> dict[str, Any]:
     """Return the arms as JSON values."""
     return {
         "arms": [
-            {"arm": arm, "seed": trial.seed, "best_q": trial.best_q, "theta": trial.theta}
-            for arm, trials in arms.items()
-            for trial in trials
+            {"arm": arm, "seed": repeat.seed, "best_q": repeat.best_q, "theta": repeat.theta}
+            for arm, repeats in arms.items()
+            for repeat in repeats
         ]
     }
 
@@ -59,18 +59,18 @@ def figure2(task: str, out: Path, json_file: Path | None, console: Console, seed
             console.print(f"Wrote {path}", soft_wrap=True, highlight=False)
 
 
-def _table(objective: str, arms: Mapping[str, Sequence[Trial]], sizes: Mapping[int, Sequence[Trial]]) -> Table:
-    trials = next(iter(arms.values()))
+def _table(objective: str, arms: Mapping[str, Sequence[Repeat]], sizes: Mapping[int, Sequence[Repeat]]) -> Table:
+    repeats = next(iter(arms.values()))
     table = Table(
-        box=None, padding=(0, 2, 0, 0), title=f"Best {objective} of {len(trials)} seeds", title_justify="left"
+        box=None, padding=(0, 2, 0, 0), title=f"Best {objective} of {len(repeats)} seeds", title_justify="left"
     )
     table.add_column("arm")
     for title in ("members", "median", "lowest", "highest"):
         table.add_column(title, justify="right")
-    rows = [(NAMES[arm], 2, trials) for arm, trials in arms.items()]
-    rows += [(NAMES["pbt"], size, trials) for size, trials in sizes.items()]
-    for place, (name, size, trials) in enumerate(rows):
-        best = [trial.best_q for trial in trials]
+    rows = [(NAMES[arm], 2, repeats) for arm, repeats in arms.items()]
+    rows += [(NAMES["pbt"], size, repeats) for size, repeats in sizes.items()]
+    for place, (name, size, repeats) in enumerate(rows):
+        best = [repeat.best_q for repeat in repeats]
         values = (number(value) for value in (median(best), min(best), max(best)))
         table.add_row(name, str(size), *values, end_section=place == len(arms) - 1)
     return table

@@ -7,23 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from pbt_gan.reporting.canvas import ARMS as COLORS
-from pbt_gan.reporting.canvas import FAINT, INK, png, shades
+from pbt_gan.reporting.canvas import COLORS, FAINT, INK, png, shades
 from pbt_gan.reporting.text import number
-from pbt_gan.studies.toy import NAMES, Setting, Trial, theta
+from pbt_gan.studies.toy import NAMES, Repeat, Setting, theta
 
 
-def picture(setting: Setting, arms: Mapping[str, Sequence[Trial]], sizes: Mapping[int, Sequence[Trial]]) -> bytes:
+def picture(setting: Setting, arms: Mapping[str, Sequence[Repeat]], sizes: Mapping[int, Sequence[Repeat]]) -> bytes:
     """Draw the objective over steps and the paths of both members, for each arm; below, the population sizes."""
 
     def draw(figure: Any) -> None:
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.75, 1), hspace=0.04)
         panels = top.subplots(2, len(arms), height_ratios=(1, 1.35))
-        for column, (arm, trials) in enumerate(arms.items()):
-            best = median(trial.best_q for trial in trials)
+        for column, (arm, repeats) in enumerate(arms.items()):
+            best = median(repeat.best_q for repeat in repeats)
             panels[0][column].set_title(f"{NAMES[arm]}: best {setting.objective} {number(best)}")
-            _over_steps(panels[0][column], setting, trials[0])
-            _paths(panels[1][column], setting, trials[0])
+            _over_steps(panels[0][column], setting, repeats[0])
+            _paths(panels[1][column], setting, repeats[0])
             for row in range(2) if column else ():
                 panels[row][column].tick_params(labelleft=False)
         panels[0][0].set_ylabel(setting.objective)
@@ -39,8 +38,8 @@ def picture(setting: Setting, arms: Mapping[str, Sequence[Trial]], sizes: Mappin
     return png(draw, 12.5, 10)
 
 
-def _over_steps(axes: Any, setting: Setting, trial: Trial) -> None:
-    for (member, reports), color in zip(trial.history.by_member.items(), COLORS, strict=False):
+def _over_steps(axes: Any, setting: Setting, repeat: Repeat) -> None:
+    for (member, reports), color in zip(repeat.history.by_member.items(), COLORS, strict=False):
         scores = [report.score if math.isfinite(report.score) else math.nan for report in reports]
         axes.plot(
             [report.trained_steps for report in reports], scores, color=color, linewidth=1.8, label=f"member {member}"
@@ -49,24 +48,24 @@ def _over_steps(axes: Any, setting: Setting, trial: Trial) -> None:
     axes.set(xlabel="step", ylim=setting.range)
 
 
-def _paths(axes: Any, setting: Setting, trial: Trial) -> None:
+def _paths(axes: Any, setting: Setting, repeat: Repeat) -> None:
     _contours(axes, setting)
-    for (_, reports), color in zip(trial.history.by_member.items(), COLORS, strict=False):
+    for (_, reports), color in zip(repeat.history.by_member.items(), COLORS, strict=False):
         points = np.array([setting.landscape.start, *map(theta, reports)])
         axes.scatter(*points.T, s=9, color=color, alpha=0.75, linewidths=0, zorder=3)
     axes.set(xlabel="θ₀")
 
 
-def _population_size(figure: Any, setting: Setting, sizes: Mapping[int, Sequence[Trial]]) -> None:
+def _population_size(figure: Any, setting: Setting, sizes: Mapping[int, Sequence[Repeat]]) -> None:
     score, loss, path = figure.subplots(1, 3)
-    for (size, trials), color in zip(sizes.items(), shades(len(sizes)), strict=True):
+    for (size, repeats), color in zip(sizes.items(), shades(len(sizes)), strict=True):
         look = {"color": color, "linewidth": 1.8, "label": f"{size} member{'s' * (size > 1)}"}
-        steps = [report.trained_steps for report in trials[0].leaders]
-        leaders = list(zip(*(trial.leaders for trial in trials), strict=True))
-        reached = [np.fmax.accumulate([report.score for report in trial.leaders]) for trial in trials]
+        steps = [report.trained_steps for report in repeats[0].leaders]
+        leaders = list(zip(*(repeat.leaders for repeat in repeats), strict=True))
+        reached = [np.fmax.accumulate([report.score for report in repeat.leaders]) for repeat in repeats]
         score.plot(steps, np.median(reached, axis=0), **look)
         loss.plot(steps, [median(report.metrics["loss"] for report in at) for at in leaders], **look)
-        path.plot(*np.array([setting.landscape.start, *trials[0].theta]).T, marker="o", markersize=2.5, **look)
+        path.plot(*np.array([setting.landscape.start, *repeats[0].theta]).T, marker="o", markersize=2.5, **look)
     _contours(path, setting)
     score.set(title=f"best {setting.objective} so far", xlabel="step", ylim=setting.range)
     loss.set(title="loss of the best member", xlabel="step", ylabel="loss")

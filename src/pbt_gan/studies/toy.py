@@ -67,8 +67,8 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One population, trained."""
+class Repeat:
+    """One population, trained: what an arm came to with one seed."""
 
     seed: int
     history: History
@@ -103,7 +103,7 @@ def theta(report: Report) -> list[float]:
     return [report.metrics["theta_0"], report.metrics["theta_1"]]
 
 
-def trial(task: str, arm: str, seed: int, *, size: int = 2, score_interval: int = 1) -> Trial:
+def repeat(task: str, arm: str, seed: int, *, size: int = 2, score_interval: int = 1) -> Repeat:
     """Train one population in this process: the same controller, engine and executor as a real run's."""
     corners = SETTINGS[task].members
     done = run(
@@ -117,16 +117,16 @@ def trial(task: str, arm: str, seed: int, *, size: int = 2, score_interval: int 
         initial=[corners[member % len(corners)] for member in range(size)],
         **ARMS[arm],
     )
-    return Trial(seed, done.history)
+    return Repeat(seed, done.history)
 
 
-def four_arms(task: str, seeds: Sequence[int] = SEEDS) -> dict[str, list[Trial]]:
+def four_arms(task: str, seeds: Sequence[int] = SEEDS) -> dict[str, list[Repeat]]:
     """Train the two members of the paper in each of the four ways."""
-    return {arm: [trial(task, arm, seed) for seed in seeds] for arm in ARMS}
+    return {arm: [repeat(task, arm, seed) for seed in seeds] for arm in ARMS}
 
 
-def population_sizes(task: str, seeds: Sequence[int] = SEEDS) -> dict[int, list[Trial]]:
+def population_sizes(task: str, seeds: Sequence[int] = SEEDS) -> dict[int, list[Repeat]]:
     """Train populations of 1 to 32 members by PBT; the paper's two members take turns in them."""
     return {
-        size: [trial(task, "pbt", seed, size=size, score_interval=READY_INTERVAL) for seed in seeds] for size in SIZES
+        size: [repeat(task, "pbt", seed, size=size, score_interval=READY_INTERVAL) for seed in seeds] for size in SIZES
     }

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from pbt_gan.errors import DataError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.cifar import BATCHES, FOLDER
+from pbt_gan.gan.data.folder import ENDINGS
 
 COUNT = 40
 
@@ -143,6 +145,44 @@ def test_idx_images_without_a_labels_file_are_unlabelled(tmp_path):
     (tmp_path / "some-images-idx3-ubyte").write_bytes(idx(IMAGES[..., 0]))
     data = load_dataset(str(tmp_path / "some-images-idx3-ubyte"))
     assert (data.labels, data.classes) == (None, 0)
+
+
+@pytest.mark.parametrize("images", ["digits.bin", "digits.gz", "digits.npz", "digits.tar.gz", "digits"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("by_folder", [False, True])
+def test_idx_files_are_known_by_what_they_begin_with_and_not_by_their_names(tmp_path, images, packed, by_folder):
+    pack = gzip.compress if packed else bytes
+    (tmp_path / images).write_bytes(pack(idx(IMAGES[..., 0])))
+    (tmp_path / "what-they-show").write_bytes(pack(idx(LABELS)))
+    (tmp_path / "of-other-images").write_bytes(pack(idx(LABELS[:-1])))
+    (tmp_path / "notes.txt").write_text("no data")
+    data = load_dataset(str(tmp_path if by_folder else tmp_path / images))
+    np.testing.assert_array_equal(data.images, IMAGES)
+    assert data.labels is not None
+    np.testing.assert_array_equal(data.labels, LABELS)
+
+
+def test_of_several_idx_files_the_one_for_training_is_read(tmp_path):
+    (tmp_path / "my-train.idx").write_bytes(idx(IMAGES[..., 0]))
+    (tmp_path / "my-test.idx").write_bytes(idx(IMAGES[::-1, ..., 0]))
+    np.testing.assert_array_equal(load_dataset(str(tmp_path)).images, IMAGES)
+    (tmp_path / "my-train.idx").rename(tmp_path / "another.idx")
+    assert "several files of images (another.idx, my-test.idx)" in refused(tmp_path)
+
+
+def test_of_several_idx_files_of_labels_none_is_guessed(tmp_path):
+    (tmp_path / "digits.bin").write_bytes(idx(IMAGES[..., 0]))
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(idx(LABELS))
+    assert "any of one, two" in refused(tmp_path / "digits.bin")
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.dat", "mine.idx.gz"])
+def test_arrays_are_known_by_what_they_begin_with_too(tmp_path, name):
+    for save in (lambda file: np.save(file, IMAGES), lambda file: np.savez_compressed(file, images=IMAGES)):
+        with (tmp_path / name).open("wb") as file:
+            save(file)
+        np.testing.assert_array_equal(load_dataset(str(tmp_path / name)).images, IMAGES)
 
 
 def test_cifar_is_read_alike_from_its_archive_its_folder_and_the_folder_above(tmp_path):
@@ -387,3 +427,160 @@ def test_images_of_two_sizes_and_broken_images_are_refused_by_name(tmp_path):
 def test_an_image_of_sixteen_bits_is_refused_rather_than_clipped(tmp_path):
     Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "deep.png")
     assert "8 bits" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_other_program_is_started_for_what_is_named_like_an_image(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("Ghostscript was started"))
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    for number in range(12):
+        (tmp_path / f"{number}{ending}").write_bytes(postscript)
+    assert "cannot be read as an image" in refused(tmp_path)
+
+
+# What is hostile: never more than a DataError, never more memory than what is really there.
+
+
+def cifar_of(pickled: bytes) -> dict[str, bytes]:
+    return {f"{FOLDER}/{name}": pickled for name in BATCHES}
+
+
+def tar(*entries: tuple[str, bytes, bytes]) -> bytes:
+    """Return a gzipped tar of entries (name, type, content); what the content announces need not follow."""
+    blocks = b""
+    for name, kind, content in entries:
+        info = tarfile.TarInfo(name)
+        info.type, info.size = kind, len(content)
+        blocks += info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512)
+    return gzip.compress(blocks + bytes(1024), 1)
+
+
+def nested_keys(depth: int) -> bytes:
+    pickled = b"\x80\x02}(K\x00K\x00\x86"
+    for level in range(depth):
+        place = bytes([100 + level])
+        pickled += b"q" + place + b"0h" + place + b"h" + place + b"\x86"
+    return pickled + b"K\x01u."
+
+
+def shared_labels(depth: int) -> bytes:
+    pickled = b"\x80\x02}(U\x04dataNU\x06labels](K\x00K\x00e"
+    for level in range(depth):
+        place = bytes([level])
+        pickled += b"q" + place + b"0](h" + place + b"h" + place + b"e"
+    return pickled + b"u."
+
+
+def npy(shape: str, kind: str = "|u1") -> bytes:
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + header + b"\n"
+
+
+def zipped(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in files.items():
+            archive.writestr(f"{name}.npy", content)
+    return buffer.getvalue()
+
+
+def huge_idx(*shape: int) -> bytes:
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
+HOSTILE = {
+    "a long name in a tar": lambda: {"a.tar.gz": tar(("././@LongLink", tarfile.GNUTYPE_LONGNAME, bytes(120 * 2**20)))},
+    "a long header in a tar": lambda: {"a.tar.gz": tar(("x", tarfile.XHDTYPE, b"20 path=a\n" * (10 * 2**20)))},
+    "a large batch in a tar": lambda: {"a.tar.gz": tar((f"{FOLDER}/{BATCHES[0]}", tarfile.REGTYPE, bytes(70 * 2**20)))},
+    "keys that are hashed for years": lambda: cifar_of(nested_keys(40)),
+    "labels of gigabytes": lambda: cifar_of(shared_labels(30)),
+    "a set of tuples": lambda: cifar_of(b"\x80\x04\x8f(" + nested_keys(40)[4:-4] + b"\x90."),
+    "a buffer of terabytes": lambda: cifar_of(b"\x80\x05\x96" + struct.pack("<Q", 2**42) + b"."),
+    "many lists": lambda: cifar_of(b"\x80\x02" + b"]" * 30 * 2**20 + b"."),
+    "many marks": lambda: cifar_of(b"\x80\x02" + b"(" * 30 * 2**20 + b"."),
+    "a memo of gigabytes": lambda: cifar_of(b"]r\xff\xff\xff\x7f."),
+    "a number of megabytes": lambda: cifar_of(b"\x80\x02\x8b" + struct.pack("<i", 2**22) + bytes(2**22) + b"."),
+    "an idx of 4 GiB": lambda: {"a": huge_idx(2**20, 64, 63)},
+    "an idx of 4 GiB, packed": lambda: {"a": gzip.compress(huge_idx(2**20, 64, 63))},
+    "an idx with a zero": lambda: {"a": huge_idx(0, 2**32 - 1, 2**32 - 1)},
+    "an idx with zeros": lambda: {"a": huge_idx(2**32 - 1, 0, 2**32 - 1)},
+    "an npy of 4 GiB": lambda: {"a.npy": npy("(1048576, 64, 63)")},
+    "an npy with a zero": lambda: {"a.npy": npy("(0, 9223372036854775807, 9223372036854775807)")},
+    "an npy with less than nothing": lambda: {"a.npy": npy("(-1, 8, 8)") + bytes(640)},
+    "an npy of nothing": lambda: {"a.npy": npy("(1000000000000,)", "<U0")},
+    "an npy in brackets": lambda: {"a.npy": npy("(" * 5_000)},
+    "an npz of 4 GiB": lambda: {"a.npz": zipped(images=npy("(1048576, 64, 63)"))},
+    "an npz of many": lambda: {"a.npz": zipped(**{f"a{number}": b"" for number in range(40_000)})},
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_takes_little_memory(tmp_path, kind):
+    for name, content in HOSTILE[kind]().items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    (place,) = tmp_path.iterdir()
+    done = subprocess.run([sys.executable, "-c", IN_LITTLE_MEMORY, str(place)], capture_output=True, text=True)
+    assert done.stdout.startswith("DataError"), done.stdout + done.stderr
+
+
+IN_LITTLE_MEMORY = """
+import resource, sys
+import numpy, PIL.Image
+from pbt_gan.errors import DataError
+from pbt_gan.gan.data import load_dataset
+held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + 100 * 2**20,) * 2)
+try:
+    load_dataset(sys.argv[1])
+except DataError as error:
+    cause = error.__cause__
+    print("MemoryError" if isinstance(cause, MemoryError) else f"DataError: {error}")
+"""
+
+
+def test_an_archive_that_unpacks_without_end_is_left_at_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr("pbt_gan.gan.data.cifar.MOST_ARCHIVE_BYTES", 10_000)
+    (tmp_path / "a.tar.gz").write_bytes(tar(("readme", tarfile.REGTYPE, bytes(20_000))))
+    assert "unpacks to more" in refused(tmp_path / "a.tar.gz")
+
+
+def sound_files() -> dict[str, bytes]:
+    npz, npy_, picture = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    np.savez(npz, images=IMAGES, labels=LABELS)
+    np.save(npy_, IMAGES)
+    Image.fromarray(IMAGES[0, ..., 0]).save(picture, "png")
+    batches = [(f"{FOLDER}/{name}", tarfile.REGTYPE, cifar_batch(n, 2)) for n, name in enumerate(BATCHES)]
+    return {
+        "a.npz": npz.getvalue(),
+        "a.npy": npy_.getvalue(),
+        "a.idx": idx(IMAGES[..., 0]),
+        "b.idx": gzip.compress(idx(IMAGES[..., 0])),
+        "a.tar": gzip.decompress(tar(*batches)),
+        "a.tar.gz": tar(*batches),
+        "folder/a.png": picture.getvalue(),
+        f"{FOLDER}/{BATCHES[0]}": cifar_batch(0, 2)[:100],
+    }
+
+
+SOUND = sound_files()
+
+
+@given(st.data(), st.sampled_from(sorted(SOUND)))
+def test_a_mutated_file_is_read_or_refused_and_nothing_else(tmp_path_factory, data, name):
+    path = tmp_path_factory.mktemp("mutated") / name
+    path.parent.mkdir(exist_ok=True)
+    whole = bytearray(SOUND[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, min(len(whole), 700)))  # headers come first
+        whole[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=6))
+    path.write_bytes(whole[: data.draw(st.sampled_from([None, 5, 100]))])
+    with contextlib.suppress(DataError):
+        load_dataset(str(path.parent if "/" in name else path))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_as_a_cifar_batch_are_refused(tmp_path_factory, pickled):
+    folder = cifar_folder(tmp_path_factory.mktemp("any"), data_batch_1=b"\x80\x02" + pickled)
+    with contextlib.suppress(DataError):
+        load_dataset(str(folder))

@@ -4,9 +4,9 @@ import pytest
 
 from pbt_gan.core.lineage import History
 from pbt_gan.core.records import Birth, Donor, Exploit, Report
+from pbt_gan.reporting.cards import is_higher_better
 from pbt_gan.runs.result import Run
-from pbt_gan.studies.experiment.outcome import Outcome, at_equal_cost, costs, counted, cut, directions_of
-from pbt_gan.studies.experiment.tables import is_higher_better
+from pbt_gan.studies.experiment.outcome import Outcome, at_equal_cost, cards_of, costs, counted, cut
 
 
 def report(member: int, interval: int, score: float, images: int = 100, **metrics: float) -> Report:
@@ -19,7 +19,7 @@ def report(member: int, interval: int, score: float, images: int = 100, **metric
 def copied(recipient: int, interval: int, donor: int) -> Exploit:
     origin = Donor(donor, interval, interval * 10, f"m{donor}-i{interval}")
     return Exploit(
-        recipient, interval, origin, ("weights",), "none", {}, {}, "truncation", "", checkpoint=origin.checkpoint
+        recipient, interval, origin, ("weights",), "none", {}, {}, "truncation", "", sources={"*": origin.checkpoint}
     )
 
 
@@ -74,19 +74,19 @@ def test_best_is_the_best_ever_with_the_held_out_metric_of_that_same_report():
         report(0, 2, 4.0, held_out_cs=2.0, loss=7.0),
         report(1, 2, 2.0, held_out_cs=8.0, loss=7.0),
     ).history
-    outcome = Outcome.of(("pbt", 4), history, {"held_out_cs": True, "loss": True})
+    outcome = Outcome.of(("pbt", 4), history, {})
     assert dict(outcome.figures) == {"best": 9.0, "median": 3.0, "best held_out_cs": 5.0, "median held_out_cs": 5.0}
     assert (outcome.arm, outcome.seed, outcome.steps, outcome.images, outcome.scorings) == ("pbt", 4, 40, 400, 4)
 
 
-@pytest.mark.parametrize(("higher", "median"), [(True, 2.0), (False, 5.0)])
-def test_a_member_that_diverged_counts_as_the_worst_in_the_median(higher, median):
+@pytest.mark.parametrize(("better", "median"), [("higher", 2.0), ("lower", 5.0)])
+def test_a_member_that_diverged_counts_as_the_worst_in_the_median(better, median):
     history = run(
         report(0, 1, 3.0, held_out_x=2.0),
         report(1, 1, 9.0, held_out_x=5.0),
         report(2, 1, math.nan, held_out_x=math.nan),
     ).history
-    assert Outcome.of(("a", 0), history, {"held_out_x": higher}).figures["median held_out_x"] == median
+    assert Outcome.of(("a", 0), history, {"held_out_x": {"better": better}}).figures["median held_out_x"] == median
 
 
 def test_a_population_of_which_nobody_had_a_finite_score_has_no_figures():
@@ -95,10 +95,9 @@ def test_a_population_of_which_nobody_had_a_finite_score_has_no_figures():
 
 
 def test_which_way_is_better_stands_on_the_cards():
-    runs = [run(report(0, 1, 1.0, held_out_fcd=1.0, held_out_cs=1.0), held_out_fcd={"better": "lower"})]
-    assert directions_of(runs) == {"held_out_fcd": False}
-    assert is_higher_better("best held_out_cs", directions_of(runs))
-    assert not is_higher_better("median held_out_fcd", directions_of(runs))
+    cards = cards_of([run(report(0, 1, 1.0), held_out_fcd={"better": "lower"}), run(report(0, 1, 1.0))])
+    assert is_higher_better(cards, "held_out_cs")
+    assert not is_higher_better(cards, "held_out_fcd")
 
 
 def test_a_metric_that_the_first_report_lacks_has_its_figures():

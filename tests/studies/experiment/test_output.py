@@ -11,7 +11,7 @@ from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.conduct import conduct
 from pbt_gan.studies.experiment.protocol import METHODS, conditions, protocol
 from pbt_gan.studies.experiment.result import Result
-from pbt_gan.studies.experiment.tables import signed, spread
+from pbt_gan.studies.experiment.sheets import signed, spread
 from tests.studies.experiment.conftest import toy
 
 
@@ -82,8 +82,8 @@ def test_a_single_arm_and_a_single_seed_have_a_table_and_a_plot(tmp_path):
     result = Result.read(experiment, tmp_path / "here")
     assert result is not None
     output.write(result, tmp_path / "here")
-    assert "± " not in result.grids[0].markdown()
-    assert len(result.grids) == 1
+    assert "± " not in result.sheets[0].markdown()
+    assert len(result.sheets) == 1
 
 
 def test_numbers_show_their_spread_and_their_sign():

@@ -9,6 +9,9 @@ from PIL import Image
 from pbt_gan.errors import DataError
 from pbt_gan.gan.data.dataset import Dataset, check_size
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+"""What Pillow may take a file for. It goes by the content: left to itself it starts Ghostscript on PostScript."""
+
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 
 
@@ -48,7 +51,7 @@ def _pixels(file: Path) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as picture:
+            with Image.open(file, formats=FORMATS) as picture:
                 if picture.mode[0] in "IF":
                     raise ValueError("it has more than 8 bits a channel; convert it to 8")
                 grey = picture.mode in ("1", "L")

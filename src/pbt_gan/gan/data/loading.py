@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from pbt_gan.errors import DataError
-from pbt_gan.gan.data.arrays import read_npy, read_npz
+from pbt_gan.gan.data.arrays import is_npy, is_npz, read_npy, read_npz
 from pbt_gan.gan.data.cifar import is_cifar_folder, read_cifar_archive, read_cifar_folder
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
 from pbt_gan.gan.data.folder import ENDINGS, read_folder
-from pbt_gan.gan.data.idx import find_idx, read_idx
+from pbt_gan.gan.data.idx import find_idx, is_idx, read_idx
 
 
 def load_dataset(place: str) -> Dataset:
-    """Read a data set as a whole.
+    """Read a data set as a whole. Files are known by what they begin with; a name counts where that says nothing.
 
     Args:
         place: "digits", which is built in, or a path: an `.npz` or `.npy`, an MNIST-style idx file or the folder of the
@@ -33,7 +33,7 @@ def load_dataset(place: str) -> Dataset:
 def _read_folder(path: Path) -> Dataset:
     if is_cifar_folder(path):
         return read_cifar_folder(path)
-    idx = find_idx(path)
+    idx = find_idx(path, others=ENDINGS)
     return read_folder(path) if idx is None else read_idx(idx)
 
 
@@ -43,12 +43,14 @@ def _read_file(path: Path) -> Dataset:
     if not path.is_file() or path.stat().st_size == 0:
         raise DataError(f"{path} is {'empty' if path.is_file() else 'no file'}; give a file or folder with images.")
     name = path.name.lower()
-    if name.endswith(".npz"):
+    if is_idx(path):
+        return read_idx(path)
+    if is_npz(path) or name.endswith(".npz"):
         return read_npz(path)
-    if name.endswith(".npy"):
+    if is_npy(path) or name.endswith(".npy"):
         return read_npy(path)
     if name.endswith((".tar.gz", ".tgz")):
         return read_cifar_archive(path)
     if name.endswith(ENDINGS) or name.startswith("data_batch_"):
         raise DataError(f"{path} is one file of many; give the folder that it lies in: {path.parent}.")
-    return read_idx(path)
+    return read_idx(path)  # says what it is not

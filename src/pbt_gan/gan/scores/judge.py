@@ -20,6 +20,7 @@ Sample = Callable[[int, Generator], "Sequence[Tensor | None]"]
 finite."""
 
 _PREFIXES = {"select": "", "held-out": "held_out_"}
+_SPOKEN = {"select": "", "held-out": "held-out "}
 _FORMULAS = {
     "cs": ("classifier score", "exp(mean KL(p(y|x) ‖ p(y)))", "higher"),
     "fcd": ("Fréchet classifier distance", "|μ₁ − μ₂|² + tr(C₁ + C₂ − 2(C₁C₂)^½)", "lower"),
@@ -72,6 +73,7 @@ def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[s
             name, formula, better = _FORMULAS[key]
             count = _samples(metrics)[role]
             cards[prefix + key] = {
+                "short": f"{_SPOKEN[role]}{key.upper()}",
                 "name": f"{name} ({key.upper()})",
                 "formula": formula,
                 "better": better,
@@ -92,6 +94,7 @@ def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[s
     sign = "" if ranked == "cs" else "negated "
     score = {
         **cards[ranked],
+        "short": f"{sign}{cards[ranked]['short']}",
         "name": f"{sign}{cards[ranked]['name']}",
         "better": "higher",
         "same_as": f"{sign}{ranked}",

@@ -11,6 +11,7 @@ from pbt_gan import files
 from pbt_gan.codec import decode
 from pbt_gan.gan.data import load_dataset
 from pbt_gan.gan.scores.scorers import RECIPES, shipped_folder, train_scorer
+from pbt_gan.terminal import put
 
 STEPS = {"digits": 1_500}
 """For which built-in data scorers are shipped, and how long they are trained."""
@@ -35,7 +36,7 @@ def main() -> None:
                 **decode(data)["card"],
             }
             cards[role] = {**card, "command": "python -m pbt_gan.gan.scores.ship_scorers", "torch": torch.__version__}
-            print(f"{file}: {len(data):,} bytes, accuracy {card['accuracy']:.4f}")
+            put(f"{file}: {len(data):,} bytes, accuracy {card['accuracy']:.4f}")
         files.write(folder / f"{name}.json", (json.dumps(cards, indent=2) + "\n").encode())
 
 

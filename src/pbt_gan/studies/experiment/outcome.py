@@ -5,20 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pbt_gan.core.lineage import History
+from pbt_gan.reporting.cards import Cards, is_held_out, is_higher_better
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import quantile
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.conduct import Place
 from pbt_gan.studies.experiment.plan import Unit
 
-HELD_OUT = "held_out"
-"""Metrics whose names begin so judge and never select."""
-
 _TOLERANCE_S = 0.02
 """Share by which a run may exceed the equal cost in device seconds: no two measurements of time are equal."""
-
-Directions = Mapping[str, bool]
-"""Whether higher is better, by the name of a metric; of one that is not there it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ class Outcome:
     device_s: float  # scoring included; not the same number if a run is done again
 
     @classmethod
-    def of(cls, place: Place, history: History, directions: Directions) -> "Outcome":
+    def of(cls, place: Place, history: History, cards: Cards) -> "Outcome":
         """Sum up a history that was cut to equal cost."""
         summary = Summary.of(history)
         last = list(history.last.values())
@@ -50,7 +45,7 @@ class Outcome:
             measured = [report for report in last if name in report.metrics or not math.isfinite(report.score)]
             if measured:
                 figures[f"median {name}"] = _median(
-                    (report.metrics.get(name, math.nan) for report in measured), directions.get(name, True)
+                    (report.metrics.get(name, math.nan) for report in measured), is_higher_better(cards, name)
                 )
         return cls(
             *place,
@@ -118,14 +113,9 @@ def cut(history: History, unit: Unit, limit: float) -> History:
     return History(history.births, tuple(reports), exploits)
 
 
-def directions_of(runs: Iterable[Run]) -> dict[str, bool]:
-    """Return for every metric that has a card whether higher is better."""
-    return {name: card.get("better", "higher") == "higher" for run in runs for name, card in run.cards.items()}
-
-
-def is_held_out(name: str) -> bool:
-    """Whether a metric judges and never selects, by its name."""
-    return name.startswith(HELD_OUT)
+def cards_of(runs: Iterable[Run]) -> Cards:
+    """Return the card of every metric of some runs."""
+    return {metric: card for run in runs for metric, card in run.cards.items()}
 
 
 def _median(values: Iterable[float], higher: bool) -> float:

@@ -10,7 +10,7 @@ from pbt_gan import files
 from pbt_gan.reporting import markup
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.store.journal import strict
-from pbt_gan.studies.experiment import tables
+from pbt_gan.studies.experiment import sheets
 from pbt_gan.studies.experiment.picture import picture
 from pbt_gan.studies.experiment.protocol import METHODS, conditions, protocol
 from pbt_gan.studies.experiment.result import Result
@@ -50,22 +50,22 @@ def markdown(result: Result) -> str:
     """Return tables, plot and protocol as a page of Markdown."""
     parts = [
         f"# {_title(result)}",
-        *(f"**{grid.title}**\n\n{grid.markdown()}" for grid in result.grids),
+        *(f"**{sheet.title}**\n\n{sheet.markdown()}" for sheet in result.sheets),
         f"![What each arm reached for its cost]({PICTURE})",
         "\n".join(f"- {line}" for line in (*protocol(result), *conditions(result))),
     ]
-    every = tables.seeds_grid(result.outcomes)
+    every = sheets.seeds_sheet(result.outcomes, result.cards)
     return "\n\n".join([*parts, f"**{every.title}**\n\n{every.markdown()}"]) + "\n"
 
 
 def page(result: Result, drawn: bytes) -> str:
     """Return everything as one page that needs nothing but itself."""
-    every = tables.seeds_grid(result.outcomes)
+    every = sheets.seeds_sheet(result.outcomes, result.cards)
     body = [
         f"<h1>{markup.text(_title(result))}</h1>",
-        markup.tiles(_headline(result)),
+        markup.headlines(_headline(result)),
         markup.section("What each arm reached for its cost", markup.image(drawn, "Scores by cost, held-out by seed")),
-        *(markup.section(grid.title, markup.table(grid.header, grid.rows)) for grid in result.grids),
+        *(markup.section(sheet.title, markup.table(sheet.header, sheet.rows)) for sheet in result.sheets),
         markup.section("Protocol", markup.listing([*protocol(result), *conditions(result)])),
         markup.section(every.title, markup.table(every.header, every.rows)),
         markup.section("Configuration", markup.folded("all settings", markup.facts(result.experiment.plain()))),
@@ -79,5 +79,6 @@ def _title(result: Result) -> str:
 
 def _headline(result: Result) -> Iterator[tuple[str, str, str]]:
     for arm, runs in result.outcomes.items():
-        mean, *deviation = tables.spread([run.figures.get(result.judged) for run in runs]).split(" ± ")
-        yield arm, mean, f"± {deviation[0]}, {result.judged}" if deviation else result.judged
+        mean, *deviation = sheets.spread([run.figures.get(result.judged) for run in runs]).split(" ± ")
+        judged = sheets.title(result.judged, result.cards)
+        yield arm, mean, f"± {deviation[0]}, {judged}" if deviation else judged

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbt_gan.core.lineage import History
-from pbt_gan.reporting.canvas import ARMS, FAINT, INK, png, thousands
-from pbt_gan.reporting.comparison import curves
+from pbt_gan.reporting.canvas import COLORS, FAINT, INK, png, thousands
+from pbt_gan.reporting.comparison_picture import curves
 from pbt_gan.studies.experiment.outcome import costs
 from pbt_gan.studies.experiment.plan import Unit
 from pbt_gan.studies.experiment.result import Result
+from pbt_gan.studies.experiment.sheets import title
 
 _LABELS: Mapping[Unit, str] = {
     "images": "images seen by all members together",
@@ -25,16 +26,16 @@ _SIDE_BY_SIDE = 3  # more names than these do not fit beside each other
 
 def picture(result: Result) -> bytes:
     """Draw an experiment as a PNG."""
-    looks = dict(zip(result.arms, cycle(product(("solid", "dashed", "dotted"), ARMS)), strict=False))
+    looks = dict(zip(result.arms, cycle(product(("solid", "dashed", "dotted"), COLORS)), strict=False))
     unit = result.unit
 
     def draw(figure: Any) -> None:
         best, median, dots = figure.subplots(1, 3, width_ratios=(1, 1, 0.9))
-        for axes, kind, title in ((best, "best", "Best member so far"), (median, "median", "Median member")):
+        for axes, kind, above in ((best, "best", "Best member so far"), (median, "median", "Median member")):
             for arm in result.arms:
                 runs = [result.histories[arm, seed] for seed in result.seeds]
                 _band(axes, runs, kind, unit, arm, *looks[arm])
-            axes.set(title=title, xlabel=_LABELS[unit])
+            axes.set(title=above, xlabel=_LABELS[unit])
             thousands(axes.xaxis)
         best.set_ylabel("selection score (higher is better)")
         _dots(dots, result, {arm: color for arm, (_, color) in looks.items()})
@@ -76,7 +77,7 @@ def _dots(axes: Any, result: Result, colors: Mapping[str, str]) -> None:
         measured = values[place][np.isfinite(values[place])]
         if len(measured):
             axes.hlines(measured.mean(), place - 0.24, place + 0.24, color=INK, linewidth=2.2, zorder=4)
-    axes.set(title=f"{figure}, every seed", xlim=(-0.5, len(values) - 0.5))
+    axes.set(title=f"{title(figure, result.cards)}, every seed", xlim=(-0.5, len(values) - 0.5))
     crowded = len(places) > _SIDE_BY_SIDE
     axes.set_xticks(
         places,

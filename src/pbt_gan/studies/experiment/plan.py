@@ -67,7 +67,7 @@ class Experiment:
         """Return an arm of the table, or one of the config's own."""
         if name in self.settings.own:
             changes = self.settings.own[name]
-            return Arm(f"an arm of one's own: {_told(changes)}", lambda config, space, found: changes)
+            return Arm(f"an arm of one's own: {_in_words(changes)}", lambda config, space, found: changes)
         return ARMS[name]
 
     def run_config(self, name: str, seed: int, found: Run | None = None) -> Config:
@@ -166,8 +166,10 @@ def _check(experiment: Experiment) -> None:
             )
 
 
-def _told(changes: Table, prefix: str = "") -> str:
-    told = []
+def _in_words(changes: Table, prefix: str = "") -> str:
+    words = []
     for key, value in changes.items():
-        told.append(_told(value, f"{prefix}{key}.") if isinstance(value, Mapping) else f"{prefix}{key} = {value!r}")
-    return ", ".join(told)
+        words.append(
+            _in_words(value, f"{prefix}{key}.") if isinstance(value, Mapping) else f"{prefix}{key} = {value!r}"
+        )
+    return ", ".join(words)

@@ -35,7 +35,7 @@ def protocol(result: Result) -> list[str]:
         f"steps (PBT: {pbt.population_size} × {number(pbt.total_steps)}), scored every {number(pbt.score_interval)}, "
         f"ready every {number(pbt.ready_interval)}. Runs are read up to the {UNITS[result.unit]} that all arms of a "
         "seed have reached.",
-        f"Selected by {selection}; best: the highest of a whole run. “best held_out…” is the held-out metric of that "
+        f"Selected by {selection}; best: the highest of a whole run. “best” and a metric: that held-out metric of the "
         "same report, which selected nothing. Median: of the members' last scores; one that diverged counts as worst.",
         f"Gain: mean of the differences, paired by seed. {CONFIDENCE:.0%} interval: {METHODS['interval']}. P(better): "
         f"that a run of the arm beats a run of the baseline. p: {METHODS['p']}; p (Holm): {METHODS['correction']}.",

@@ -6,13 +6,14 @@ from functools import cached_property
 from pathlib import Path
 
 from pbt_gan.core.lineage import History
+from pbt_gan.reporting.cards import Cards
 from pbt_gan.runs.result import Run
-from pbt_gan.studies.experiment import tables
+from pbt_gan.studies.experiment import sheets
 from pbt_gan.studies.experiment.conduct import Place, finished_runs
-from pbt_gan.studies.experiment.outcome import HELD_OUT, Outcome, at_equal_cost, counted, directions_of
+from pbt_gan.studies.experiment.outcome import Outcome, at_equal_cost, cards_of, counted
 from pbt_gan.studies.experiment.plan import Experiment, Unit
+from pbt_gan.studies.experiment.sheets import Sheet
 from pbt_gan.studies.experiment.statistics import Gain
-from pbt_gan.studies.experiment.tables import Grid
 
 
 @dataclass(frozen=True)
@@ -49,33 +50,34 @@ class Result:
         return at_equal_cost(self.runs, self.unit)
 
     @cached_property
-    def better(self) -> Mapping[str, bool]:
-        """Whether higher is better, for each metric."""
-        return directions_of(self.runs.values())
+    def cards(self) -> Cards:
+        """What each metric is."""
+        return cards_of(self.runs.values())
 
     @cached_property
     def outcomes(self) -> Mapping[str, Sequence[Outcome]]:
         """The figures of each arm, one outcome a seed."""
         return {
-            arm: [Outcome.of((arm, seed), self.histories[arm, seed], self.better) for seed in self.seeds]
+            arm: [Outcome.of((arm, seed), self.histories[arm, seed], self.cards) for seed in self.seeds]
             for arm in self.arms
         }
 
     @cached_property
     def gains(self) -> Mapping[str, Mapping[str, Gain]]:
         """For each figure, every arm against the baseline."""
-        return tables.gains(self.outcomes, self.experiment.baseline, self.better)
+        return sheets.gains(self.outcomes, self.experiment.baseline, self.cards)
 
     @property
     def judged(self) -> str:
         """The figure that judges: the first held-out metric of the best member, else its selection score."""
-        figures = tables.figures_of(self.outcomes)
-        return next((name for name in figures if name.startswith(f"best {HELD_OUT}")), "best")
+        figures = sheets.figures_of(self.outcomes)
+        held_out = (figure for figure in figures if sheets.metric_of(figure) and figure.startswith("best "))
+        return next(held_out, "best")
 
     @property
-    def grids(self) -> Sequence[Grid]:
+    def sheets(self) -> Sequence[Sheet]:
         """The tables: figures by arm, and comparisons with the baseline if there is another arm."""
-        grids = [tables.figures_grid(self.outcomes, self.better)]
+        made = [sheets.figures_sheet(self.outcomes, self.cards)]
         if len(self.arms) > 1:
-            grids.append(tables.gains_grid(self.gains, self.experiment.baseline))
-        return grids
+            made.append(sheets.gains_sheet(self.gains, self.experiment.baseline, self.cards))
+        return made

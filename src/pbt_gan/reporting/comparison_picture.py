@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbt_gan.core.lineage import History
-from pbt_gan.reporting.canvas import ARMS, png, thousands
+from pbt_gan.reporting.canvas import COLORS, png, thousands
 from pbt_gan.reporting.plots import STEPS
 from pbt_gan.reporting.table import quantile
 
@@ -31,7 +31,7 @@ def comparison(arms: Mapping[str, Sequence[History]]) -> bytes:
         for column, (kind, title) in enumerate((("best", "Best member so far"), ("median", "Median member"))):
             for row, (clock, label) in enumerate((("steps", STEPS), ("cost", "cost, device seconds"))):
                 axes = panels[row][column]
-                for (name, runs), color in zip(shown.items(), cycle(ARMS), strict=False):
+                for (name, runs), color in zip(shown.items(), cycle(COLORS), strict=False):
                     _draw_arm(axes, runs, clock, kind, name, color)
                 axes.set(title=title if row == 0 else None, xlabel=label)
                 thousands(axes.xaxis)

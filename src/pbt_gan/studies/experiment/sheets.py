@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from pbt_gan.reporting.cards import Cards, is_higher_better, short_name
 from pbt_gan.reporting.text import duration, number
 from pbt_gan.studies.experiment.outcome import Outcome
 from pbt_gan.studies.experiment.statistics import Gain, gain, holm
@@ -13,8 +14,8 @@ ABSENT = "–"
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: a title, a header and rows of as many cells."""
+class Sheet:
+    """A table in text: a title, a header and rows of as many cells."""
 
     title: str
     header: Sequence[str]
@@ -31,11 +32,11 @@ Outcomes = Mapping[str, Sequence[Outcome]]
 """By arm, one a seed, in the same order of seeds."""
 
 
-def gains(outcomes: Outcomes, baseline: str, better: Mapping[str, bool]) -> dict[str, dict[str, Gain]]:
+def gains(outcomes: Outcomes, baseline: str, cards: Cards) -> dict[str, dict[str, Gain]]:
     """Return for each figure how each other arm compares with the baseline, in the seeds of which both have it."""
     found: dict[str, dict[str, Gain]] = {}
     for figure in figures_of(outcomes):
-        higher = is_higher_better(figure, better)
+        higher = is_higher_better(cards, metric_of(figure))
         of_arms = {}
         for arm, runs in outcomes.items():
             both = zip(_values(runs, figure), _values(outcomes[baseline], figure), strict=True)
@@ -50,18 +51,27 @@ def gains(outcomes: Outcomes, baseline: str, better: Mapping[str, bool]) -> dict
 def figures_of(outcomes: Outcomes) -> list[str]:
     """Return the figures that any run has: of the score that selects, then of the held-out metrics by name."""
     figures = {figure for runs in outcomes.values() for run in runs for figure in run.figures}
-    return sorted(figures, key=lambda figure: (figure.partition(" ")[2], figure))
+    return sorted(figures, key=lambda figure: (metric_of(figure), figure))
 
 
-def is_higher_better(figure: str, better: Mapping[str, bool]) -> bool:
-    """Whether a figure of an outcome is better when it is higher."""
-    return better.get(figure.partition(" ")[2], True)
+def metric_of(figure: str) -> str:
+    """Return the metric that a figure of an outcome is taken from; empty: the score that selects."""
+    return figure.partition(" ")[2]
 
 
-def figures_grid(outcomes: Outcomes, better: Mapping[str, bool]) -> Grid:
+def title(figure: str, cards: Cards) -> str:
+    """Return a figure as a table names it."""
+    kind, _, metric = figure.partition(" ")
+    return f"{kind} {short_name(cards, metric)}" if metric else kind
+
+
+def figures_sheet(outcomes: Outcomes, cards: Cards) -> Sheet:
     """Return the mean ± standard deviation of each figure, an arm a row, and what it cost."""
     names = figures_of(outcomes)
-    titles = [name + ("" if is_higher_better(name, better) else " (lower is better)") for name in names]
+    titles = [
+        title(name, cards) + ("" if is_higher_better(cards, metric_of(name)) else " (lower is better)")
+        for name in names
+    ]
     costs = ("copies", "steps", "images", "scorings")
     rows = [
         [
@@ -73,10 +83,10 @@ def figures_grid(outcomes: Outcomes, better: Mapping[str, bool]) -> Grid:
         for arm, runs in outcomes.items()
     ]
     header = ["arm", *titles, *costs, "device time"]
-    return Grid("Figures: mean ± standard deviation over the seeds; costs: mean of a run", header, rows)
+    return Sheet("Figures: mean ± standard deviation over the seeds; costs: mean of a run", header, rows)
 
 
-def gains_grid(found: Mapping[str, Mapping[str, Gain]], baseline: str) -> Grid:
+def gains_sheet(found: Mapping[str, Mapping[str, Gain]], baseline: str, cards: Cards) -> Sheet:
     """Return the paired comparisons, a row for each figure and arm."""
     header = ["figure", "arm", "gain", "95 % interval", "better in", "P(better)", "p", "p (Holm)"]
     rows = []
@@ -88,7 +98,7 @@ def gains_grid(found: Mapping[str, Mapping[str, Gain]], baseline: str) -> Grid:
             equal = f", {gained.equal} equal" if gained.equal else ""
             rows.append(
                 [
-                    figure,
+                    title(figure, cards),
                     arm,
                     signed(gained.mean),
                     low_high,
@@ -98,10 +108,10 @@ def gains_grid(found: Mapping[str, Mapping[str, Gain]], baseline: str) -> Grid:
                     ABSENT if gained.p is None else _p_value(adjusted[arm]),
                 ]
             )
-    return Grid(f"Against {baseline}, paired by seed; a positive gain is better", header, rows)
+    return Sheet(f"Against {baseline}, paired by seed; a positive gain is better", header, rows)
 
 
-def seeds_grid(outcomes: Outcomes) -> Grid:
+def seeds_sheet(outcomes: Outcomes, cards: Cards) -> Sheet:
     """Return every run in a row."""
     names = figures_of(outcomes)
     rows = [
@@ -109,7 +119,7 @@ def seeds_grid(outcomes: Outcomes) -> Grid:
         for runs in outcomes.values()
         for run in runs
     ]
-    return Grid("Every run", ["run", *names, "device time"], rows)
+    return Sheet("Every run", ["run", *(title(name, cards) for name in names), "device time"], rows)
 
 
 def spread(values: Sequence[float | None]) -> str:

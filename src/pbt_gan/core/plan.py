@@ -1,0 +1,31 @@
+"""What a population is to do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pbt_gan.core.pbt import PopulationBasedTraining
+from pbt_gan.core.policy import Policy
+from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.schedule import Schedule
+from pbt_gan.core.space import Space
+from pbt_gan.core.strategy import Strategy
+
+Mode = Literal["sync", "async"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a population is to do. All lengths are in steps of one member."""
+
+    space: Space
+    population_size: int
+    total_steps: int
+    ready_interval: int  # a multiple of score_interval
+    score_interval: int  # one order
+    seed: int
+    mode: Mode = "sync"
+    strategy: Strategy = field(default_factory=Strategy)
+    policy: Callable[["Plan"], Policy] = PopulationBasedTraining
+    initial: Sequence[Hyperparams] = ()  # given to the first members; whatever is not named is drawn
+    schedule: Schedule | None = None  # laid over what each member has by itself, by the age of its weights

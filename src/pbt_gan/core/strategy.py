@@ -1,0 +1,86 @@
+"""How losers copy winners and how hyperparameters move, as data: rules by their names, with their options."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any, Generic, Literal, TypeVar
+
+from numpy.random import Generator
+
+from pbt_gan.core.exploit import EXPLOIT, ExploitRule
+from pbt_gan.core.explore import EXPLORE, Context, ExploreRule
+from pbt_gan.core.population import Hyperparams, Member, PopulationView, Value
+from pbt_gan.core.space import Space
+from pbt_gan.errors import TaskError
+
+Copies = Literal["all", "weights", "hyperparams"]
+Who = Literal["recipients", "all"]
+
+_RuleFunction = TypeVar("_RuleFunction", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[_RuleFunction]):
+    """A strategy's function under the name the config gave it, with its options."""
+
+    name: str
+    function: _RuleFunction
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def takes(self, parameter: str) -> bool:
+        """Whether the function asks to be handed something that not every rule needs: `memory`, or `context`."""
+        return parameter in signature(self.function).parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How losers copy winners, and how hyperparameters move."""
+
+    exploit: Rule[ExploitRule] = field(default_factory=lambda: Rule("truncation", EXPLOIT["truncation"]))
+    explore: Rule[ExploreRule] = field(default_factory=lambda: Rule("perturb", EXPLORE["perturb"]))
+    copies: Copies = "all"
+    who: Who = "recipients"
+
+
+def chosen(
+    rule: Rule[ExploitRule], member: Member, view: PopulationView, rng: Generator, memory: Any
+) -> tuple[Member | None, Any]:
+    """Ask an exploit rule; return its donor, and its memory afterwards.
+
+    Raises:
+        TaskError: a rule that remembers returned something else than (donor, memory), or a memory that JSON cannot
+            hold.
+    """
+    if not rule.takes("memory"):
+        return rule.function(member, view, rng, **rule.options), memory
+    answer = rule.function(member, view, rng, memory=journaled(rule.name, memory), **rule.options)
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise TaskError(
+            f"The exploit rule {rule.name} takes a memory, so it must return (donor, memory); it returned {answer!r}."
+        )
+    donor, memory = answer
+    return donor, journaled(rule.name, memory)
+
+
+def moved(
+    rule: Rule[ExploreRule], hyperparams: Hyperparams, space: Space, rng: Generator, context: Context
+) -> Mapping[str, Value]:
+    """Ask an explore rule; it is told the context if it asks for it."""
+    told = {"context": context} if rule.takes("context") else {}
+    return rule.function(hyperparams, space, rng, **told, **rule.options)
+
+
+def journaled(name: str, memory: Any) -> Any:
+    """Return a copy of a memory as the journal will hold it, so that a resumed run remembers exactly the same.
+
+    Raises:
+        TaskError: JSON cannot hold it.
+    """
+    try:
+        return json.loads(json.dumps(memory, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TaskError(
+            f"{name} remembers what JSON cannot hold ({error}); use dicts with string keys, "
+            "lists, finite numbers, strings, booleans and None."
+        ) from None
