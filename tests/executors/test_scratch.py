@@ -3,6 +3,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,7 +67,7 @@ while time.monotonic() < until_s:
 
 @pytest.mark.parametrize("moment", ["opened", "locked"])
 def test_a_folder_that_is_swept_while_it_is_made_is_made_again(tmp_path, monkeypatch, moment):
-    swept = []
+    swept: list[Path] = []
     call = {"opened": (os, "open"), "locked": (fcntl, "flock")}[moment]
     real = getattr(*call)
 

@@ -33,6 +33,7 @@ from pbt_gan.interfaces import TaskReference
 
 log = logging.getLogger(__name__)
 
+_BEAT_S = 1.0  # between two heartbeats of a worker
 _GRACE_S = 5.0  # between a worker's last word and its end
 _QUIET_S = 2.0  # without a heartbeat: then its process is asked whether it works
 _OVERSLEPT_S = 1.0  # a wait that took so much longer: this process was stopped
@@ -86,6 +87,7 @@ class ProcessesExecutor(Crew):
             "seed": seed,
             "folder": str(folder),
             "deterministic": deterministic,
+            "beat_s": _BEAT_S,
         }
         self._scratch = _scratch()
         self._folders = [scratch.path for scratch in self._scratch]

@@ -30,8 +30,6 @@ from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
 
-_BEAT_S = 1.0  # between two heartbeats
-
 
 def main() -> None:
     """Serve one executor."""
@@ -42,8 +40,8 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=handle))
     inbox: Inbox = SimpleQueue()
     Thread(target=_listen, args=(channel, inbox, folders), daemon=True).start()
-    Thread(target=_beat, args=(channel,), daemon=True).start()
     start = inbox.get()
+    Thread(target=_beat, args=(channel, start["beat_s"]), daemon=True).start()
     try:
         if start["deterministic"]:
             make_deterministic(start["device"])
@@ -86,12 +84,12 @@ def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:
         os.killpg(0, signal.SIGKILL)  # this process and all that the task has started
 
 
-def _beat(channel: Channel) -> None:
+def _beat(channel: Channel, every_s: float) -> None:
     """Show that this process runs, while it trains too: a thread of its own, since a step may take long."""
     with suppress(OSError):  # nobody is left to listen
         while True:
             channel.send({"type": "alive"})
-            time.sleep(_BEAT_S)
+            time.sleep(every_s)
 
 
 def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
