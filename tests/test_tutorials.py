@@ -55,7 +55,7 @@ def test_the_way_to_a_model_of_ones_own_in_the_readme_leads_there(tmp_path: Path
     section = readme[readme.index("## Around your own model") : readme.index("## From the command line")]
     (task,) = (text for _, title, text in BLOCK.findall(section) if title)
     assert len(task.splitlines()) <= 30
-    follow(section.replace("=400", "=80").replace("s 400", "s 80").replace("=50", "=20").replace("0-2", "0-1"))
+    follow(section.replace("=400", "=80").replace("s 400", "s 80").replace("=50", "=20").replace("0-6", "0-1"))
     assert (tmp_path / "runs/classifier/plots/schedules.png").exists()
     (report,) = tmp_path.glob("runs/*-experiment/report.md")
     assert "| cosine |" in report.read_text(encoding="utf-8")

@@ -125,10 +125,13 @@ def decisions_are_numbered(repository: Repository) -> Iterator[str]:
 
 
 def records_are_described(repository: Repository) -> Iterator[str]:
-    """The page on the run folder names every field of a record that is journaled."""
+    """The page on the run folder names the journal's format, and every field of a record that is journaled."""
     from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Report
+    from pbt_gan.store.journal import FORMAT
 
     page = "docs/run-folder.md"
+    if f"version of this layout, now {FORMAT} |" not in repository.text(page):
+        yield f"{page}: the version of the layout is not said to be {FORMAT}"
     for heading, record in (("member", Birth), ("report", Report), ("exploit", Exploit), ("failure", Failure)):
         found = re.search(rf"^#+ {heading}\n(.*?)(?=^#|\Z)", repository.text(page), re.MULTILINE | re.DOTALL)
         described = found[1] if found else ""
@@ -137,6 +140,25 @@ def records_are_described(repository: Repository) -> Iterator[str]:
                 yield f"{page}: under {heading}, `{field.name}` is missing"
         if record is Exploit and ", ".join(f"`{field.name}`" for field in fields(Donor)) not in described:
             yield f"{page}: under {heading}, the fields of a donor are missing"
+
+
+def layers_are_shown(repository: Repository) -> Iterator[str]:
+    """The page on the architecture shows the layers that the import rules check."""
+    page = "docs/architecture.md"
+    found = re.search(r"^## The layers\n.*?^```text\n(.*?)^```", repository.text(page), re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"\w+", " ".join(line.split("   ")[0] for line in found[1].splitlines())) if found else []
+    checked = tomllib.loads(repository.text("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]["layers"]
+    if shown != re.findall(r"\w+", " ".join(checked)):
+        yield f"{page}: the layers are not those of pyproject.toml, {', then '.join(checked)}"
+
+
+def named_files_are_there(repository: Repository) -> Iterator[str]:
+    """A document names no file of ours that has moved; what tells of another time may."""
+    for page in repository.pages:
+        if page.name != "CHANGELOG.md" and page.parent.name != "releases":
+            for name in re.findall(r"`(\w+(?:/\w+)+\.py)`", page.read_text(encoding="utf-8")):
+                if not any((repository.root / place / name).exists() for place in (".", "src/pbt_gan")):
+                    yield f"{repository.name(page)}: there is no file {name}"
 
 
 def no_path_of_a_machine(repository: Repository) -> Iterator[str]:
@@ -294,6 +316,8 @@ RULES: tuple[Rule, ...] = (
     every_page_is_reached,
     decisions_are_numbered,
     records_are_described,
+    layers_are_shown,
+    named_files_are_there,
     no_path_of_a_machine,
     pins_are_supported,
     imports_are_declared,

@@ -1,8 +1,16 @@
 """Every error that this package raises on purpose, each with its exit code."""
 
+import difflib
 import sysconfig
 import traceback
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the begin of a formula."""
+
+_LONGEST_NAME = 100  # characters
+_MOST_NAMES = 12  # that are listed in an error
 
 
 class PbtGanError(Exception):
@@ -62,6 +70,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
+def unfit(name: object) -> str:
+    r"""Return why something cannot name a hyperparameter or a metric; nothing: it can.
+
+    Such a name becomes a column of a table, a tag, a word of a log; and a spreadsheet takes what begins like a formula
+    for one.
+
+    >>> unfit("loss/d"), unfit("lr\n")
+    ('', 'use letters, digits and signs that can be printed, 100 at most')
+    """
+    if not isinstance(name, str):
+        return f"a name is a text, not a {type(name).__name__}"
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or name != name.strip():
+        return f"use letters, digits and signs that can be printed, {_LONGEST_NAME} at most"
+    return f"begin it with none of {' '.join(FORMULA)}" if name.startswith(FORMULA) else ""
+
+
 def one_line(error: BaseException) -> str:
     """Return what an error says, on one line without a full stop; with its type, unless it is meant for a person."""
     said = " ".join(str(error).split()).removesuffix(".")
@@ -75,9 +99,58 @@ def place(error: BaseException) -> str:
 
     That is the innermost line of a person's own code; where there is none, simply the innermost one.
     """
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}, line {error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    libraries = ("<", str(Path(__file__).parent), *map(sysconfig.get_path, ("stdlib", "purelib", "scripts")))
-    own = [frame for frame in frames if not frame.filename.startswith(libraries)] or list(frames)
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else "pbt-gan"
+    frames = [frame for each in _chain(error) for frame in traceback.extract_tb(each.__traceback__)]
+    return own_place(error) or (f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "pbt-gan")
+
+
+def own_place(error: BaseException) -> str:
+    """Return the innermost line of a person's own code that an error has passed; nothing: there is none."""
+    for each in _chain(error):
+        if isinstance(each, SyntaxError) and each.filename:
+            return f"{each.filename}, line {each.lineno}"
+        for frame in reversed(traceback.extract_tb(each.__traceback__)):
+            if _is_own(frame.filename):
+                return f"{frame.filename}, line {frame.lineno}"
+    return ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Return an error and what it came from on purpose, innermost last."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
+def _is_own(file: str) -> bool:
+    path = Path(file)
+    libraries = (Path(__file__).parent, *map(Path, map(sysconfig.get_path, ("stdlib", "scripts"))))
+    return not (
+        file.startswith("<")
+        or any(map(path.is_relative_to, libraries))
+        or {"site-packages", "dist-packages"}.intersection(path.parts)
+    )
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'truncation'?` if one of the known names is close, else nothing.
+
+    >>> suggestion("Truncaton", ["truncation", "t_test"])
+    " Did you mean 'truncation'?"
+    """
+    names = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f" Did you mean {names[close[0]]!r}?" if close else ""
+
+
+def instead(name: str, known: Iterable[str], there: str = "There are") -> str:
+    """Return the end of a line that refuses a name: which was probably meant, or else those that there are.
+
+    >>> instead("truncaton", ["truncation", "t_test"])
+    " Did you mean 'truncation'?"
+    >>> instead("best", ["truncation", "t_test"])
+    ' There are truncation, t_test.'
+    """
+    names = list(known)
+    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return suggestion(name, names) or f" {there} {', '.join([*names[:_MOST_NAMES], *more]) or 'none'}."

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, suggestion
+from pbt_gan.places import resolved
 
 MAIN = "__main__"
 """The module of a reference to what lives in one program only: a notebook's class, or an object handed over."""
@@ -27,7 +28,7 @@ def is_reference(name: str) -> bool:
 def absolute(name: str, folder: Path) -> str:
     """Return the reference with its file path made absolute, so that it means the same in every process."""
     place, _, attribute = name.rpartition(":")
-    return f"{(folder / place).resolve()}:{attribute}" if place.endswith(".py") else name
+    return f"{resolved(folder / place)}:{attribute}" if place.endswith(".py") else name
 
 
 def reference_to(thing: Any) -> str:
@@ -73,7 +74,10 @@ def load(name: str) -> Any:
                     f"{attribute!r} was made in a program of its own, such as a notebook, and lives only there. "
                     "To go on, call pbt_gan.run(…, out=…) again there; to be found from elsewhere, put it into a file."
                 )
-            raise ConfigError(f"{place} has no {attribute!r}; check the name behind the colon in {name!r}.")
+            own = [each for each in vars(module) if not each.startswith("_")]
+            raise ConfigError(
+                f"{place} has no {attribute!r}; check the name behind the colon.{suggestion(attribute, own)}"
+            )
         found = getattr(found, part)
     return found
 
@@ -91,9 +95,13 @@ def refuse_while_loading() -> None:
 
 
 def _load_file(path: Path) -> Any:
-    path = path.resolve()
+    path = resolved(path)
     if not path.is_file():
-        raise ConfigError(f"{path} does not exist; a reference such as 'my_task.py:Classifier' names a Python file.")
+        beside = [file.name for file in path.parent.glob("*.py")]
+        raise ConfigError(
+            f"{path} does not exist; a reference such as 'my_task.py:Classifier' names a Python file."
+            f"{suggestion(path.name, beside)}"
+        )
     running = sys.modules.get(MAIN)
     script = getattr(running, "__file__", None)
     if script and Path(script).resolve() == path:

@@ -363,7 +363,7 @@ def test_a_replay_that_is_not_the_same_says_why(pbt_gan, kept, tmp_path):
     assert config.code == 2
     said = pbt_gan("replay", "toy", "--out", "again", "--member", "17")
     assert said.code == 2
-    assert "best, last-best and 0, 1, 2" in said.err
+    assert "best, last-best, 0, 1, 2" in said.err
 
 
 def test_the_schedule_of_a_run_trains_another(pbt_gan, kept):

@@ -19,7 +19,7 @@ def test_an_unknown_key_is_refused_with_the_likely_one():
 
 
 def test_an_unknown_key_at_the_top_names_what_there_is():
-    assert "Known here: checkpoints, executor" in refused({"populations": {}})
+    assert "Known here: checkpoints, executor" in refused({"zzz": {}})
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,13 @@ def test_an_unknown_key_at_the_top_names_what_there_is():
         ({"pbt": {"exploit": {"name": "truncation", "copies": "half"}}}, "pbt.exploit.copies = 'half'"),
         ({"executor": {"workers": 0}}, "executor.workers = 0"),
         ({"executor": {"workers": -2}}, "executor.workers = -2"),
-        ({"executor": {"name": "threads"}}, "executor.name = 'threads'"),
+        ({"executor": {"name": "threads"}}, "executor.name = 'threads': use processes or serial."),
+        ({"executor": {"workers": "many"}}, "executor.workers = 'many': use auto, or a whole number"),
+        ({"executor": {"workers": True}}, "executor.workers = True"),
+        ({"executor": {"deadline_s": 0}}, "executor.deadline_s = 0"),
+        ({"executor": {"name": "serial", "deadline_s": 9}}, "executor: the serial executor trains in this process"),
+        ({"executor": {"name": "serial", "threads": 2}}, "executor: the serial executor trains with one thread"),
+        ({"executor": {"name": "serial", "device": "cuda:0,cuda:1"}}, "executor: the serial executor trains on one"),
         ({"seed": -1}, "seed = -1"),
         ({"seed": "one"}, "seed = 'one'"),
         ({"name": "../escape"}, "name = '../escape'"),

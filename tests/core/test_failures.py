@@ -31,5 +31,10 @@ def test_a_failure_ends_a_run_when_its_attempts_are_used_up_and_says_how_to_mend
     assert type(ending) is error
     assert isinstance(ending, PbtGanError)
     assert str(ending).startswith("Member 4 in its interval 7 (worker-1): it fell.")
-    assert str(ending).endswith(REMEDIES[kind].mend)
+    assert str(ending).endswith(REMEDIES[kind].mend.format(place="the task"))
     assert ("attempt 3 of 3" in str(ending)) == (last == 3)
+
+
+def test_a_task_that_raised_is_mended_in_the_line_that_did():
+    ending = fatal(Failure(4, 7, 1, "worker-1", "KeyError: 'x'", "task", "task.py, line 9"))
+    assert ": KeyError: 'x'. Mend task.py, line 9 and resume the run; log.txt has the whole" in str(ending)

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from pbt_gan import files
-from pbt_gan.core.records import Failure
+from pbt_gan.core.records import Birth, Failure
 from pbt_gan.errors import StorageError
 from pbt_gan.reporting.log import RunLog
 
@@ -65,3 +65,17 @@ def test_a_full_disk_never_reaches_whoever_logs_a_message(synthetic, tmp_path, m
     logging.getLogger("pbt_gan.engine").warning("a message")
     with pytest.raises(StorageError):
         log.record(synthetic.records(1, 1)[0], None)
+
+
+def test_whatever_a_name_or_an_error_holds_the_log_has_a_line_a_record_and_no_control_characters(synthetic, tmp_path):
+    log = RunLog()
+    log.start(synthetic.context(tmp_path))
+    log.record(Failure(2, 2, 1, "w\x1b[1m1", "died\r2026-01-01 00:00:00 INFO    forged\nrun ended: finished"), None)
+    log.record(Birth(1, {"red\x1b[31m\n": "a\x9bb\udc80"}, "drawn"), None)
+    logging.getLogger("pbt_gan.engine").warning("first\x07\nsecond\x1b]0;title\x07")
+    log.close("finished")
+    written = lines(tmp_path)
+    assert all(line.isprintable() for line in written)
+    assert written[3].endswith("WARNING first?")
+    assert written[4] == "second?]0;title?"
+    assert len(written) == 6

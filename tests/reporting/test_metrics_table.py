@@ -1,6 +1,7 @@
 import csv
 import math
 
+from pbt_gan.core.population import Value
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.reporting.metrics import MetricsTable
 
@@ -55,3 +56,15 @@ def test_a_resumed_table_equals_that_of_the_run_that_was_never_cut(synthetic, tm
 def test_diverged_members_are_written_as_nan(synthetic, tmp_path):
     listen(synthetic, tmp_path, synthetic.records(2, 1, score=lambda member, interval: math.nan))
     assert [row["score"] for row in read(tmp_path)] == ["nan", "nan"]
+
+
+def test_no_name_and_no_value_reaches_a_terminal_or_a_spreadsheet_as_more_than_a_text(synthetic, tmp_path):
+    (birth, *_) = synthetic.records(1, 1)
+    values: dict[str, Value] = {"\x1b[31mred": "=1+1", "@sum": "a\nb", "plain": -1.5}
+    report = Report(birth.member, 1, 10, 10, 0.5, {"-metric": 2.0}, values, "m00-i0001")
+    listen(synthetic, tmp_path, [birth, report])
+    text = (tmp_path / "metrics.csv").read_text()
+    assert all(line.isprintable() for line in text.splitlines())
+    (row,) = read(tmp_path)
+    found = {name: row[name] for name in ("?[31mred", "'@sum", "plain", "'-metric")}
+    assert found == {"?[31mred": "'=1+1", "'@sum": "a b", "plain": "-1.5", "'-metric": "2.0"}

@@ -1,4 +1,5 @@
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -173,3 +174,21 @@ def test_a_run_that_was_started_deaf_to_a_signal_is_not_stopped_by_it(tmp_path, 
     process.send_signal(number)
     assert ended(process)[0] == 0
     assert read_run(tmp_path / "run").ending == "finished"
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_stops_a_run_cleanly(tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + LONG)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(tmp_path)
+        command = ["-m", "pbt_gan", "train", "mine.py:Mine", "--out", "run", "--executor", "serial"]
+        os.execv(sys.executable, [sys.executable, *command])
+    patience_s = time.monotonic() + 120
+    while not (tmp_path / "training").exists():
+        assert time.monotonic() < patience_s
+        time.sleep(0.01)
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert read_run(tmp_path / "run").ending == "SIGHUP"

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from pbt_gan.config.executors import EXECUTORS
+
 app = typer.Typer(
     name="pbt-gan",
     help="Train GANs with Population Based Training.\n\n"
@@ -31,7 +33,7 @@ def _preset_names(incomplete: str) -> list[str]:
 
 
 def _executor_names(incomplete: str) -> list[str]:
-    return [name for name in ("processes", "serial") if name.startswith(incomplete)]
+    return [name for name in EXECUTORS if name.startswith(incomplete)]
 
 
 def _version(wanted: bool) -> None:
@@ -49,15 +51,21 @@ Changes = Annotated[
     list[str] | None,
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
+Population = Annotated[int | None, Option(metavar="N", help="Members.")]
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that each member trains.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
 ExecutorName = Annotated[
     str | None,
     Option(
-        "--executor", metavar="NAME", autocompletion=_executor_names, help="Where members train: processes, serial."
+        "--executor",
+        metavar="NAME",
+        autocompletion=_executor_names,
+        help=f"Where members train: {', '.join(EXECUTORS)}.",
     ),
 ]
-Workers = Annotated[int | None, Option(metavar="N", help="Worker processes; one a core if not given.")]
+Workers = Annotated[
+    int | None, Option(metavar="N", help="Worker processes; one a core that may be used, if not given.")
+]
 Vectorize = Annotated[
     str | None,
     Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
@@ -111,7 +119,7 @@ def train(
         Path | None,
         Option(metavar="RUN", help="The run's folder; a run in it goes on. If not given: runs/0001-digits, and so on."),
     ] = None,
-    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    population: Population = None,
     steps: Steps = None,
     seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
@@ -265,8 +273,8 @@ def presets(
 
 @app.command(
     epilog=_examples(
-        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-4",
-        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-2",
+        "pbt-gan experiment digits --arms pbt,random-search --seeds 0-5",
+        "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
@@ -283,7 +291,7 @@ def experiment(
             "hyperparameters-only, longer, replay, and your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
-    seeds: Annotated[str | None, Option(metavar="0-4", help="Numbers and ranges; every arm is run with each.")] = None,
+    seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
     out: Annotated[
         Path | None,
         Option(metavar="FOLDER", help="An experiment in it goes on. If not given: runs/NAME-experiment."),
@@ -295,7 +303,7 @@ def experiment(
         str | None,
         Option(metavar="UNIT", help="The cost that is made equal: images (or steps, if none are counted), device_s."),
     ] = None,
-    population: Annotated[int | None, Option(metavar="N", help="Members.")] = None,
+    population: Population = None,
     steps: Steps = None,
     max_time: MaxTime = None,
     executor: ExecutorName = None,

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pbt_gan.errors import PbtGanError, one_line, place
+from pbt_gan.errors import PbtGanError, one_line, place, suggestion
 from pbt_gan.terminal import say
 
 TRACEBACK = "PBT_GAN_TRACEBACK"
@@ -51,10 +51,12 @@ def _mistake(error: Exception) -> Mistake:
     if hasattr(error, "format_message"):  # typer's own, which it has under different names in different versions
         context = getattr(error, "ctx", None)
         said = error.format_message().strip()
+        close = suggestion(getattr(error, "option_name", ""), getattr(error, "possibilities", None) or ())
+        if close:
+            said = said.partition(" (")[0]  # typer lists what is possible in brackets
         stop = "" if said[-1:] in ".?" else "."
-        return Mistake(
-            "UsageError", f"{said}{stop} See `{context.command_path if context else 'pbt-gan'} --help`.", "", 2
-        )
+        command = context.command_path if context else "pbt-gan"
+        return Mistake("UsageError", f"{said}{stop}{close} See `{command} --help`.", "", 2)
     if short := _short(error):
         return Mistake("Error", f"{short} ({one_line(error)}).", "", 1)
     if isinstance(error, OSError) and error.filename is not None:

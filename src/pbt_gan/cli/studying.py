@@ -1,7 +1,6 @@
 """`demo`, `toy` and `experiment`."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents
 from pbt_gan.cli.training import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.runs.folder import ROOT
-from pbt_gan.runs.signals import SIGNALS
 from pbt_gan.terminal import console
 
 if TYPE_CHECKING:
     from pbt_gan.studies.experiment.sheets import Sheet
 
 Change = Mapping[str, Any]
+
+_MOST_SEEDS = 1_000
 
 
 def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
@@ -32,8 +33,9 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     out, stop = console(), Stop()
     done = run_demo(seed, root, [parse_changes(sets)], stop=stop)
     if done is None:
-        out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
-        sys.exit(128 + SIGNALS[str(stop.reason)])
+        with ends_by(stop.reason):
+            out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
+        return
     histories = {name: run.history for name, run in done.runs.items()}
     out.print(comparison_table.render(histories, done.runs["PBT"].cards))
     out.print()
@@ -65,9 +67,8 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
             f"\nLook at {folder / output.PAGE}, which shows all of it; {folder / output.DATA} has the numbers."
         )
     if not done:
-        screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
-        if stop.reason in SIGNALS:
-            sys.exit(128 + SIGNALS[stop.reason])
+        with ends_by(stop.reason):
+            screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
 
 
 def seeds_of(text: str) -> list[int]:
@@ -78,10 +79,13 @@ def seeds_of(text: str) -> list[int]:
     """
     seeds: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        match = re.fullmatch(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?", part)
         if match is None or int(match[2] or match[1]) < int(match[1]):
             raise ConfigError(f"--seeds {text}: write numbers and ranges, such as 0-4 or 0,3,100-104.")
-        seeds += range(int(match[1]), int(match[2] or match[1]) + 1)
+        named = range(int(match[1]), int(match[2] or match[1]) + 1)
+        if len(seeds) + len(named) > _MOST_SEEDS:
+            raise ConfigError(f"--seeds {text}: name at most {_MOST_SEEDS:,}; every arm is run with each.")
+        seeds += named
     return seeds
 
 

@@ -1,7 +1,6 @@
 """`train` and `resume`."""
 
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
@@ -21,7 +21,6 @@ from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train as train_in
-from pbt_gan.runs.signals import SIGNALS
 from pbt_gan.store.reader import read_run
 from pbt_gan.terminal import console
 from pbt_gan.validation import validated
@@ -50,11 +49,11 @@ def train(
     elif out is None:
         project = Project(config)  # first: what is wrong with settings or data is told before a folder is made
         folder = new_folder(config.name)
-        with _told(folder):
+        with _continuation_told(folder):
             ending = start(project, folder, listeners=default_listeners, stop=stop)
         _conclude(folder, ending)
     else:
-        with _told(out):
+        with _continuation_told(out):
             ending = train_in(config, out, listeners=default_listeners, stop=stop)
         _conclude(out, ending)
 
@@ -63,7 +62,7 @@ def resume(folder: Path, change: Table, max_time: str | None) -> None:
     """Go on with a run."""
     stop = Stop(deadline_s=deadline(max_time))
     config = validated(Config, merged(read_run(folder).config, change))
-    with _told(folder):
+    with _continuation_told(folder):
         ending = go_on(folder, config, listeners=default_listeners, stop=stop)
     _conclude(folder, ending)
 
@@ -73,7 +72,7 @@ def replay(folder: Path, out: Path, member: str, seed: int | None, change: Table
     stop = Stop(deadline_s=deadline(max_time))
     found = Run.open(folder)
     config = validated(Config, merged(replay_config(found, member, seed).plain(), change))
-    with _told(out):
+    with _continuation_told(out):
         ending = train_in(config, out, listeners=default_listeners, stop=stop)
     _conclude(out, ending)
     if ending.startswith("finished") and config.seed == found.config["seed"]:
@@ -136,7 +135,7 @@ def _preset_for(data: str | None) -> str:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _continuation_told(folder: Path) -> Iterator[None]:
     """Say how a run goes on that was cut short."""
     try:
         yield
@@ -162,10 +161,9 @@ def _conclude(folder: Path, ending: str) -> None:
         out.print(f"Finished already. Train it further with: {_resume(folder)} --steps N", soft_wrap=True)
         return
     write_results(folder)
-    out.print(overview(Run.open(folder)))
-    out.print()
-    out.print(contents(folder))
-    if ending != "finished":
-        out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)
-    if ending in SIGNALS:
-        sys.exit(128 + SIGNALS[ending])
+    with ends_by(ending):
+        out.print(overview(Run.open(folder)))
+        out.print()
+        out.print(contents(folder))
+        if ending != "finished":
+            out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)

@@ -1,29 +1,28 @@
 """From a configuration to the objects of a run: task, plan, executor, listeners."""
 
 import inspect
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pbt_gan import references
-from pbt_gan.config.settings import Config, DomainSettings, Named
+from pbt_gan.config.domains import written
+from pbt_gan.config.executors import EXECUTORS
+from pbt_gan.config.settings import Config, Named
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
-from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_values, draw
+from pbt_gan.core.space import Space, check_values, draw
 from pbt_gan.core.strategy import Rule, Strategy, chosen
-from pbt_gan.errors import ConfigError, PbtGanError, one_line, place
-from pbt_gan.executors.processes import ProcessesExecutor
-from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.errors import ConfigError, PbtGanError, instead, one_line, place, suggestion
+from pbt_gan.executors.cores import usable_cores
 from pbt_gan.executors.work import build
 from pbt_gan.interfaces import Executor, Listener, Problem, TaskReference
-from pbt_gan.validation import suggestion, unknown
+from pbt_gan.validation import unknown
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -51,46 +50,34 @@ def build_task(reference: TaskReference) -> Problem:
     if not (isinstance(factory, type) and hasattr(factory, "as_task")):
         raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task or pbt_gan.ModuleTask.")
     _check_arguments("task", factory, reference.arguments)
-    with _told("task", reference.name):
+    with _explained("task", reference.name):
         return build(reference)
 
 
-def resolve(config: Config, task: Problem) -> Config:
-    """Return the configuration with everything filled in that was left open, enough to run again elsewhere."""
-    space = build_space(config, task)
+def resolve(config: Config, task: Problem, space: Space) -> Config:
+    """Return the configuration with everything filled in that was left open, enough to run again elsewhere.
+
+    How many workers there are stays open: that is the machine's matter, and may be another one's tomorrow.
+
+    Args:
+        config: as it was read.
+        task: what it names.
+        space: of what is evolved.
+    """
     score_interval = config.pbt.score_interval or config.pbt.ready_interval
     schedule = config.pbt.schedule
     if schedule is not None:
         schedule = schedule.resolved(space, total_steps=config.pbt.total_steps, score_interval=score_interval)
-    names = {name: _domain_settings(domain) for name, domain in space.items()}
     arguments = {**config.task.options, **task.arguments()}
     metrics = arguments.pop("metrics", config.metrics)
     return config.model_copy(
         update={
             "task": Named(name=config.task.name, **arguments),
             "metrics": metrics,
-            "space": names,
+            "space": {name: written(domain) for name, domain in space.items()},
             "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
-            "executor": config.executor.model_copy(
-                update={"workers": config.executor.workers or _usual_workers(config)}
-            ),
         }
     )
-
-
-def build_space(config: Config, task: Problem) -> Space:
-    """Return the evolved hyperparameters: those that the config names, else those that the task evolves by itself."""
-    own = task.space
-    space: dict[str, Domain] = {}
-    for name in config.space or task.evolved:
-        if name not in own:
-            raise ConfigError(
-                f"space.{name}: the task has no such hyperparameter.{suggestion(name, own)} "
-                f"It has {', '.join(sorted(own)) or 'none'}."
-            )
-        space[name] = _domain(name, own[name], config.space.get(name, DomainSettings()))
-        space[name].check(name)
-    return space
 
 
 def build_plan(config: Config, space: Space) -> Plan:
@@ -125,9 +112,12 @@ def build_plan(config: Config, space: Space) -> Plan:
 
 def workers_of(config: Config) -> int:
     """Return how many members, or groups of them, train side by side."""
-    if config.executor.name == "serial":
+    settings = config.executor
+    if EXECUTORS[settings.name].here:
         return 1
-    return min(config.executor.workers or _usual_workers(config), config.pbt.population_size)  # more would have no work
+    usual = usable_cores() if settings.devices == ["cpu"] else len(settings.devices)
+    workers = usual if settings.workers == "auto" else settings.workers
+    return min(workers, config.pbt.population_size)  # more would have no work
 
 
 def build_executor(config: Config, task: Problem | TaskReference, folder: Path, group: int = 1) -> Executor:
@@ -135,28 +125,17 @@ def build_executor(config: Config, task: Problem | TaskReference, folder: Path, 
 
     Args:
         config: the run's.
-        task: an object is trained by the serial executor only.
+        task: an object is trained only by an executor that trains here.
         folder: holds the files that the task prepared.
         group: how many members a worker trains at a time.
     """
     settings = config.executor
-    if settings.name == "serial":
-        return SerialExecutor(
-            task,
-            seed=config.seed,
-            folder=folder,
-            device=settings.device,
-            group=group,
-            deterministic=settings.deterministic,
-        )
-    assert isinstance(task, TaskReference), "an object is trained by the serial executor"
-    return ProcessesExecutor(
+    return EXECUTORS[settings.name].make(
         task,
+        settings,
+        workers_of(config),
         seed=config.seed,
         folder=folder,
-        workers=workers_of(config),
-        devices=settings.devices,
-        threads=settings.threads,
         group=group,
         deterministic=settings.deterministic,
     )
@@ -201,8 +180,8 @@ def _check_arguments(where: str, function: Callable[..., Any], arguments: Mappin
         known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "memory"]
     for name in arguments:
         if name not in known:
-            has = f"it has {', '.join(known)}" if known else "it has none"
-            raise ConfigError(f"{where}.{name} is not an option here; {has}.{suggestion(name, known)}")
+            there = suggestion(name, ["name", *known]) or instead(name, known, "It has")
+            raise ConfigError(f"{where}.{name} is not an option here.{there}")
 
 
 def _try(strategy: Strategy, space: Space) -> None:
@@ -211,15 +190,15 @@ def _try(strategy: Strategy, space: Space) -> None:
     values = draw(space, rng)
     members = [Member(id, values, 1, 1, 1, (float(id), float(id)), f"m{id}") for id in range(4)]
     exploit, explore = strategy.exploit, strategy.explore
-    with _told("pbt.exploit", exploit.name, exploit.options):
+    with _explained("pbt.exploit", exploit.name, exploit.options):
         chosen(exploit, members[0], PopulationView.of(members), rng, None)
-    with _told("pbt.explore", explore.name, explore.options):
+    with _explained("pbt.explore", explore.name, explore.options):
         explore.function(values, space, rng, **explore.options)
 
 
 def _load(where: str, name: str) -> Any:
     """Return what a reference names, which must be callable."""
-    with _told(where, name):
+    with _explained(where, name):
         found = references.load(name)
     if not callable(found):
         raise ConfigError(f"{where} = {name!r} is {found!r}, but must be a class or a function.")
@@ -227,7 +206,7 @@ def _load(where: str, name: str) -> Any:
 
 
 @contextmanager
-def _told(where: str, name: str, options: Mapping[str, Any] | None = None) -> Iterator[None]:
+def _explained(where: str, name: str, options: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Tell in one line what a person's own code, or an option of a wrong type, has raised."""
     try:
         yield
@@ -237,49 +216,3 @@ def _told(where: str, name: str, options: Mapping[str, Any] | None = None) -> It
         given = f" with {dict(options)}" if options else ""
         mend = f"Mend it at {place(error)}." if references.is_reference(name) else "Has an option a wrong type?"
         raise ConfigError(f"{where} = {name!r}{given} fails: {one_line(error)}. {mend}") from error
-
-
-def _domain(name: str, own: Domain, changed: DomainSettings) -> Domain:
-    fields = {key: value for key, value in changed.model_dump().items() if value is not None}
-    allowed = set(own.__dataclass_fields__)
-    for key in fields:
-        if key not in allowed:
-            raise ConfigError(
-                f"space.{name}.{key}: {name} is a {type(own).__name__.lower()} and has {', '.join(sorted(allowed))}."
-            )
-    if "init" in fields:
-        fields["init"] = _init(fields["init"], own)
-    if isinstance(own, Integer):
-        fields = {key: _whole(value) if key in ("init", "bounds") else value for key, value in fields.items()}
-    return replace(own, **fields)
-
-
-def _init(value: Any, own: Domain) -> Any:
-    if not isinstance(value, tuple) or isinstance(own, Choice):
-        return value
-    if len(value) == 1:
-        return value[0]
-    return Range(*value) if len(value) == 2 else value
-
-
-def _whole(value: Any) -> Any:
-    """TOML bounds such as [1, 10] arrive as floats; what is no whole number is left for the check to refuse."""
-    if isinstance(value, tuple):
-        return tuple(_whole(item) for item in value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _domain_settings(domain: Domain) -> DomainSettings:
-    fields = {name: getattr(domain, name) for name in domain.__dataclass_fields__}
-    if isinstance(fields["init"], Range):
-        fields["init"] = (fields["init"].low, fields["init"].high)
-    elif isinstance(fields["init"], tuple) and len(fields["init"]) == 2 and not isinstance(domain, Choice):
-        fields["init"] *= 2  # a list of two would be read as a range; twice each is drawn alike
-    return DomainSettings(**fields)
-
-
-def _usual_workers(config: Config) -> int:
-    devices = config.executor.devices
-    if devices != ["cpu"]:
-        return len(devices)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,5 @@
 """Schedules in configurations and in files: read, made from a named decay, and written."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -8,10 +7,11 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import Field, model_validator
 
+from pbt_gan.config import toml
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.schedule import Decay, Row, Schedule, decay
 from pbt_gan.core.space import Float, Space
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, instead
 from pbt_gan.validation import Scalar, Settings, validated
 
 _HEAD = """\
@@ -93,8 +93,8 @@ class ScheduleSettings(Settings):
         for name in self.of:
             if not isinstance(space.get(name), Float):
                 raise ConfigError(
-                    f"pbt.schedule.of names {name!r}, which is no real number that is evolved here; evolved are "
-                    f"{', '.join(space)}."
+                    f"pbt.schedule.of names {name!r}, which is no real number that is evolved here."
+                    f"{instead(name, space, 'Evolved are')}"
                 )
         names = self.of or [name for name in space if name.split("_")[0] == "lr" and isinstance(space[name], Float)]
         if not names:
@@ -111,13 +111,7 @@ def read_schedule(path: Path) -> ScheduleFile:
     Raises:
         ConfigError: it cannot be read, or is no schedule.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}.") from None
-    return validated(ScheduleFile, table, str(path))
+    return validated(ScheduleFile, toml.read(path), str(path))
 
 
 def schedule_text(schedule: Schedule) -> str:

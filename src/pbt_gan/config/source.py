@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pbt_gan import references
+from pbt_gan.config import toml
 from pbt_gan.config.settings import Config
 from pbt_gan.config.tasks import TASKS
-from pbt_gan.errors import ConfigError
-from pbt_gan.validation import suggestion, unknown, validated
+from pbt_gan.errors import ConfigError, suggestion
+from pbt_gan.places import placed, resolved
+from pbt_gan.validation import unknown, validated
 
 Table = Mapping[str, Any]
 
@@ -65,12 +67,18 @@ def read_table(source: str) -> Table:
         name = source.rpartition(":")[2]
         return {"name": folder_name(name.lower()), "task": {"name": references.absolute(source, Path.cwd())}}
     if source in presets():
-        return {"name": source, **_parsed(preset_text(source), source)}
+        return {"name": source, **toml.parse(preset_text(source), source)}
     if source in TASKS:
         return {"name": source, "task": source}
     raise ConfigError(
-        f"{source!r} is no preset ({', '.join(presets())}), no file such as my.toml, and no task "
-        f"({', '.join(TASKS)}, or your own such as my_task.py:Classifier).{suggestion(source, [*presets(), *TASKS])}"
+        f"{source!r} is no preset, no task and no file.{suggestion(source, [*presets(), *TASKS]) or _there_is()}"
+    )
+
+
+def _there_is() -> str:
+    return (
+        f" There are the presets {', '.join(presets())}; the tasks {', '.join(TASKS)}; and your own, such as my.toml "
+        "or my_task.py:Classifier."
     )
 
 
@@ -85,8 +93,10 @@ def parse_changes(changes: Sequence[str]) -> Table:
         key, equals, text = change.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {change!r}: write it as key=value, such as --set task.batch_size=32.")
-        value: Any = _value(text.strip())
-        for part in reversed(key.strip().split(".")):
+        parts = key.strip().split(".")
+        toml.check_key(parts, f"--set {key[:20]}…")
+        value: Any = _value(text.strip(), key)
+        for part in reversed(parts):
             value = {part: value}
         table = merged(table, value)
     return table
@@ -121,7 +131,7 @@ def folder_name(text: str) -> str:
 
 def data_place(data: str, folder: Path) -> str:
     """Return a path to images made absolute, so that it means the same wherever the run is resumed from."""
-    return data if data == BUILT_IN_DATA else str((folder / Path(data).expanduser()).resolve())
+    return data if data == BUILT_IN_DATA else str(placed(data, folder))
 
 
 def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:
@@ -133,33 +143,22 @@ def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:
     if isinstance(pbt, Mapping) and "schedule" in pbt:
         schedule = {"file": pbt["schedule"]} if isinstance(pbt["schedule"], str) else pbt["schedule"]
         if isinstance(schedule, Mapping) and isinstance(schedule.get("file"), str):
-            schedule = {**schedule, "file": str((folder / Path(schedule["file"]).expanduser()).resolve())}
+            schedule = {**schedule, "file": str(placed(schedule["file"], folder))}
         result["pbt"] = {**pbt, "schedule": schedule}
     return result
 
 
-def _value(text: str) -> Any:
+def _value(text: str, key: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return toml.bounded(f"value = {text}", f"--set {key}")["value"]
     except tomllib.TOMLDecodeError:
         return text
 
 
 def _own_file(path: Path) -> Table:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    table = {"name": folder_name(path.stem), **_parsed(text, str(path))}
-    folder = path.resolve().parent
+    table = {"name": folder_name(path.stem), **toml.read(path)}
+    folder = resolved(path).parent
     return {key: _with_absolute_references(value, folder) for key, value in _with_absolute_paths(table, folder).items()}
-
-
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where} is not TOML: {error}.") from None
 
 
 def _with_absolute_references(value: Any, folder: Path) -> Any:

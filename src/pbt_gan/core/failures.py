@@ -13,13 +13,13 @@ class Remedy:
 
     attempts: int  # how often an order is given before the run ends
     error: type[PbtGanError]  # that the run ends with
-    mend: str  # a sentence
+    mend: str  # a sentence, about `{place}` where a task has one
 
 
 _ELSEWHERE = 3  # attempts where the next one may well succeed: in another worker, or at another time
 
 REMEDIES: Mapping[FailureKind, Remedy] = {
-    "task": Remedy(1, TaskError, "Mend the task and resume the run."),
+    "task": Remedy(1, TaskError, "Mend {place} and resume the run; log.txt has the whole traceback."),
     "memory": Remedy(
         _ELSEWHERE,
         OutOfMemoryError,
@@ -45,4 +45,5 @@ def fatal(failure: Failure) -> PbtGanError | None:
         return None
     who = f"Member {failure.member} in its interval {failure.interval} ({failure.worker})"
     tried = f" That was attempt {failure.attempt} of {remedy.attempts}." if remedy.attempts > 1 else ""
-    return remedy.error(f"{who}: {failure.error}.{tried} {remedy.mend}")
+    mend = remedy.mend.format(place=failure.place or "the task")
+    return remedy.error(f"{who}: {failure.error}.{tried} {mend}")

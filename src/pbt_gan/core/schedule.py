@@ -9,7 +9,7 @@ from typing import Literal
 from pbt_gan.core.lineage import Segment
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.space import Domain, Float, Space
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, instead
 
 Decay = Literal["linear", "exponential", "cosine"]
 Slot = tuple[int, int]
@@ -56,7 +56,7 @@ class Schedule:
             for name, value in row.values.items():
                 where = f"pbt.schedule, step {row.step}: {name} = {value!r}"
                 if name not in space:
-                    raise ConfigError(f"{where}, which is not evolved here; evolved are {', '.join(space)}.")
+                    raise ConfigError(f"{where}, which is not evolved here.{instead(name, space, 'Evolved are')}")
                 if self.relative:
                     _check_factor(where, space[name], value)
                 elif not space[name].contains(value):

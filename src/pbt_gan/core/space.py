@@ -14,7 +14,7 @@ from typing import Literal
 from numpy.random import Generator
 
 from pbt_gan.core.population import Hyperparams, Value
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, instead, unfit
 
 Scale = Literal["linear", "log", "logit"]
 
@@ -67,6 +67,7 @@ class Float:
 
     def check(self, name: str) -> None:
         """Raise ConfigError where the declaration contradicts itself."""
+        _check_name(name)
         low, high = self.bounds
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ConfigError(f"space.{name}.bounds = {[low, high]}: give two finite numbers, the lower one first.")
@@ -136,6 +137,7 @@ class Integer:
 
     def check(self, name: str) -> None:
         """Raise ConfigError where the declaration contradicts itself."""
+        _check_name(name)
         low, high = self.bounds
         if not (isinstance(low, int) and isinstance(high, int) and low < high):
             raise ConfigError(f"space.{name}.bounds = {[low, high]}: give two whole numbers, the lower one first.")
@@ -187,6 +189,7 @@ class Choice:
 
     def check(self, name: str) -> None:
         """Raise ConfigError where the declaration contradicts itself."""
+        _check_name(name)
         if len(self.values) < 2 or len(set(map(repr, self.values))) < len(self.values):
             raise ConfigError(f"space.{name}.values = {list(self.values)}: give two different values or more.")
         for value in self._starts():
@@ -235,9 +238,16 @@ def check_values(space: Space, values: Hyperparams, where: str) -> None:
     """Raise ConfigError unless `values` gives every hyperparameter of the space a value within its domain."""
     for name, value in values.items():
         if name not in space:
-            raise ConfigError(f"{where} names {name!r}, which is not evolved here; evolved are {', '.join(space)}.")
+            raise ConfigError(
+                f"{where} names {name!r}, which is not evolved here.{instead(name, space, 'Evolved are')}"
+            )
         if not space[name].contains(value):
             raise ConfigError(f"{where} sets {name} = {value!r}, outside of {space[name]}.")
+
+
+def _check_name(name: str) -> None:
+    if why := unfit(name):
+        raise ConfigError(f"A hyperparameter is called {name!r}; {why}.")
 
 
 def _check_factors(name: str, factors: tuple[float, ...] | None) -> None:

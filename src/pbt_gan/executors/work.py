@@ -17,7 +17,7 @@ from pbt_gan import references
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
 from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import PbtGanError, TaskError, one_line, place
+from pbt_gan.errors import TaskError, one_line, own_place, unfit
 from pbt_gan.executors.failing import kind_of
 from pbt_gan.interfaces import (
     GroupTrainer,
@@ -129,10 +129,10 @@ def _answers(
         return [*_reports(trainer, group, states, seed, worker, clock)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
         told, details, kind = one_line(error), traceback.format_exc(), kind_of(error)
-        own = place(error) if kind == "task" and not isinstance(error, PbtGanError) else ""
+        where = own_place(error) if kind == "task" else ""
     if len(group) == 1:
         (order,) = group
-        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, own, details)]
+        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, details)]
     members = ", ".join(str(order.member) for order in group)
     log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
     half = len(group) // 2
@@ -224,6 +224,8 @@ def _plain(value: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> float:
+    if why := unfit(name):
+        raise TaskError(f"A metric is called {name!r}; {why}.")
     try:
         return float(_plain(value))
     except (TypeError, ValueError, RuntimeError):

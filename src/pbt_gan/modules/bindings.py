@@ -8,10 +8,9 @@ from typing import Any
 
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.space import Domain
-from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.errors import ConfigError, TaskError, suggestion
 from pbt_gan.modules.parts import Parts
 from pbt_gan.modules.paths import read, write
-from pbt_gan.validation import suggestion
 
 Setter = Callable[[Parts, Any], None]
 Getter = Callable[[Parts], Any]

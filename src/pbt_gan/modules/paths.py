@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pbt_gan.core.population import Value
-from pbt_gan.errors import TaskError
+from pbt_gan.errors import TaskError, suggestion
 from pbt_gan.modules.parts import Parts
-from pbt_gan.validation import suggestion
 
 _GROUPS = "param_groups"
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pbt_gan import files
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Birth, Exploit, Failure, Record, Report, Retire
-from pbt_gan.errors import StorageError
+from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.text import member_name, number
 
@@ -32,7 +32,7 @@ class RunLog:
 
     def record(self, record: Record, preview: Images | None) -> None:
         """Write one line."""
-        self._say(line(record))
+        self._say(printable(line(record)))
 
     def flush(self) -> None:
         """Say that a commit follows."""
@@ -45,7 +45,8 @@ class RunLog:
 
     def _say(self, text: str, level: str = "INFO") -> None:
         try:
-            self._file.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7} {text}\n".encode(errors="replace"))
+            said = "\n".join(map(printable, text.splitlines()))  # a message may end in a traceback
+            self._file.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {level:7} {said}\n".encode(errors="replace"))
         except StorageError:
             self._release()  # this listener will be dropped, and not be closed
             raise

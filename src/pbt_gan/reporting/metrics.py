@@ -2,9 +2,11 @@
 
 import csv
 import io
+from typing import Any
 
 from pbt_gan import files
 from pbt_gan.core.records import Exploit, Record, Report
+from pbt_gan.errors import FORMULA, printable
 from pbt_gan.interfaces import Images, RunContext
 
 _FIRST = ("member", "interval", "step", "trained_steps", "score")
@@ -53,16 +55,24 @@ class MetricsTable:
         hyperparams = sorted({name for report in reports for name in report.hyperparams})
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*_FIRST, *metrics, *hyperparams, *_LAST])
+        writer.writerow([*_FIRST, *map(_cell, metrics), *map(_cell, hyperparams), *_LAST])
         for place, report in self._reports.items():
             writer.writerow(
                 [
                     *(getattr(report, name) for name in _FIRST),
                     *(report.metrics.get(name, "") for name in metrics),
-                    *(report.hyperparams.get(name, "") for name in hyperparams),
+                    *(_cell(report.hyperparams.get(name, "")) for name in hyperparams),
                     self._donors.get(place, ""),
                     report.images,
                     report.cost_s,
                 ]
             )
         return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Return a name or a value as no terminal and no spreadsheet takes it for more than a text."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

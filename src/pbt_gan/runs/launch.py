@@ -10,10 +10,10 @@ from typing import Any
 import tomli_w
 
 from pbt_gan import files
+from pbt_gan.config.domains import build_space
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
-    build_space,
     build_task,
     check_devices,
     listener_makers,
@@ -54,8 +54,9 @@ class Project:
         self.reference = task_reference(config)
         self.task = task if task is not None else build_task(self.reference)
         self._source = task if task is not None else self.reference
-        self.config = resolve(config, self.task)
-        self.plan = build_plan(self.config, build_space(self.config, self.task))
+        space = build_space(config, self.task)
+        self.config = resolve(config, self.task, space)
+        self.plan = build_plan(self.config, space)
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         check_devices(self.config)
@@ -195,6 +196,7 @@ def _run(
             store,
             [*(listeners(folder) if listeners else ()), *own],
             commit_every_s=project.config.checkpoints.every_s,
+            deadline_s=project.config.executor.deadline_s,
             stop=stop,
         )
         state = engine.run(state, _context(project, store.records, folder))

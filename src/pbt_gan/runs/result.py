@@ -13,7 +13,7 @@ from pbt_gan.core.lineage import History, Segment
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.errors import ConfigError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import Images, Problem, Trainer, Tree
 from pbt_gan.modules.adapter import ModuleAdapter
@@ -97,9 +97,9 @@ class Run:
             return found
         last = self.history.last
         if not which.isdigit() or int(which) not in last:
-            raise ConfigError(
-                f"--member {which}: there are best, last-best and {', '.join(map(str, last)) or 'nobody'}."
-            )
+            words = ["best", "last-best"]  # a number that is near another is no slip of the hand
+            there = suggestion(which, words) or instead("", [*words, *map(str, last)])
+            raise ConfigError(f"--member {which}: there is none.{there}")
         return last[int(which)]
 
     def sample(self, count: int, *, member: str = "best", seed: int = 0) -> Images:

@@ -18,6 +18,9 @@ from pbt_gan.runs.launch import Project, go_on, in_memory, start
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.terminal import console
+from pbt_gan.validation import meant
+
+_OWN = ("source", "out", "quiet")  # of `run` itself, beside the settings
 
 
 def run(
@@ -99,8 +102,6 @@ def _change(settings: Mapping[str, Any]) -> dict[str, Any]:
     pbt = {key: value for key, value in settings.items() if key in PBTSettings.model_fields}
     for key in settings:
         if key not in own and key not in pbt:
-            raise ConfigError(
-                f"run(…, {key}=…) is not a setting; there are "
-                f"{', '.join([*Config.model_fields, *PBTSettings.model_fields])}."
-            )
+            known = [*Config.model_fields, *PBTSettings.model_fields, *_OWN]
+            raise ConfigError(f"run(…, {key}=…) is not a setting.{meant(key, known, Config)}")
     return merged(own, {"pbt": pbt}) if pbt else own

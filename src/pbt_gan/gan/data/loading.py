@@ -9,6 +9,7 @@ from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
 from pbt_gan.gan.data.folder import ENDINGS, read_folder
 from pbt_gan.gan.data.idx import find_idx, is_idx, read_idx
+from pbt_gan.places import expanded
 
 
 def load_dataset(place: str) -> Dataset:
@@ -23,7 +24,7 @@ def load_dataset(place: str) -> Dataset:
     """
     if place == "digits":
         return read_digits()
-    path = Path(place).expanduser()
+    path = expanded(place)
     try:
         return _read_folder(path) if path.is_dir() else _read_file(path)
     except OSError as error:

@@ -1,6 +1,5 @@
 """What an experiment is to do: the shared configuration, arms, seeds; checked, and kept in its folder."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,15 @@ import tomli_w
 from pydantic import Field, field_validator
 
 from pbt_gan import files
+from pbt_gan.config import toml
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name, merged, read_config_table
 from pbt_gan.core.space import Space
-from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.errors import ConfigError, RunFolderError, instead
 from pbt_gan.runs.launch import Project, differences
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.arms import ARMS, PBT, RANDOM_SEARCH, Arm, Table
-from pbt_gan.validation import Settings, suggestion, validated
+from pbt_gan.validation import Settings, validated
 
 FILE = "experiment.toml"
 
@@ -31,7 +31,7 @@ class ExperimentSettings(Settings):
     """The table `[experiment]` of a config file."""
 
     arms: tuple[str, ...] = Field((PBT, RANDOM_SEARCH), min_length=1)
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    seeds: tuple[int, ...] = Field(tuple(range(6)), min_length=1)  # fewer can show no difference between two arms
     baseline: str | None = None  # the arm that the others are compared with; None: random search, or the first
     equal: Unit = "images"  # the cost up to which runs are read; steps, where the task counts no images
     own: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # arms of one's own: what each changes
@@ -127,11 +127,9 @@ def keep(experiment: Experiment, folder: Path) -> None:
 
 def _before(path: Path) -> Table:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RunFolderError(
-            f"{path} cannot be read: {error}. Restore it from a copy, or name another --out."
-        ) from None
+        return toml.read(path)
+    except ConfigError as error:
+        raise RunFolderError(f"{error} Restore it from a copy, or name another --out.") from None
 
 
 def _check(experiment: Experiment) -> None:
@@ -142,10 +140,8 @@ def _check(experiment: Experiment) -> None:
             raise ConfigError(f"experiment.own.{name} has the name of an arm that is there; choose another.")
     for name in (*settings.arms, *([settings.baseline] if settings.baseline else ())):
         if name not in known:
-            raise ConfigError(
-                f"There is no arm {name!r}; there are {', '.join(ARMS)}, and those of your own in "
-                f"[experiment.own.NAME].{suggestion(name, known)}"
-            )
+            there = "There are those of your own in [experiment.own.NAME], and"
+            raise ConfigError(f"There is no arm {name!r}.{instead(name, sorted(known), there)}")
     if experiment.baseline not in settings.arms:
         raise ConfigError(f"The baseline {experiment.baseline} is none of the arms {', '.join(settings.arms)}.")
     for name in settings.arms:

@@ -1,0 +1,39 @@
+"""Paths as people write them, made absolute."""
+
+from pathlib import Path
+
+from pbt_gan.errors import ConfigError
+
+
+def expanded(path: str) -> Path:
+    """Return a path in which `~` and `~name` stand for somebody's home.
+
+    Raises:
+        ConfigError: nobody knows where that is.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{path}: there is no home folder of that name; write the whole path.") from None
+
+
+def placed(path: str, folder: Path) -> Path:
+    """Return a path as an absolute one without links; a relative one lies in `folder`.
+
+    Raises:
+        ConfigError: nobody knows where its home folder is, or its links lead in a circle.
+    """
+    return resolved(folder / expanded(path))
+
+
+def resolved(path: Path) -> Path:
+    """Return a path as an absolute one without links.
+
+    Raises:
+        ConfigError: its links lead in a circle.
+    """
+    try:
+        return path.resolve()
+    except (RuntimeError, OSError, ValueError) as error:  # RuntimeError: what Python before 3.13 says of a circle
+        why = "its links lead in a circle" if isinstance(error, RuntimeError) else getattr(error, "strerror", error)
+        raise ConfigError(f"{path} leads nowhere: {why}. Check the path.") from None
