@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
@@ -13,6 +13,7 @@ from pbt_gan.config.source import read_config
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.scores import scorers
 from pbt_gan.gan.task import GanTask
+from pbt_gan.gan.trainer import GanTrainer
 
 IMAGES = 1_000
 SCORER_STEPS = 10
@@ -42,7 +43,14 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def make_task(name: str, dtype: str, device: str, folder: Path) -> GanTask:
+class Ready(NamedTuple):
+    """A task and what trains it."""
+
+    task: GanTask
+    trainer: GanTrainer
+
+
+def make_ready(name: str, dtype: str, device: str, folder: Path) -> Ready:
     """Return the task of a case, ready on a device.
 
     Args:
@@ -54,8 +62,7 @@ def make_task(name: str, dtype: str, device: str, folder: Path) -> GanTask:
     task = unprepared(name, dtype, folder)
     with patch.object(scorers, "STEPS", SCORER_STEPS):
         task.prepare(folder / f"{name}-scorers")
-    task.attach(folder / f"{name}-scorers", device)
-    return task
+    return Ready(task, task.attach(folder / f"{name}-scorers", device))
 
 
 def unprepared(name: str, dtype: str, folder: Path) -> GanTask:

@@ -3,22 +3,22 @@
 from functools import partial
 from itertools import count
 
+from benchmarks.cases import Ready
 from pbt_gan.core.rng import stream
-from pbt_gan.gan.task import GanTask
 
 
 class Group:
     """Members that are trained together.
 
     Args:
-        task: attached to a device.
+        ready: the task, and its trainer on a device.
         members: how many.
     """
 
-    def __init__(self, task: GanTask, members: int) -> None:
-        self._task = task
-        self._states = [task.init(stream(0, "init", member)) for member in range(members)]
-        self._hyperparams = {name: getattr(task.settings, name) for name in task.evolved}
+    def __init__(self, ready: Ready, members: int) -> None:
+        self._trainer = ready.trainer
+        self._states = [ready.trainer.init(stream(0, "init", member)) for member in range(members)]
+        self._hyperparams = {name: getattr(ready.task.settings, name) for name in ready.task.evolved}
         self._calls = count()
 
     def train(self, steps: int) -> None:
@@ -26,5 +26,5 @@ class Group:
         call = next(self._calls)
         hyperparams = [self._hyperparams] * len(self._states)
         streams = [partial(stream, 0, "train", member, call) for member in range(len(self._states))]
-        trained = self._task.train_group(self._states, hyperparams, steps, streams)
+        trained = self._trainer.train_group(self._states, hyperparams, steps, streams)
         self._states = [training.state for training in trained]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.cases import make_task
+from benchmarks.cases import make_ready
 from benchmarks.limit import DTYPES
 from benchmarks.measurement import Measurement
 from benchmarks.scaling import Way, train
@@ -44,10 +44,10 @@ def used_bytes(name: str, way: Way, device: str, members: int) -> int:
     """Return by how much this process has grown at its peak when the members have trained."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        task = make_task(name, way.dtype, device, Path(folder))
+        ready = make_ready(name, way.dtype, device, Path(folder))
     forget_peak(device)
     before = allocated(device)
-    train(way, task, device, members)(2)
+    train(way, ready, device, members)(2)
     wait(device)
     return peak(device) - before
 

@@ -19,8 +19,8 @@ from pbt_gan.gan.nets.dcgan import initial_params
 from pbt_gan.gan.nets.layout import Layout
 from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.gan.settings import GanSettings
+from pbt_gan.gan.training.loop import make_step
 from pbt_gan.gan.training.sampler import BATCH, to_uint8
-from pbt_gan.gan.training.trainer import make_step
 
 DISCRIMINATOR_LOSSES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "non-saturating": lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
@@ -104,6 +104,8 @@ class Member:
         self._settings = settings
         self._images = images
         self._dtype = torch.float64 if settings.dtype == "float64" else torch.float32
+        assert isinstance(nets.generator, dcgan.Generator)
+        assert isinstance(nets.discriminator, dcgan.Discriminator)
         self.generator = generator(nets.generator)
         self.discriminator = discriminator(nets.discriminator)
         for module, layout in (

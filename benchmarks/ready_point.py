@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.cases import make_task
+from benchmarks.cases import make_ready
 from benchmarks.decisions import report
 from benchmarks.measurement import Measurement, median_of
 from benchmarks.targets import EXPLOIT
@@ -19,7 +19,7 @@ from pbt_gan.core.records import Exploit
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
 from pbt_gan.executors.exchange import Memory
-from pbt_gan.gan.task import GanTask
+from pbt_gan.gan.trainer import GanTrainer
 from pbt_gan.interfaces import Tree
 
 MEMBERS = 20
@@ -45,20 +45,20 @@ def main() -> Iterator[Measurement]:
 
 def case(name: str, device: str, scored: int, folder: Path) -> Iterator[Measurement]:
     """Measure one case."""
-    task = make_task(name, "float32", device, folder)
-    states = [task.init(stream(0, "init", member)) for member in range(max(scored, RECIPIENTS))]
+    _, trainer = make_ready(name, "float32", device, folder)
+    states = [trainer.init(stream(0, "init", member)) for member in range(max(scored, RECIPIENTS))]
     setting = {"case": name, "members": MEMBERS, "dtype": "float32", "threads": 1, "device": device}
-    yield median_of("score, one member", score_ms(task, states[:scored], device), "ms", setting)
+    yield median_of("score, one member", score_ms(trainer, states[:scored], device), "ms", setting)
     yield median_of("decide, 20 members", decide_ms(), "ms", setting)
     exploited = exploit_ms(states[:RECIPIENTS], device)
     yield median_of(EXPLOIT, exploited, "ms", setting)
     yield median_of("checkpoint, one member", checkpoint_ms(states[0], folder), "ms", setting)
 
 
-def score_ms(task: GanTask, states: list[Tree], device: str) -> list[float]:
+def score_ms(trainer: GanTrainer, states: list[Tree], device: str) -> list[float]:
     """Score members together; return milliseconds for each of them."""
     rounds = ROUNDS if len(states) > 1 else 1
-    times_ms = timed(lambda: task.score_group(states, stream(0, "eval")), device, rounds)
+    times_ms = timed(lambda: trainer.score_group(states, stream(0, "eval")), device, rounds)
     return [time_ms / len(states) for time_ms in times_ms]
 
 

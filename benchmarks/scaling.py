@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmarks.cases import CASES, POWERS, make_task
+from benchmarks.cases import CASES, POWERS, Ready, make_ready
 from benchmarks.flops import step_flops
 from benchmarks.group import Group
 from benchmarks.limit import DTYPES, precision, product, product_flops
@@ -52,11 +52,11 @@ def main() -> Iterator[Measurement]:
 def case(name: str, device: str) -> Iterator[Measurement]:
     """Measure one case, from one member upwards, as far as time and memory go."""
     with tempfile.TemporaryDirectory() as folder:
-        tasks = {dtype: make_task(name, dtype, device, Path(folder)) for dtype in DTYPES[device]}
-    flops = step_flops(plain_members(tasks[DTYPES[device][0]], device, 1)[0])
+        ready = {dtype: make_ready(name, dtype, device, Path(folder)) for dtype in DTYPES[device]}
+    flops = step_flops(plain_members(ready[DTYPES[device][0]], device, 1)[0])
     for members in sizes(name, device):
         try:
-            works = ways(tasks, device, members)
+            works = ways(ready, device, members)
             timings = in_turn(works, device, BUDGET_S)
         except torch.OutOfMemoryError:
             return
@@ -79,22 +79,22 @@ def sizes(name: str, device: str) -> Sequence[int]:
     return CASES[name].cpu_members if device == "cpu" else sorted({*POWERS, SEED_MEMBERS})
 
 
-def ways(tasks: Mapping[str, GanTask], device: str, members: int) -> Mapping[Way, Work]:
+def ways(ready: Mapping[str, Ready], device: str, members: int) -> Mapping[Way, Work]:
     """Return all ways of training so many members for some steps."""
     names = ("group", "one after another", *(["one graph each"] if device == "cuda" else []))
     # The device's limit is timed beside them: it too depends on what else the machine does.
-    products: dict[Way, Work] = {Way("product", dtype): product(dtype, device) for dtype in tasks}
+    products: dict[Way, Work] = {Way("product", dtype): product(dtype, device) for dtype in ready}
     return products | {
-        Way(name, dtype): train(Way(name, dtype), tasks[dtype], device, members) for dtype in tasks for name in names
+        Way(name, dtype): train(Way(name, dtype), ready[dtype], device, members) for dtype in ready for name in names
     }
 
 
-def train(way: Way, task: GanTask, device: str, members: int) -> Work:
+def train(way: Way, ready: Ready, device: str, members: int) -> Work:
     """Return one way of training so many members, all begun anew."""
     with precision(way.dtype):
         if way.name == "group":
-            return under(way.dtype, Group(task, members).train)
-        plain = plain_members(task, device, members)
+            return under(way.dtype, Group(ready, members).train)
+        plain = plain_members(ready, device, members)
         turns = OneGraphEach(plain) if way.name == "one graph each" else OneAfterAnother(plain)
         return under(way.dtype, turns.train)
 
@@ -109,10 +109,10 @@ def under(dtype: str, work: Work) -> Work:
     return done
 
 
-def plain_members(task: GanTask, device: str, count: int) -> list[Member]:
+def plain_members(ready: Ready, device: str, count: int) -> list[Member]:
     """Return members made of plain modules."""
-    images = images_of(task, device)
-    return [Member(task.settings, images, stream(0, "init", member)) for member in range(count)]
+    images = images_of(ready.task, device)
+    return [Member(ready.task.settings, images, stream(0, "init", member)) for member in range(count)]
 
 
 def images_of(task: GanTask, device: str) -> Tensor:

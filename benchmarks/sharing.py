@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from benchmarks.cases import make_task
+from benchmarks.cases import make_ready
 from benchmarks.limit import DTYPES
 from benchmarks.measurement import Measurement, median_of
 from benchmarks.scaling import Way, train
@@ -75,8 +75,8 @@ def serve(pipe: Connection, name: str, device: str, side: Side) -> None:
     """Train for so many steps as are asked for, until this process is ended."""
     torch.set_num_threads(side.threads)
     with tempfile.TemporaryDirectory() as folder:
-        task = make_task(name, side.way.dtype, device, Path(folder))
-    work = train(side.way, task, device, side.members)
+        ready = make_ready(name, side.way.dtype, device, Path(folder))
+    work = train(side.way, ready, device, side.members)
     while True:
         pipe.send(None)
         work(pipe.recv())

@@ -42,7 +42,10 @@ def test_a_cpu_needs_nothing(devices):
     assert devices == []
 
 
-@pytest.mark.parametrize("device", ["cuda:9", "mps", "gpu", "cuda:x"])
-def test_a_device_that_is_not_there_is_refused(device):
-    with pytest.raises(ConfigError, match="cpu"):
+@pytest.mark.parametrize(
+    ("device", "told"), [("mps", "float64"), ("gpu", "not known"), ("cuda:x", "not known"), ("cuda:99", "torch finds")]
+)
+def test_a_device_that_cannot_be_used_is_refused_with_the_reason_and_the_way_out(device, told):
+    with pytest.raises(ConfigError, match=told) as error:
         check_device(device)
+    assert "cpu" in str(error.value)

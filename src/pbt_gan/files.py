@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from pbt_gan.errors import StorageError
 Data = bytes | bytearray | memoryview
 T = TypeVar("T")
 
-_TMP = ".tmp"
+_HALF = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # what `write` calls a file until it is whole
 _FULL = "Free some space and try again."
 _REFUSED = "Make it writable, or choose another folder with --out."
 _MENDS = {
@@ -56,7 +57,7 @@ def write(path: Path, data: Data, *, durable: bool = True) -> None:
     Raises:
         StorageError: the disk refused.
     """
-    tmp = path.with_name(f".{path.name}.{os.urandom(4).hex()}{_TMP}")
+    tmp = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     with explained(path):
         try:
             handle = perform(os.open, tmp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -97,9 +98,14 @@ def make_folder(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the halves of files that a crash left in a folder or below; only for the one process that writes there."""
-    for path in folder.rglob(f".*{_TMP}"):
-        remove(path)
+    """Remove the halves of files that a crash left in a folder or below; only for the one process that writes there.
+
+    Left alone is what is not called as `write` calls them, and what lies behind a link or in a hidden folder.
+    """
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in filter(_HALF.fullmatch, names):
+            remove(Path(place) / name)
 
 
 class Appender:
@@ -118,17 +124,17 @@ class Appender:
             self._handle = perform(os.open, path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             if new:
                 _fsync_folder(path.parent)
-        self._size = os.fstat(self._handle).st_size if size is None else size
+        self.size = os.fstat(self._handle).st_size if size is None else size  # bytes that are whole
 
     def append(self, data: bytes) -> None:
         """Append with one write and no fsync; after a failed one, the next begins where that one began."""
         with explained(self.path):
             if self._torn:
-                perform(os.ftruncate, self._handle, self._size)
+                perform(os.ftruncate, self._handle, self.size)
             self._torn = True
             _write_all(self._handle, data)
             self._torn = False
-        self._size += len(data)
+        self.size += len(data)
 
     def sync(self) -> None:
         """Make all that was appended safe from a power cut."""

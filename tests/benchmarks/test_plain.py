@@ -9,8 +9,7 @@ import torch
 
 from benchmarks.plain import Member, load
 from pbt_gan.gan.task import GanTask
-from pbt_gan.gan.training.step import CriticBatch
-from pbt_gan.gan.training.trainer import Trainer, make_step
+from pbt_gan.gan.training.loop import make_step
 
 SEED_DCGAN: dict[str, Any] = {"kernel": 5, "full_size_layer": False, "bias_before_norm": True, "init": "uniform"}
 NETS: dict[str, tuple[int, int, dict[str, Any]]] = {
@@ -31,11 +30,10 @@ def pair(request):
     images = torch.from_numpy(rng.integers(0, 256, (20, channels, size, size), np.uint8))
     member = Member(settings, images, rng)
     step = make_step(settings, size, channels)
-    state = Trainer(settings, images.permute(0, 2, 3, 1).numpy(), "cpu").init(rng)
-    g, d = state["g"]["params"], state["d"]["params"]
+    g, d = (net.initial_params(rng).double() for net in (step.generator, step.discriminator))
     load(member.generator, step.generator.layout, g)
     load(member.discriminator, step.discriminator.layout, d)
-    return settings, images.double() / 127.5 - 1, step, g[None], d[None], member
+    return settings, images.double() / 127.5 - 1, step, {"params": g[None]}, {"params": d[None]}, member
 
 
 def test_there_are_as_many_parameters(pair):
@@ -47,9 +45,9 @@ def test_there_are_as_many_parameters(pair):
 def test_images_and_logits_are_equal(pair):
     settings, images, step, g, d, member = pair  # ours as a group of one
     z = torch.randn(6, settings.z_size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    ours, _ = step.generator(step.generator.layout.views(g), z[None])
+    ours, _ = step.generator(step.generator.layout.views(g["params"]), {}, z[None], training=True)
     torch.testing.assert_close(member.generator(z), ours[0])
-    ours = step.discriminator(step.discriminator.layout.views(d), images[None])
+    ours, _ = step.discriminator(step.discriminator.layout.views(d["params"]), {}, images[None], training=True)
     torch.testing.assert_close(member.discriminator(images), ours[0])
 
 
@@ -59,11 +57,11 @@ def test_gradients_are_equal(pair):
     z = torch.randn(6, settings.z_size, dtype=torch.float64, generator=random)
     mix = torch.rand(6, dtype=torch.float64, generator=random)
     hyper = {name: torch.tensor([[value]], dtype=torch.float64) for name, value in settings.scalars().items()}
-    hyper = {"label_smoothing": torch.zeros(1, 1), **hyper}
-    ours, _ = step.discriminator_gradients(d, g, hyper, CriticBatch(images[None, :6], z[None], mix[None]))
+    batch = {"real": images[None, :6], "z": z[None], "mix": mix[None]}
+    ours = step.discriminator_gradients(d, g, hyper, batch).gradients
     plain = torch.autograd.grad(member.discriminator_loss(images[:6], z, mix), list(member.discriminator.parameters()))
     torch.testing.assert_close(torch.cat([part.flatten() for part in plain]), ours[0])
-    ours, _, _ = step.generator_gradients(g, d, z[None])
+    ours = step.generator_gradients(g, d, hyper, batch).gradients
     plain = torch.autograd.grad(member.generator_loss(z), list(member.generator.parameters()))
     torch.testing.assert_close(torch.cat([part.flatten() for part in plain]), ours[0])
 

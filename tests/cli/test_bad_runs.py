@@ -14,7 +14,7 @@ from pbt_gan import files
 def test_a_run_of_another_version_is_refused_by_every_command(pbt_gan, contents, plain, run):
     journal = run / "journal.jsonl"
     first, *rest = journal.read_text().splitlines()
-    journal.write_text("\n".join([first.replace('"format":1', '"format":99'), *rest]) + "\n")
+    journal.write_text("\n".join([first.replace('"format":2', '"format":99'), *rest]) + "\n")
     before = contents(run)
     for arguments in (["show"], ["resume"], ["report"], ["sample", "--out", "x.png"], ["compare", run]):
         message = plain(pbt_gan(arguments[0], run, *arguments[1:]))
@@ -31,7 +31,7 @@ def test_a_damaged_journal_is_told_by_every_command(pbt_gan, contents, plain, ru
     journal.write_bytes(b"".join(lines))
     before = contents(run)
     for arguments in (["show"], ["resume"], ["report"], ["compare", run], ["sample", "--out", "x.png"]):
-        message = plain(pbt_gan(arguments[0], run, *arguments[1:]), code=1)
+        message = plain(pbt_gan(arguments[0], run, *arguments[1:]), code=1 if line else 2)
         assert f"journal.jsonl, line {line + 1}, is damaged" in message
         assert "Restore the file from a copy" in message
     assert contents(run) == before

@@ -9,7 +9,7 @@ import pytest
 from pbt_gan.core.records import Failure, to_json
 from pbt_gan.runs.result import Run
 from pbt_gan.store import journal
-from pbt_gan.store.progress import Progress
+from pbt_gan.store.effective import EffectiveJournal
 from pbt_gan.store.reader import checkpoint_bytes
 
 Outcome = Callable[[Path], tuple[Any, ...]]
@@ -25,7 +25,7 @@ def outcome() -> Outcome:
         for entry in decided:
             entry.pop("time", None)
         path = journal.path_of(folder)
-        committed = Progress.of(path, journal.read(path).entries).checkpoints
+        committed = EffectiveJournal.of(path, journal.read(path).entries).checkpoints
         weights = {key: checkpoint_bytes(folder, key) for key in committed}
         return run.ending, sorted(map(repr, decided)), weights
 

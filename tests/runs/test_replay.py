@@ -14,6 +14,7 @@ from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import SCHEDULE, write_results
 from pbt_gan.runs.result import Run
+from pbt_gan.store.reader import read_run
 from pbt_gan.testing.walk import RandomWalk
 from pbt_gan.validation import validated
 
@@ -112,7 +113,7 @@ def test_what_is_not_kept_any_more_cannot_be_compared(tmp_path):
 
 def test_the_schedule_that_was_found_is_written_and_trains_another_run(tmp_path):
     run = trained(tmp_path / "run")
-    write_results(tmp_path / "run")
+    write_results(read_run(tmp_path / "run"))
     other = trained(tmp_path / "other", seed=3, pbt={"schedule": str(tmp_path / "run" / SCHEDULE), "exploit": "none"})
     found = {segment.start_step: segment.hyperparams for segment in run.lineage()}
     for report in other.history.reports:
@@ -121,5 +122,5 @@ def test_the_schedule_that_was_found_is_written_and_trains_another_run(tmp_path)
 
 def test_there_must_be_such_a_member(tmp_path):
     run = trained(tmp_path / "run")
-    with pytest.raises(ConfigError, match="best, last-best and 0, 1"):
+    with pytest.raises(ConfigError, match="best, last-best, 0, 1"):
         replay_config(run, "17")

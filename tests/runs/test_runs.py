@@ -12,8 +12,9 @@ from pbt_gan.config.source import merged
 from pbt_gan.core.records import Exploit, Report, timeless
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.runs.changes import differences
 from pbt_gan.runs.folder import new_folder
-from pbt_gan.runs.launch import Project, differences, go_on, start
+from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import Recorder
 from pbt_gan.store.reader import read_run
@@ -199,7 +200,7 @@ def test_which_member_is_told_by_name_or_number(finished):
     run = Run.open(finished)
     assert run.member("best") == run.best
     assert run.member("2").member == 2
-    with pytest.raises(ConfigError, match="best, last-best and 0, 1, 2"):
+    with pytest.raises(ConfigError, match="best, last-best, 0, 1, 2"):
         run.member("7")
     with pytest.raises(ConfigError, match="makes no images"):
         run.sample(3)
@@ -264,7 +265,7 @@ def test_a_member_s_state_is_what_its_checkpoint_holds(finished):
     theta = run.state()["theta"]
     assert run.best.metrics["theta_0"] == theta[0]
     assert run.state("2")["theta"][1] == run.member("2").metrics["theta_1"]
-    with pytest.raises(ConfigError, match="best, last-best and 0, 1, 2"):
+    with pytest.raises(ConfigError, match="best, last-best, 0, 1, 2"):
         run.state("7")
 
 

@@ -23,6 +23,7 @@ from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report
 from pbt_gan.errors import DamageError, RunFolderError, StorageError
 from pbt_gan.store import journal
 from pbt_gan.store.disk import DiskStore
+from pbt_gan.store.paused import PausedRun
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 
 POPULATION = 2
@@ -63,11 +64,16 @@ def answered(place: int) -> Iterator[Record]:
 
 def play(folder: Path, *, until: int = REPORTS) -> None:
     """Run the script to its end, from wherever its folder has it."""
-    begun = journal.path_of(folder).exists()
-    store = DiskStore.resume(folder) if begun else DiskStore.create(folder, RUN)
+    restored: dict[str, bytes] = {}
+    if journal.path_of(folder).exists():
+        with PausedRun(folder) as paused:
+            paused.restore(restored.__setitem__)
+            store = paused.resume()
+    else:
+        store = DiskStore.create(folder, RUN)
     ending = "error"
     try:
-        assert all(store.data(name) == content(name) for name in store.checkpoints)
+        assert restored == {name: content(name) for name in store.checkpoints}
         if not store.records:
             store.append([Birth(member, {"lr": 0.1, "loss": "hinge"}, "drawn") for member in range(POPULATION)])
         done = sum(isinstance(record, Report) for record in store.records)

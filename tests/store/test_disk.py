@@ -12,6 +12,7 @@ from pbt_gan.core.records import Birth, Failure, Record, Report
 from pbt_gan.errors import DamageError, RunFolderError, StorageError
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.journal import Journal, path_of, read
+from pbt_gan.store.paused import PausedRun
 from pbt_gan.store.reader import read_run
 
 RUN: dict[str, Any] = {"config": {"seed": 0, "pbt": {"total_steps": 5}, "name": "x"}, "cards": {}}
@@ -19,6 +20,13 @@ RUN: dict[str, Any] = {"config": {"seed": 0, "pbt": {"total_steps": 5}, "name": 
 
 def report(interval: int, member: int = 0) -> Report:
     return Report(member, interval, interval, interval, 0.5, {}, {"lr": 0.1}, f"k{interval}", 8, worker="w")
+
+
+def resume(folder: Path, changed: dict[str, Any] | None = None, taken: dict[str, bytes] | None = None) -> DiskStore:
+    with PausedRun(folder) as paused:
+        taken = {} if taken is None else taken
+        paused.restore(taken.__setitem__)
+        return paused.resume(changed or {})
 
 
 def names(folder: Path) -> list[str]:
@@ -52,11 +60,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_resumed_run_goes_on_from_its_last_commit(folder: Path) -> None:
-    store = DiskStore.resume(folder)
+    taken: dict[str, bytes] = {}
+    store = resume(folder, taken=taken)
     assert store.upto == 2
     assert intervals(store.records) == [1, 2]
     assert isinstance(store.records[0], Birth)
-    assert {key: store.data(key) for key in store.checkpoints} == {"k1": b"k1", "k2": b"k2"}
+    assert taken == {"k1": b"k1", "k2": b"k2"}
     assert store.run["config"] == RUN["config"]
     store.append([report(3)])
     store.append([report(4)])
@@ -65,7 +74,7 @@ def test_a_resumed_run_goes_on_from_its_last_commit(folder: Path) -> None:
 
 
 def test_a_commit_removes_what_it_no_longer_names(folder: Path) -> None:
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     store.append([report(3)])
     store.commit(3, encoded("k2", "k3"), wait=True)
     store.close("error")
@@ -80,7 +89,7 @@ def test_old_checkpoints_go_only_when_the_commit_is_safe(folder: Path, monkeypat
         calls.append((primitive, bytes(args[1]) if primitive is os.write else args))
         return perform(primitive, *args)
 
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     monkeypatch.setattr(files, "perform", watched)
     store.commit(2, encoded("k3"), wait=True)
     monkeypatch.undo()
@@ -91,7 +100,7 @@ def test_old_checkpoints_go_only_when_the_commit_is_safe(folder: Path, monkeypat
 
 
 def test_a_checkpoint_is_written_once(folder: Path) -> None:
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     calls: list[str] = []
 
     def encode() -> bytes:
@@ -106,7 +115,7 @@ def test_a_checkpoint_is_written_once(folder: Path) -> None:
 
 
 def test_a_commit_covers_no_report_that_came_while_it_was_written(folder: Path) -> None:
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     gate = threading.Event()
 
     def encode() -> bytes:
@@ -123,11 +132,11 @@ def test_a_commit_covers_no_report_that_came_while_it_was_written(folder: Path) 
     assert names(folder) == ["k3"]
     store.close("error")
     assert intervals(read_run(folder).records) == [1, 2, 3, 4]
-    assert intervals(DiskStore.resume(folder).records) == [1, 2, 3]
+    assert intervals(resume(folder).records) == [1, 2, 3]
 
 
 def test_a_commit_finishes_the_one_before(folder: Path) -> None:
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     for interval in (3, 4):
         store.append([report(interval)])
         store.commit(interval, encoded(f"k{interval}"), wait=interval == 4)
@@ -137,12 +146,12 @@ def test_a_commit_finishes_the_one_before(folder: Path) -> None:
 
 
 def test_a_commit_under_way_is_given_up_on_close(folder: Path) -> None:
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     store.append([report(3)])
     store.commit(3, encoded("k3"), wait=False)
     store.close("Ctrl-C")
     store.close("twice")
-    assert DiskStore.resume(folder).upto == 2
+    assert resume(folder).upto == 2
     assert names(folder) == ["k1", "k2"]
 
 
@@ -150,12 +159,12 @@ def test_an_error_of_the_writing_thread_is_told(folder: Path) -> None:
     def fail() -> bytes:
         raise StorageError("full")
 
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     store.commit(2, {"k9": fail}, wait=False)
     with pytest.raises(StorageError, match="full"):
         wait_for(store)
     store.close("error")
-    assert DiskStore.resume(folder).upto == 2
+    assert resume(folder).upto == 2
 
 
 def test_without_a_commit_a_run_begins_anew(tmp_path: Path) -> None:
@@ -163,7 +172,7 @@ def test_without_a_commit_a_run_begins_anew(tmp_path: Path) -> None:
     store.append([Birth(0, {}, "drawn"), report(1)])
     store.close("error")
     assert intervals(read_run(tmp_path).records) == [1]
-    store = DiskStore.resume(tmp_path)
+    store = resume(tmp_path)
     assert store.records == ()
     store.append([Birth(0, {}, "drawn"), report(1)])
     store.close("error")
@@ -171,27 +180,27 @@ def test_without_a_commit_a_run_begins_anew(tmp_path: Path) -> None:
 
 
 def test_failed_attempts_of_orders_under_way_are_forgotten(folder: Path) -> None:
-    store = DiskStore.resume(folder)
+    store = resume(folder)
     records: list[Record] = [Failure(0, 3, 1, "w", "died"), Failure(1, 1, 1, "w", "died"), report(3)]
     store.append([*records, Failure(0, 4, 1, "w", "died")])
     store.commit(3, encoded("k3"), wait=True)
     store.close("error")
-    failures = [record for record in DiskStore.resume(folder).records if isinstance(record, Failure)]
+    failures = [record for record in resume(folder).records if isinstance(record, Failure)]
     assert failures == records[:1]
 
 
 def test_a_second_resume_before_a_commit_cancels_the_first_ones_records(folder: Path) -> None:
     for _ in range(2):
-        store = DiskStore.resume(folder)
+        store = resume(folder)
         store.append([report(3), report(4)])
         store.close("error")
     assert intervals(read_run(folder).records) == [1, 2, 3, 4]
-    assert intervals(DiskStore.resume(folder).records) == [1, 2]
+    assert intervals(resume(folder).records) == [1, 2]
 
 
 def test_changes_add_up_in_the_runs_config(folder: Path) -> None:
-    DiskStore.resume(folder, {"pbt.total_steps": 9, "executor.workers": 3}).close("error")
-    store = DiskStore.resume(folder, {"name": None})
+    resume(folder, {"pbt.total_steps": 9, "executor.workers": 3}).close("error")
+    store = resume(folder, {"name": None})
     changed = {"seed": 0, "pbt": {"total_steps": 9}, "executor": {"workers": 3}}
     assert store.run["config"] == changed
     store.close("error")
@@ -200,9 +209,13 @@ def test_changes_add_up_in_the_runs_config(folder: Path) -> None:
 
 
 def test_resume_sweeps_what_no_commit_names(folder: Path) -> None:
-    for name in ("checkpoints/k3.safetensors", "checkpoints/.k4.safetensors.0.tmp", ".journal.jsonl.0.tmp"):
+    for name in (
+        "checkpoints/k3.safetensors",
+        "checkpoints/.k4.safetensors.0123abcd.tmp",
+        ".journal.jsonl.89abcdef.tmp",
+    ):
         (folder / name).write_bytes(b"half")
-    DiskStore.resume(folder).close("error")
+    resume(folder).close("error")
     assert names(folder) == ["k1", "k2"]
     assert not list(folder.rglob("*.tmp"))
 
@@ -212,13 +225,13 @@ def test_a_new_run_takes_no_folder_of_an_old_one(folder: Path) -> None:
     with pytest.raises(RunFolderError, match="holds a run already; `pbt-gan resume"):
         DiskStore.create(folder, RUN)
     assert path_of(folder).read_bytes() == before
-    DiskStore.resume(folder).close("error")  # and the lock is free
+    resume(folder).close("error")  # and the lock is free
 
 
 def test_resume_finds_no_run_and_leaves_nothing_behind(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(RunFolderError, match="holds no run"):
-            DiskStore.resume(folder)
+            resume(folder)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -232,7 +245,7 @@ def test_a_damaged_checkpoint_is_told_and_nothing_is_touched(folder: Path, damag
     (folder / "checkpoints" / "k9.safetensors").write_bytes(b"of no commit")
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     with pytest.raises(DamageError, match=r"k2\.safetensors is (damaged|missing)"):
-        DiskStore.resume(folder)
+        resume(folder)
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
@@ -242,7 +255,7 @@ def test_a_sound_entry_without_sense_is_told(folder: Path) -> None:
     journal.append([{"type": "report", "member": 0}])
     journal.close()
     with pytest.raises(DamageError, match=r"journal\.jsonl, line 8, is damaged"):
-        DiskStore.resume(folder)
+        resume(folder)
 
 
 def test_whatever_may_differ_stands_under_time(folder: Path) -> None:

@@ -132,8 +132,10 @@ def test_damage_after_the_last_commit_ends_the_journal(path: Path) -> None:
 
 
 def test_another_format_version_is_told(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"format":1', b'"format":2'))
-    with pytest.raises(RunFolderError, match=r"run format 2 \(written by pbt-gan 0\.1\); this pbt-gan reads format 1"):
+    path.write_bytes(path.read_bytes().replace(b'"format":2', b'"format":3'))
+    with pytest.raises(
+        RunFolderError, match=r"format 3 \(written by pbt-gan 0\.1\); this pbt-gan reads format 1 and 2"
+    ):
         read(path)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pbt_gan.errors import RunFolderError, StorageError
-from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.lock import RunLock, held
+from pbt_gan.store.paused import PausedRun
 from pbt_gan.store.reader import read_run
 
 HOLD = """
@@ -29,13 +29,12 @@ def test_a_second_process_is_told_who_writes_and_a_killed_one_leaves_no_lock(tmp
         assert held(folder)
         assert read_run(folder).ending == "running"
         with pytest.raises(RunFolderError, match=rf"in use by process {process.pid} on "):
-            DiskStore.resume(folder)
+            PausedRun(folder)
         process.kill()
     assert not held(folder)
     assert read_run(folder).ending == "interrupted"
-    store = DiskStore.resume(folder)
-    assert held(folder)
-    store.close("finished")
+    with PausedRun(folder):
+        assert held(folder)
     assert not held(folder)
 
 

@@ -8,6 +8,7 @@ from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.store import reader
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.journal import path_of
+from pbt_gan.store.paused import PausedRun
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 
 RUN = {"config": {"seed": 3}, "cards": {"score": {"samples": 10}}}
@@ -37,7 +38,9 @@ def test_a_living_run_is_read_without_a_lock_and_with_a_torn_end(store: DiskStor
 def test_the_ending_is_that_of_the_last_session(store: DiskStore) -> None:
     store.close("Ctrl-C")
     assert read_run(store.folder).ending == "Ctrl-C"
-    store = DiskStore.resume(store.folder)
+    with PausedRun(store.folder) as paused:
+        paused.restore(lambda key, data: None)
+        store = paused.resume()
     assert read_run(store.folder).ending == "running"
     store.close("finished")
     assert read_run(store.folder).ending == "finished"
@@ -72,14 +75,14 @@ def test_a_checkpoint_dropped_while_it_is_read_is_not_called_damaged(
     store: DiskStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The journal is read, then the run commits and removes the file, then the file is looked for."""
-    progress = reader._progress
+    effective = reader._effective
 
     def then_commit(folder: Path) -> object:
-        seen = progress(folder)
+        seen = effective(folder)
         store.commit(0, {"k2": b"k2".upper}, wait=True)
         return seen
 
-    monkeypatch.setattr(reader, "_progress", then_commit)
+    monkeypatch.setattr(reader, "_effective", then_commit)
     with pytest.raises(RunFolderError, match="keeps no checkpoint k1; it keeps k2"):
         checkpoint_bytes(store.folder, "k1")
     store.close("error")

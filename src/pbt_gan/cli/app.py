@@ -70,6 +70,13 @@ Vectorize = Annotated[
     str | None,
     Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
 ]
+MovedData = Annotated[
+    Path | None, Option("--data", metavar="PATH", help="Where the run's data lies now, if it was moved.")
+]
+TaskFile = Annotated[
+    Path | None,
+    Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
+]
 Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
 
 
@@ -161,6 +168,8 @@ def resume(
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    data: MovedData = None,
+    task_file: TaskFile = None,
     set_: Changes = None,
 ) -> None:
     """Go on with a run that was stopped, or train it further.
@@ -169,9 +178,10 @@ def resume(
     change.
     """
     from pbt_gan.cli import training
+    from pbt_gan.runs.places import Moved
 
     change = training.changes({"pbt.total_steps": steps, **_place(executor, workers, vectorize, device)}, set_ or ())
-    training.resume(run, change, max_time)
+    training.resume(run, Moved(data, task_file), change, max_time)
 
 
 @app.command(epilog=_examples("pbt-gan show runs/0001-digits", "pbt-gan show runs/0001-digits --json | jq .best"))
@@ -224,6 +234,8 @@ def replay(
     max_time: MaxTime = None,
     executor: ExecutorName = None,
     device: Device = None,
+    data: MovedData = None,
+    task_file: TaskFile = None,
 ) -> None:
     """Train one model with the schedule that a run found.
 
@@ -231,8 +243,10 @@ def replay(
     command checks that they do.
     """
     from pbt_gan.cli import training
+    from pbt_gan.runs.places import Moved
 
-    training.replay(run, out, member, seed, training.changes(_place(executor, None, None, device), ()), max_time)
+    change = training.changes(_place(executor, None, None, device), ())
+    training.replay(run, out, Moved(data, task_file), member, seed, change, max_time)
 
 
 @app.command(
@@ -250,11 +264,14 @@ def sample(
     count: Annotated[int, Option(metavar="N", min=1, max=1_000_000, help="Images.")] = 64,
     member: Annotated[str, Option(metavar="ID", help="Whose: a number, best (ever), or last-best.")] = "best",
     seed: Annotated[int, Option(metavar="N", min=0, help="Equal seeds make equal images.")] = 0,
+    data: MovedData = None,
+    task_file: TaskFile = None,
 ) -> None:
     """Draw images from a trained generator."""
     from pbt_gan.cli import reading
+    from pbt_gan.runs.places import Moved
 
-    reading.sample(run, out, count, member, seed)
+    reading.sample(run, out, Moved(data, task_file), count, member, seed)
 
 
 @app.command(

@@ -14,12 +14,13 @@ from rich.text import Text
 from pbt_gan import files
 from pbt_gan.config.source import preset_text
 from pbt_gan.config.source import presets as all_presets
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, printable
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
+from pbt_gan.runs.places import Moved
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
@@ -53,7 +54,7 @@ def show(folder: Path, *, as_json: bool) -> None:
 def report(folder: Path, baseline: Path | None) -> None:
     """Draw the plots, write page and table, and say where they lie."""
     view = read_run(folder)
-    write_results(folder, baseline)
+    write_results(view, None if baseline is None else read_run(baseline))
     MetricsTable().start(RunContext(folder, view.config, view.cards, view.records, reals=None, total_orders=0))
     console().print(contents(folder))
 
@@ -93,15 +94,15 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
     console().print(comparison_table.render({name: run.history for name, run in runs.items()}, cards))
     if out is not None:
         files.make_folder(out.parent)
-        files.write(out, comparison({name: [run.history] for name, run in runs.items()}))
+        files.write(out, comparison({printable(name): [run.history] for name, run in runs.items()}))
         console().print(f"Drawn in {out}", soft_wrap=True)
 
 
-def sample(folder: Path, out: Path, count: int, member: str, seed: int) -> None:
+def sample(folder: Path, out: Path, moved: Moved, count: int, member: str, seed: int) -> None:
     """Write samples of a member's generator."""
     if out.suffix not in (".png", ".npz"):
         raise ConfigError(f"--out {out}: name a .png file (one picture) or an .npz file (an array `images`).")
-    run = Run.open(folder)
+    run = Run.open(folder, data=moved.data, task_file=moved.task_file)
     report = run.member(member)
     images = run.sample(count, member=member, seed=seed)
     if out.suffix == ".png":

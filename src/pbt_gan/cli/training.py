@@ -14,14 +14,15 @@ from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, StorageError, TaskError, WorkerError
+from pbt_gan.interfaces import RunView
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run, new_folder
 from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.places import Moved
 from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train as train_in
-from pbt_gan.store.reader import read_run
 from pbt_gan.terminal import console
 from pbt_gan.validation import validated
 
@@ -46,37 +47,45 @@ def train(
         from pbt_gan.cli.prediction import predict
 
         predict(config)
-    elif out is None:
+        return
+    ended: list[RunView] = []
+    if out is None:
         project = Project(config)  # first: what is wrong with settings or data is told before a folder is made
         folder = new_folder(config.name)
         with _continuation_told(folder):
-            ending = start(project, folder, listeners=default_listeners, stop=stop)
-        _conclude(folder, ending)
+            ending = start(project, folder, listeners=default_listeners, stop=stop, conclude=ended.append)
     else:
         with _continuation_told(out):
-            ending = train_in(config, out, listeners=default_listeners, stop=stop)
-        _conclude(out, ending)
+            ending = train_in(config, out, listeners=default_listeners, stop=stop, conclude=ended.append)
+    _conclude(ending, *ended)
 
 
-def resume(folder: Path, change: Table, max_time: str | None) -> None:
+def resume(folder: Path, moved: Moved, change: Table, max_time: str | None) -> None:
     """Go on with a run."""
     stop = Stop(deadline_s=deadline(max_time))
-    config = validated(Config, merged(read_run(folder).config, change))
+    ended: list[RunView] = []
     with _continuation_told(folder):
-        ending = go_on(folder, config, listeners=default_listeners, stop=stop)
-    _conclude(folder, ending)
+        ending = go_on(
+            folder, change=change, moved=moved, listeners=default_listeners, stop=stop, conclude=ended.append
+        )
+    _conclude(ending, *ended)
 
 
-def replay(folder: Path, out: Path, member: str, seed: int | None, change: Table, max_time: str | None) -> None:
+def replay(
+    folder: Path, out: Path, moved: Moved, member: str, seed: int | None, change: Table, max_time: str | None
+) -> None:
     """Train one member with a run's schedule; with the run's own seed, say whether the same weights came out."""
     stop = Stop(deadline_s=deadline(max_time))
-    found = Run.open(folder)
+    found = Run.open(folder, data=moved.data, task_file=moved.task_file)
     config = validated(Config, merged(replay_config(found, member, seed).plain(), change))
+    if moved:
+        found.problem()  # another data set would make another model with the same words
+    ended: list[RunView] = []
     with _continuation_told(out):
-        ending = train_in(config, out, listeners=default_listeners, stop=stop)
-    _conclude(out, ending)
+        ending = train_in(config, out, listeners=default_listeners, stop=stop, conclude=ended.append)
+    _conclude(ending, *ended)
     if ending.startswith("finished") and config.seed == found.config["seed"]:
-        console().print(f"\n{_verdict(agreement(found, Run.open(out), member))}", soft_wrap=True)
+        console().print(f"\n{_verdict(agreement(found, Run.of(ended[0]), member))}", soft_wrap=True)
 
 
 def _verdict(agreed: Agreement) -> str:
@@ -153,16 +162,16 @@ def _resume(folder: Path) -> str:
     return f"pbt-gan resume {quote(str(folder))}"
 
 
-def _conclude(folder: Path, ending: str) -> None:
+def _conclude(ending: str, view: RunView) -> None:
     """Print what came out, where it lies, and how it goes on; a run that a signal stopped ends the program like one."""
-    out = console()
+    out, run, folder = console(), Run.of(view), view.folder
     if ending == "finished already":
-        out.print(overview(Run.open(folder)))
+        out.print(overview(run))
         out.print(f"Finished already. Train it further with: {_resume(folder)} --steps N", soft_wrap=True)
         return
-    write_results(folder)
+    write_results(view)
     with ends_by(ending):
-        out.print(overview(Run.open(folder)))
+        out.print(overview(run))
         out.print()
         out.print(contents(folder))
         if ending != "finished":

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,12 +13,14 @@ from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.settings import Config, Named
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.exploit import EXPLOIT
-from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.explore import EXPLORE, Context
 from pbt_gan.core.plan import Plan
+from pbt_gan.core.policies import POLICIES
+from pbt_gan.core.policy import Policy
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Space, check_values, draw
-from pbt_gan.core.strategy import Rule, Strategy, chosen
+from pbt_gan.core.strategy import Rule, Strategy, chosen, moved
 from pbt_gan.errors import ConfigError, PbtGanError, instead, one_line, place, suggestion
 from pbt_gan.executors.cores import usable_cores
 from pbt_gan.executors.work import build
@@ -67,7 +70,7 @@ def resolve(config: Config, task: Problem, space: Space) -> Config:
     score_interval = config.pbt.score_interval or config.pbt.ready_interval
     schedule = config.pbt.schedule
     if schedule is not None:
-        schedule = schedule.resolved(space, total_steps=config.pbt.total_steps, score_interval=score_interval)
+        schedule = schedule.resolved(space)
     arguments = {**config.task.options, **task.arguments()}
     metrics = arguments.pop("metrics", config.metrics)
     return config.model_copy(
@@ -88,26 +91,32 @@ def build_plan(config: Config, space: Space) -> Plan:
     """
     for number, values in enumerate(config.pbt.initial):
         check_values(space, values, f"pbt.initial[{number}]")
-    schedule = config.pbt.schedule.schedule() if config.pbt.schedule else None
-    if schedule is not None:
+    total_steps, score_interval = config.pbt.total_steps, config.pbt.score_interval or config.pbt.ready_interval
+    schedule = None
+    if config.pbt.schedule is not None:
+        schedule = config.pbt.schedule.schedule(total_steps=total_steps, score_interval=score_interval)
         schedule.check(space)
     exploit, explore = config.pbt.exploit, config.pbt.explore
     strategy = Strategy(
         _rule("exploit", exploit, EXPLOIT), _rule("explore", explore, EXPLORE), exploit.copies, explore.who
     )
     _try(strategy, space)
-    return Plan(
+    plan = Plan(
         space=space,
         population_size=config.pbt.population_size,
-        total_steps=config.pbt.total_steps,
+        total_steps=total_steps,
         ready_interval=config.pbt.ready_interval,
-        score_interval=config.pbt.score_interval or config.pbt.ready_interval,
+        score_interval=score_interval,
         seed=config.seed,
         mode=config.pbt.mode,
         strategy=strategy,
+        policy=_policy(config.pbt.policy),
         initial=config.pbt.initial,
         schedule=schedule,
     )
+    with _explained("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
+        plan.policy(plan)
+    return plan
 
 
 def workers_of(config: Config) -> int:
@@ -171,13 +180,18 @@ def _rule(kind: str, settings: Named, table: Mapping[str, _F]) -> Rule[_F]:
     return Rule(name, function, dict(settings.options))
 
 
+def _policy(settings: Named) -> Callable[[Plan], Policy]:
+    rule = _rule("policy", settings, POLICIES)
+    return partial(rule.function, **rule.options) if rule.options else rule.function
+
+
 def _check_arguments(where: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if where != "task":
-        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "memory"]
+        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("memory", "context")]
     for name in arguments:
         if name not in known:
             there = suggestion(name, ["name", *known]) or instead(name, known, "It has")
@@ -193,7 +207,7 @@ def _try(strategy: Strategy, space: Space) -> None:
     with _explained("pbt.exploit", exploit.name, exploit.options):
         chosen(exploit, members[0], PopulationView.of(members), rng, None)
     with _explained("pbt.explore", explore.name, explore.options):
-        explore.function(values, space, rng, **explore.options)
+        moved(explore, values, space, rng, Context(step=1, budget_left=0.5, scores=(1.0,)))
 
 
 def _load(where: str, name: str) -> Any:

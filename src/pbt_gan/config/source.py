@@ -56,7 +56,8 @@ def read_config_table(source: str | None, changes: Sequence[Table] = ()) -> dict
     table: Table = read_table(source) if source is not None else {}
     for change in changes:
         table = merged(table, change)
-    return _with_absolute_paths(table, Path.cwd())
+    table = _with_absolute_paths(table, Path.cwd())
+    return {key: _with_absolute_references(value, Path.cwd()) for key, value in table.items()}
 
 
 def read_table(source: str) -> Table:

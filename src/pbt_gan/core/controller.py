@@ -5,7 +5,7 @@ journaled records with `apply` and decides nothing again, so that old runs go on
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeVar
@@ -133,6 +133,16 @@ class Controller:
         if state.best is not None and state.best.checkpoint is not None:
             keys.add(state.best.checkpoint)
         return frozenset(keys | set(self.policy.archive(state.memory)))
+
+    def having(self, state: State, keys: Collection[str]) -> State:
+        """Return a state in which nobody counts as measured whose measured state is not among these checkpoints.
+
+        Such a state could not be copied. Runs of format 1 kept none of members that had taken over another one.
+        """
+        for member in state.measured.values():
+            if member.checkpoint not in keys:
+                state = self._measured(state, None, member.id)
+        return state
 
     def _births(self) -> Iterable[Birth]:
         for member in range(self.plan.population_size):

@@ -1,6 +1,6 @@
 """The records of a run: what was answered and what was decided, as data that goes into the journal."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
@@ -163,6 +163,11 @@ _TYPES: Mapping[str, type[Record]] = {
 }
 _NAMES = {cls: name for name, cls in _TYPES.items()}
 _OF_EVERY_BIRTH = ("member", "hyperparams", "origin")
+_UNDER_TIME = ("cost_s", "worker")
+
+
+class UnknownRecordError(ValueError):
+    """A journal's object of a kind, or with a field, that this version does not know: a newer one wrote it."""
 
 
 def to_json(record: Record) -> dict[str, Any]:
@@ -200,15 +205,17 @@ def timeless(record: Record) -> dict[str, Any]:
     return {name: value for name, value in to_json(record).items() if name != "time"}
 
 
-def from_json(data: Json) -> Record | None:
-    """Return the record of a journal object; None for the journal's own types (run, commit, resume, end).
+def from_json(data: Json) -> Record:
+    """Return the record of a journal object.
 
     Raises:
+        UnknownRecordError: it is of another kind than these records, or has a field that they do not have.
         KeyError, TypeError, ValueError: the object lacks a field or has one of a wrong type.
     """
     cls = _TYPES.get(data["type"])
     if cls is None:
-        return None
+        raise UnknownRecordError(f"an entry of the kind {data['type']!r}")
+    _refuse_unknown(data, cls)
     fields = {name: value for name, value in data.items() if name != "type"}
     if cls is Report:
         time = fields.pop("time", {})
@@ -221,10 +228,29 @@ def from_json(data: Json) -> Record | None:
     if cls is Birth and "scores" in fields:
         fields["scores"] = tuple(float(score) for score in fields["scores"])
     if cls is Exploit:
-        if "checkpoint" in fields:  # format 1: always the whole state
+        if "checkpoint" in fields and "sources" not in fields:  # format 1
             whole = fields.pop("checkpoint")
             fields["sources"] = {} if whole is None else {WHOLE: whole}
         fields["copied"] = tuple(fields["copied"])
         fields["scores"] = tuple(float(score) for score in fields["scores"])
         fields["donor"] = None if fields["donor"] is None else Donor(**fields["donor"])
     return cls(**fields)
+
+
+def _refuse_unknown(data: Json, cls: type[Record]) -> None:
+    known = {each.name for each in dataclass_fields(cls)} | {"type"}
+    if cls is Report:
+        known = known - {"attempt", "preview", *_UNDER_TIME} | {"time"}
+    elif cls is Exploit:
+        known |= {"checkpoint"}  # format 1: always the whole state, as `sources` now
+    elif cls is Failure:
+        known -= {"details"}
+    _refuse_others(data, known, data["type"])
+    _refuse_others(data.get("time") or {}, _UNDER_TIME, "time")
+    _refuse_others(data.get("donor") or {}, {each.name for each in dataclass_fields(Donor)}, "donor")
+
+
+def _refuse_others(data: Json, known: Collection[str], where: str) -> None:
+    for name in data:
+        if name not in known:
+            raise UnknownRecordError(f"the field {name!r} in {where!r}")

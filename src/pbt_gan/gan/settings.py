@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pbt_gan.core.space import Domain, Float, Integer
-from pbt_gan.gan.nets.sizes import DEFAULTS, OTHERWISE
+from pbt_gan.gan.games.table import find_game
+from pbt_gan.gan.nets.settings import NetSettings
+from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.validation import Settings
 
-LossName = Literal["non-saturating", "hinge", "wgan-gp"]
 DType = Literal["float32", "tf32", "float64", "bfloat16"]
 
 
@@ -33,54 +34,60 @@ class Scalars(Settings):
     gp_weight: float = Field(10.0, ge=0)  # λ of the gradient penalty
 
 
-class GanSettings(Scalars):
+class GanSettings(NetSettings, Scalars):
     """The arguments of the task `gan`."""
 
     data: str = "digits"  # or a path
-    # The nets: strided convolutions, `width` channels next to the image and twice as many with each halving of it.
-    width: int | None = Field(None, ge=1, le=1_024)  # None: by the size of the images
-    z_size: int = Field(64, ge=1, le=4_096)  # latent numbers an image, normally distributed
-    kernel: int | None = Field(None, ge=3, le=7)  # pixels along a side of each convolution's kernel; None: by size
-    full_size_layer: bool | None = None  # a convolution more, at the size of the images; None: by their size
-    discriminator_norm: Literal["batch", "none"] = "batch"
-    bias_before_norm: bool = False  # batch norm takes it out again; kept by the seed project's net
-    init: Literal["normal", "uniform"] = "normal"  # N(0, 0.02), or uniform with a spread from fan-in and fan-out
     sampling_norm: Literal["running", "batch"] = "running"  # whose statistics normalise when images are made
-    # Training.
-    loss: LossName = "non-saturating"
+    loss: str = "non-saturating"  # a name in GAMES, or a reference such as `my_game.py:GAME`
     discriminator_loss_scale: float = Field(1.0, gt=0)  # 0.5: the mean of the real and the fake half
     batch_size: int = Field(64, ge=2, le=65_536)
     ema: bool = True  # images are made by an average of the generator's weights over its last steps
     # Of the operands of matrix products and convolutions; all else is float32, or float64 with that. TF32 is a GPU's
-    # float32 with a short mantissa in products; a CPU has none and computes in float32.
+    # float32 with a short mantissa in products; a CPU has none.
     dtype: DType = "float32"
+
+    @field_validator("loss")
+    @classmethod
+    def _is_a_game(cls, value: str) -> str:
+        find_game(value)
+        return value
+
+    @field_validator("net")
+    @classmethod
+    def _is_an_architecture(cls, value: str) -> str:
+        find_architecture(value)
+        return value
 
     @model_validator(mode="after")
     def _separable(self) -> "GanSettings":
-        if self.loss == "wgan-gp" and self.discriminator_norm == "batch":
+        if find_game(self.loss).each_image and self.discriminator_norm == "batch":
             raise ValueError(
-                "loss = 'wgan-gp' penalises the gradient at each sample, but batch norm in the discriminator mixes the "
-                "samples of a batch; set discriminator_norm = 'none'"
+                f"loss = {self.loss!r} penalises the gradient at each sample, but batch norm in the discriminator "
+                "mixes the samples of a batch; set discriminator_norm = 'none'"
             )
         return self
 
-    def resolved(self, size: int) -> "GanSettings":
-        """Return the settings with everything filled in that depends on the images' size in pixels."""
-        defaults = DEFAULTS.get(size, OTHERWISE)._asdict()
-        return self.model_copy(update={name: value for name, value in defaults.items() if getattr(self, name) is None})
+    def idle(self) -> Mapping[str, str]:
+        """Return the scalars without an effect in this game, each with the reason."""
+        reads = find_game(self.loss).reads
+        reasons = {name: f"loss = {self.loss!r} has no {what}" for name, what in OF_GAMES.items() if name not in reads}
+        if not self.ema:
+            reasons["ema_half_life_kimg"] = "with ema = false no average is kept"
+        return reasons
 
     def scalars(self) -> Mapping[str, float | int]:
         """Return the value of every scalar that has an effect with these settings."""
-        unused = {"gp_weight"} if self.loss != "wgan-gp" else set()
-        if self.loss != "non-saturating":
-            unused.add("label_smoothing")
-        if not self.ema:
-            unused.add("ema_half_life_kimg")
-        return {name: getattr(self, name) for name in Scalars.model_fields if name not in unused}
+        idle = self.idle()
+        return {name: getattr(self, name) for name in Scalars.model_fields if name not in idle}
 
     def space(self) -> Mapping[str, Domain]:
         """Return where each of these scalars may go when it is evolved."""
         return {name: _domain(name, value) for name, value in self.scalars().items()}
+
+
+OF_GAMES: Mapping[str, str] = {"label_smoothing": "label smoothing", "gp_weight": "gradient penalty"}
+"""What the scalars are that only some games read."""
 
 
 def _domain(name: str, value: float) -> Domain:

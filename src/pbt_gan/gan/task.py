@@ -1,29 +1,24 @@
 """The task `gan`: a member is a generator and a discriminator, and its score says how good its images are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.random import Generator as Random
-
-from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.space import Domain
+from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
-from pbt_gan.gan.nets.sizes import halvings
+from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.gan.scores import judge
-from pbt_gan.gan.settings import GanSettings, MetricsSettings
-from pbt_gan.interfaces import GroupTask, Images, Streams, Training, Tree
+from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
+from pbt_gan.interfaces import Images, Problem
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
-    from pbt_gan.gan.training.sampler import Sampler
-    from pbt_gan.gan.training.trainer import Trainer
-
-PREVIEW_IMAGES = 64
+    from pbt_gan.gan.trainer import GanTrainer
 
 
-class GanTask(GroupTask):
+class GanTask(Problem):
     """Generative adversarial nets on small square images.
 
     Args:
@@ -31,18 +26,39 @@ class GanTask(GroupTask):
         **arguments: the fields of `GanSettings`.
 
     Raises:
-        ConfigError: an argument is unknown or wrong.
+        ConfigError: an argument is unknown or wrong, or was given and has no effect beside the others.
     """
 
-    _prepared: Path  # set by `prepare`
-    _trainer: "Trainer"  # set by `attach`
-    _sampler: "Sampler"
-    _judge: judge.Judge
+    groups = True
 
     def __init__(self, *, metrics: Mapping[str, Any] | None = None, **arguments: Any) -> None:
         # torch is imported in `attach` and not before: mistakes in the settings are told at once.
         self.settings = validated(GanSettings, arguments, "task")
         self.metrics = validated(MetricsSettings, metrics or {}, "metrics")
+        self._prepared: Path | None = None
+        for name, reason in self.without_effect(arguments).items():
+            raise ConfigError(f"task.{name} = {arguments[name]!r} has no effect: {reason}. Leave it out.")
+
+    @classmethod
+    def without_effect(cls, arguments: Mapping[str, Any], begun: Collection[str] = ()) -> Mapping[str, str]:
+        """Return the arguments that have no effect beside the others, each with the reason.
+
+        One that is as it would be by default does no harm and is not among them: runs of earlier versions list all.
+        """
+        settings = validated(
+            GanSettings, {name: value for name, value in arguments.items() if name != "metrics"}, "task"
+        )
+        reasons = {name: f"space.{name} says where it begins" for name in Scalars.model_fields if name in begun}
+        return {
+            name: reason
+            for name, reason in {**reasons, **settings.idle()}.items()
+            if name in arguments and getattr(settings, name) != GanSettings.model_fields[name].default
+        }
+
+    @property
+    def idle(self) -> Mapping[str, str]:
+        """The scalars without an effect, each with the reason."""
+        return self.settings.idle()
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -52,7 +68,7 @@ class GanTask(GroupTask):
             DataError: these are no images that can be trained on.
         """
         dataset = load_dataset(self.settings.data)
-        halvings(dataset.images.shape[1])
+        find_architecture(self.settings.net).check_size(dataset.images.shape[1])
         return dataset
 
     @property
@@ -66,53 +82,29 @@ class GanTask(GroupTask):
         return ("lr_g", "lr_d")
 
     def arguments(self) -> Mapping[str, Any]:
-        """Return every setting, those too that the size of the images decides."""
-        size = self.dataset.images.shape[1]
-        return {**self.settings.resolved(size).model_dump(), "metrics": self.metrics.model_dump()}
+        """Return every setting that has an effect, those too that the size of the images decides."""
+        settings = self.settings.resolved(self.dataset.images.shape[1])
+        return {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump()}
 
     def prepare(self, folder: Path) -> None:
         """Put the scorers for the images into the folder."""
         judge.prepare_scorers(self.dataset, folder)
         self._prepared = folder
 
-    def attach(self, folder: Path, device: str) -> "GanTask":
-        """Put images, nets and scorers onto "cpu", "cuda" or "cuda:1".
+    def attach(self, folder: Path, device: str) -> "GanTrainer":
+        """Return a trainer with images, nets and scorers on "cpu", "cuda" or "cuda:1".
 
         Raises:
             ConfigError: there is no such device, or it cannot be used.
         """
         from pbt_gan.devices import check_device, use_device
-        from pbt_gan.gan.training.sampler import Sampler
-        from pbt_gan.gan.training.trainer import Trainer
+        from pbt_gan.gan.trainer import GanTrainer
 
-        use_device(check_device(device), tf32=self.settings.dtype == "tf32")
-        self._trainer = Trainer(self.settings, self.dataset.images, device)
-        running = self.settings.sampling_norm == "running"
-        self._sampler = Sampler(self._trainer.step.generator, running=running, device=device)
-        self._judge = judge.Judge(self.dataset, self.metrics, folder, device)
-        return self
-
-    def init(self, rng: Random) -> Tree:
-        """Return two nets with random weights."""
-        return self._trainer.init(rng)
-
-    def train_group(
-        self, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
-    ) -> Sequence[Training]:
-        """Train in place; `images` counts the real images of all discriminator updates."""
-        return self._trainer.train(states, hyperparams, steps, streams)
-
-    def score_group(self, states: Sequence[Tree], rng: Random) -> Sequence[Mapping[str, float]]:
-        """Measure images of the generators; all is nan for a member that has diverged."""
-        return self._judge.measure(lambda count, latents: self._sampler.images(states, count, latents), rng)
-
-    def preview(self, state: Tree, rng: Random) -> Images:
-        """Return a fixed number of images; a member that has diverged shows grey."""
-        return self._sampler.show(state, PREVIEW_IMAGES, rng)
-
-    def sample(self, state: Tree, count: int, rng: Random) -> Images:
-        """Return images from fresh latents."""
-        return self._sampler.show(state, count, rng)
+        tf32 = self.settings.dtype == "tf32"
+        if tf32 and check_device(device) == "cpu":
+            raise ConfigError("task.dtype = 'tf32' has no effect: a CPU has no TF32. Leave it out, or train on a GPU.")
+        use_device(check_device(device), tf32=tf32)
+        return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
 
     def reals(self, count: int) -> Images:
         """Return the first images of the data."""
@@ -120,10 +112,17 @@ class GanTask(GroupTask):
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""
-        return {"data": self.dataset.fingerprint, **judge.digests(self._prepared)}
+        return {"data": self.dataset.fingerprint, **judge.digests(self._folder)}
 
     def cards(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the cards of all metrics."""
         weights = "an average of its weights over the last steps (EMA)" if self.settings.ema else "its latest weights"
-        cards = judge.cards(self.dataset, self.metrics, self._prepared)
+        cards = judge.cards(self.dataset, self.metrics, self._folder)
         return {name: {**card, "generator": weights} for name, card in cards.items()}
+
+    @property
+    def _folder(self) -> Path:
+        """The one that was prepared."""
+        if self._prepared is None:
+            raise TaskError("Call prepare(folder) first: what is asked for here depends on the scorers that it makes.")
+        return self._prepared

@@ -33,3 +33,8 @@ def new_folder(name: str, root: Path = ROOT) -> Path:
 def holds_run(folder: Path) -> bool:
     """Whether a run has begun here."""
     return (folder / "journal.jsonl").exists()
+
+
+def scorers(folder: Path) -> Path:
+    """Return where a run keeps what its task prepared."""
+    return folder / "scorers"

@@ -1,16 +1,16 @@
 """Starting a run and going on with one."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import tomli_w
-
 from pbt_gan import files
+from pbt_gan.config import toml
 from pbt_gan.config.domains import build_space
+from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
@@ -19,24 +19,27 @@ from pbt_gan.config.objects import (
     listener_makers,
     resolve,
     task_reference,
+    workers_of,
 )
 from pbt_gan.config.settings import Config
+from pbt_gan.config.source import Table, read_config, read_config_table
 from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.records import Record
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.interfaces import Executor, Listener, Problem, RunContext
+from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView
+from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
+from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.grouping import check_groups, decided, group_of
+from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.store.disk import DiskStore
-from pbt_gan.store.reader import read_run
+from pbt_gan.store.paused import PausedRun
 from pbt_gan.validation import validated
 
 ListenerMaker = Callable[[Path], Sequence[Listener]]
-
-CHANGEABLE = ("pbt.total_steps", "executor", "checkpoints", "listeners", "name")
-"""What may differ when a run goes on: on a CPU none of it changes what the run would have become."""
+Conclusion = Callable[[RunView], object]
 
 REALS = 64
 """How many real images are laid beside the samples."""
@@ -74,16 +77,27 @@ class Project:
 
     def executor(self, folder: Path) -> Executor:
         """Start the workers; the project is prepared."""
-        return build_executor(self.config, self._source, scorers(folder), group_of(self.config))
+        # In this process nothing is built, and no data read, a second time.
+        source = self.task if EXECUTORS[self.config.executor.name].here else self._source
+        return build_executor(self.config, source, scorers(folder), group_of(self.config))
 
 
-def scorers(folder: Path) -> Path:
-    """Where a run keeps what its task prepared."""
-    return folder / "scorers"
-
-
-def start(project: Project, folder: Path, *, listeners: ListenerMaker | None = None, stop: Stop | None = None) -> str:
+def start(
+    project: Project,
+    folder: Path,
+    *,
+    listeners: ListenerMaker | None = None,
+    stop: Stop | None = None,
+    conclude: Conclusion | None = None,
+) -> str:
     """Begin a run in a folder that holds none yet, and train it; return how it ended.
+
+    Args:
+        project: what to train.
+        folder: where.
+        listeners: makes those that watch it, given the folder.
+        stop: ends it early.
+        conclude: is handed the run when it has ended.
 
     Raises:
         PbtGanError: see its subclasses; the message is for a person.
@@ -91,56 +105,110 @@ def start(project: Project, folder: Path, *, listeners: ListenerMaker | None = N
     _refuse_strangers(folder)
     files.make_folder(folder)
     project.prepare(folder)
+    config = project.config.plain()
     run = {
         "name": project.config.name,
-        "config": project.config.plain(),
+        "config": config,
         "versions": versions(),
         "fingerprint": dict(project.task.fingerprint()),
         "cards": {name: dict(card) for name, card in project.task.cards().items()},
-        "time": machine(),
+        "places": noted(config, folder),
+        "time": _here(project),
     }
-    store = DiskStore.create(folder, run)
-    return _run(project, store, folder, State(), listeners, stop)
+    stop = stop or Stop()
+    with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
+        store = DiskStore.create(folder, run)
+        closing.callback(store.close, "error")
+        _write_settings(project, store)
+        executor = project.executor(folder)
+        closing.callback(executor.close)
+        ending = _train(project, store, executor, State(), listeners, stop)
+    if conclude is not None:
+        conclude(store.view())
+    return ending
 
 
 def go_on(
     folder: Path,
     config: Config | None = None,
     *,
+    change: Table | None = None,
+    moved: Moved = UNMOVED,
     task: Problem | None = None,
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
+    conclude: Conclusion | None = None,
 ) -> str:
     """Go on with a run from its last commit and return how it ended; a finished one is left as it is.
 
     Args:
         folder: the run's.
-        config: with changes to what may be changed; None: as it was.
+        config: with changes to what may be changed; None: as it was, with `change` laid over it.
+        change: see there.
+        moved: where its data and its task lie now.
         task: as `Project` takes it.
-        listeners: makes those that watch it, given the folder.
-        stop: ends it early.
+        listeners: as of `start`.
+        stop: likewise.
+        conclude: likewise.
 
     Raises:
         RunFolderError: there is no run, another process works on it, its data is not what it was, or a change would
             make it another run. It is untouched then.
     """
-    view = read_run(folder)
-    as_it_was = Project(validated(Config, view.config), task)  # resolved again: a later pbt-gan may have more settings
-    project = Project(config, task) if config else as_it_was
-    project.config = _as_decided(project.config, as_it_was.config)
-    before = as_it_was.config.plain()
-    if task is not None:  # an object has filled in its own arguments; it must be built with those of the run
-        before["task"] = view.config["task"]
-    changed = differences(before, project.config.plain())
-    _check_changes(changed)
-    _check_total(project, view.records)
-    if view.ending == "finished" and project.controller.done(project.controller.fold(view.records)):
-        return "finished already"
-    project.prepare(folder)
-    _check_fingerprint(view.run["fingerprint"], project.task.fingerprint())
-    store = DiskStore.resume(folder, {key: new for key, (_, new) in changed.items()})
-    state = project.controller.fold(store.records)
-    return _run(project, store, folder, state, listeners, stop)
+    with PausedRun(folder) as paused:
+        run, then = paused.view.run, paused.view.config
+        fingerprint = run.get("fingerprint", {})
+        found = located(then, run.get("places", {}), folder, moved)
+        if config is None:
+            said = read_config_table(None, [change or {}])
+            found = followed(found, said, fingerprint)
+            config = read_config(None, [found, said])
+            check_places(config.plain())
+        found = followed(found, config.plain(), fingerprint)
+        project = Project(config, task)
+        before = _resolved(found, project, task)
+        project.config = _as_decided(project.config, before)
+        changed = differences(_as_built(before, then, task), project.config.plain())
+        check_changes(changed)
+        state = project.controller.fold(paused.view.records)
+        _check_total(project, state)
+        if paused.view.ending == "finished" and project.controller.done(state):
+            if conclude is not None:
+                conclude(paused.view)
+            return "finished already"
+        project.prepare(folder)
+        check_fingerprint(fingerprint, project.task.fingerprint())
+        state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
+        wanted = project.controller.needed(state)
+        stop = stop or Stop()
+        with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
+            executor = project.executor(folder)
+            closing.callback(executor.close)
+            paused.restore(lambda key, data: executor.restore(key, data) if key in wanted else None)
+            now = project.config.plain()
+            changes = {key: new for key, (_, new) in {**differences(then, found), **changed}.items()}
+            store = paused.resume(changes, versions(), noted(now, folder))
+            closing.callback(store.close, "error")
+            _write_settings(project, store)
+            ending = _train(project, store, executor, state, listeners, stop)
+        if conclude is not None:
+            conclude(store.view())
+        return ending
+
+
+def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
+    """Return a run's own configuration, resolved again: a later pbt-gan may have more settings."""
+    own = validated(Config, config)
+    reference = task_reference(own)
+    # Built a second time, and its data read, only if its settings are not those of the project's task.
+    same = task is not None or reference in (project.reference, task_reference(project.config))
+    built = project.task if same else build_task(reference)
+    return resolve(own, built, build_space(own, built))
+
+
+def _as_built(config: Config, then: Table, task: Problem | None) -> Table:
+    # An object has filled in its own arguments; it must be built with those of the run.
+    return config.plain() if task is None else {**config.plain(), "task": then["task"]}
 
 
 def _as_decided(config: Config, before: Config) -> Config:
@@ -151,55 +219,25 @@ def _as_decided(config: Config, before: Config) -> Config:
     return config.model_copy(update={"executor": settings})
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """Return what differs between two nested tables, as dotted key → (old, new); None: not there."""
-    result: dict[str, tuple[Any, Any]] = {}
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            result |= differences(before, after, f"{prefix}{key}.")
-        elif before != after:
-            result[prefix + key] = (before, after)
-    return result
-
-
-def _check_changes(changed: Mapping[str, tuple[Any, Any]]) -> None:
-    """Raise RunFolderError unless every change may be made to a run that has begun."""
-    for key, (before, after) in changed.items():
-        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE):
-            raise RunFolderError(
-                f"{key} is {before!r} in this run and {after!r} now: it would be another run. "
-                f"Give another --out, or change only {', '.join(CHANGEABLE)}."
-            )
-
-
-def _run(
+def _train(
     project: Project,
     store: DiskStore,
-    folder: Path,
+    executor: Executor,
     state: State,
     listeners: ListenerMaker | None,
-    stop: Stop | None,
+    stop: Stop,
 ) -> str:
-    stop = stop or Stop()
-    with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
-        closing.callback(store.close, "error")
-        _write_settings(folder, store.run, project.config.plain())
-        executor = project.executor(folder)
-        closing.callback(executor.close)
-        for key in sorted(project.controller.needed(state)):
-            executor.restore(key, store.data(key))
-        own = [make(folder) for make in project.listener_makers]
-        engine = Engine(
-            project.controller,
-            executor,
-            store,
-            [*(listeners(folder) if listeners else ()), *own],
-            commit_every_s=project.config.checkpoints.every_s,
-            deadline_s=project.config.executor.deadline_s,
-            stop=stop,
-        )
-        state = engine.run(state, _context(project, store.records, folder))
+    own = [make(store.folder) for make in project.listener_makers]
+    engine = Engine(
+        project.controller,
+        executor,
+        store,
+        [*(listeners(store.folder) if listeners else ()), *own],
+        commit_every_s=project.config.checkpoints.every_s,
+        deadline_s=project.config.executor.deadline_s,
+        stop=stop,
+    )
+    state = engine.run(state, _context(project, store.records, store.folder))
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
@@ -230,7 +268,7 @@ def _refuse_strangers(folder: Path) -> None:
     """A folder with somebody's files in it is not made a run's folder by a slip of the hand."""
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder} is a file; name a folder for the run.")
-    own = {"scorers", "config.toml", "environment.json"}
+    own = {"scorers"}  # what is left when a run was cut off before its journal began
     strangers = (
         [p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(".")]
         if folder.is_dir()
@@ -240,22 +278,19 @@ def _refuse_strangers(folder: Path) -> None:
         raise RunFolderError(f"{folder} holds other files ({', '.join(sorted(strangers)[:3])}); name an empty folder.")
 
 
-def _check_total(project: Project, records: Sequence[Record]) -> None:
-    trained = max((member.trained_steps for member in project.controller.fold(records).members.values()), default=0)
+def _check_total(project: Project, state: State) -> None:
+    trained = max((member.trained_steps for member in state.members.values()), default=0)
     if project.plan.total_steps < trained:
         raise ConfigError(f"pbt.total_steps = {project.plan.total_steps}, but members have trained {trained} steps.")
 
 
-def _check_fingerprint(then: Mapping[str, str], now: Mapping[str, str]) -> None:
-    for name in sorted({*then, *now}):
-        if then.get(name) != now.get(name):
-            raise RunFolderError(
-                f"{name} is not what it was when this run began ({then.get(name)} then, {now.get(name)} now). "
-                "Put it back, or begin a new run."
-            )
+def _here(project: Project) -> dict[str, Any]:
+    """Return what a session of a run is carried out on."""
+    return {**machine(), "workers": workers_of(project.config)}
 
 
-def _write_settings(folder: Path, run: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    files.write(folder / "config.toml", tomli_w.dumps(config).encode())
-    environment = {"versions": versions(), "machine": machine(), "began_with": run["versions"]}
-    files.write(folder / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())
+def _write_settings(project: Project, store: DiskStore) -> None:
+    files.write(store.folder / "config.toml", toml.written(project.config.plain()))
+    began_with = store.run.get("versions", {})
+    environment = {"versions": versions(), "machine": _here(project), "began_with": began_with}
+    files.write(store.folder / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())

@@ -10,6 +10,7 @@ from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.core.schedule import replay
 from pbt_gan.errors import RunFolderError
+from pbt_gan.runs.places import check_places
 from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import checkpoint_bytes
 from pbt_gan.validation import validated
@@ -29,6 +30,7 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
 
     Raises:
         ConfigError: there is no such member.
+        RunFolderError: a file of the run is gone.
     """
     report = run.member(member)
     ancestry = run.history.ancestry(report.member, report.interval)
@@ -46,7 +48,9 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
             "schedule": schedule_settings(schedule),
         },
     }
-    return validated(Config, merged(run.config, change))
+    config = validated(Config, merged(run.config, change))
+    check_places(config.plain())
+    return config
 
 
 @dataclass(frozen=True, slots=True)

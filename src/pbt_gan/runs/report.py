@@ -5,25 +5,25 @@ from pathlib import Path
 from pbt_gan import files
 from pbt_gan.config.schedules import schedule_text
 from pbt_gan.core.schedule import replay
+from pbt_gan.interfaces import RunView
 from pbt_gan.reporting.page import write_page
 from pbt_gan.runs.result import Run
-from pbt_gan.store.reader import read_run
 
 SCHEDULE = "schedule.toml"
 
 
-def write_results(folder: Path, baseline: Path | None = None) -> Path:
+def write_results(view: RunView, baseline: RunView | None = None) -> Path:
     """Draw a run's plots, write its page and the schedule of its best member; return where the page lies.
 
     Args:
-        folder: the run's.
-        baseline: that of random search with the same members, drawn in grey beside it.
+        view: the run.
+        baseline: random search with the same members, drawn in grey beside it.
 
     Raises:
         StorageError: the disk refused.
-        RunFolderError, DamageError: a run cannot be read.
+        RunFolderError: the run was made by a later version.
     """
-    ancestry = Run.open(folder).lineage()
+    ancestry = Run.of(view).lineage()
     if ancestry and ancestry[-1].hyperparams:
-        files.write(folder / SCHEDULE, schedule_text(replay(ancestry, same_streams=True)).encode(), durable=False)
-    return write_page(read_run(folder), None if baseline is None else read_run(baseline))
+        files.write(view.folder / SCHEDULE, schedule_text(replay(ancestry, same_streams=True)).encode(), durable=False)
+    return write_page(view, baseline)

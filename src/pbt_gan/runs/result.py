@@ -15,17 +15,29 @@ from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
-from pbt_gan.interfaces import Images, Problem, Trainer, Tree
-from pbt_gan.modules.adapter import ModuleAdapter
+from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree
 from pbt_gan.modules.parts import Parts
-from pbt_gan.runs.launch import scorers
+from pbt_gan.runs.changes import check_fingerprint
+from pbt_gan.runs.folder import scorers
+from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 from pbt_gan.validation import validated
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did, from its folder or from memory."""
+    """What a run did, from its folder or from memory.
+
+    `pbt_gan.run` returns one, and `Run.open("runs/0001-digits")` reads one, also while it trains.
+
+    >>> import pbt_gan
+    >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
+    >>> best = done.best  # the report with the highest score
+    >>> [step for step, hyperparams in done.schedule()][0]  # what led to it, by the age of its weights
+    0
+    >>> len(done.table())  # a row a report; pandas.DataFrame takes it as it is
+    16
+    """
 
     config: Mapping[str, Any]  # the resolved configuration
     journal: Sequence[Record]  # the effective records
@@ -33,17 +45,39 @@ class Run:
     folder: Path | None = None  # None: it was in memory only
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # how each metric was measured
     task: Problem | None = None  # an object that was trained in this program; None: what the configuration names
+    fingerprint: Mapping[str, str] = field(default_factory=dict)  # of what was moved, to be found unchanged
 
     @classmethod
-    def open(cls, folder: Path | str) -> "Run":
+    def open(cls, folder: Path | str, *, data: Path | str | None = None, task_file: Path | str | None = None) -> "Run":
         """Read a run's folder; also that of a run that still trains.
+
+        Args:
+            folder: the run's.
+            data: where its data lies now; None: where it was, or where it is found from the run's folder.
+            task_file: likewise, the file of its task.
 
         Raises:
             RunFolderError: there is no run, or one of another format version.
             DamageError: its journal is damaged.
         """
-        view = read_run(Path(folder))
-        return cls(view.config, view.records, view.ending, view.folder, view.cards)
+        return cls.of(read_run(Path(folder)), Moved(data, task_file))
+
+    @classmethod
+    def of(cls, view: RunView, moved: Moved = UNMOVED) -> "Run":
+        """Return a run that was read, with its files where they lie now.
+
+        Raises:
+            RunFolderError: it has settings that this version does not know.
+        """
+        try:
+            validated(Config, view.config)
+        except ConfigError as error:
+            raise RunFolderError(
+                f"{view.folder} was not made by a pbt-gan like this one: {error} Use the pbt-gan that wrote it."
+            ) from error
+        config = located(view.config, view.run.get("places", {}), view.folder, moved)
+        fingerprint = view.run.get("fingerprint", {}) if config != view.config else {}
+        return cls(config, view.records, view.ending, view.folder, view.cards, fingerprint=fingerprint)
 
     @cached_property
     def history(self) -> History:
@@ -96,7 +130,7 @@ class Run:
                 raise ConfigError("No member of this run has a finite score yet; name a member by its number.")
             return found
         last = self.history.last
-        if not which.isdigit() or int(which) not in last:
+        if not (which.isdecimal() and len(which) < 10) or int(which) not in last:
             words = ["best", "last-best"]  # a number that is near another is no slip of the hand
             there = suggestion(which, words) or instead("", [*words, *map(str, last)])
             raise ConfigError(f"--member {which}: there is none.{there}")
@@ -141,8 +175,10 @@ class Run:
             ConfigError: the task is no ModuleTask, or there is no such member.
             RunFolderError, DamageError: as of `state`.
         """
+        from pbt_gan.modules.trainer import ModuleTrainer  # needs torch, which reading a run does not
+
         state, trainer = self.state(member), self._attached()
-        if not isinstance(trainer, ModuleAdapter):
+        if not isinstance(trainer, ModuleTrainer):
             raise ConfigError(f"The task of this run is no ModuleTask; run.state({member!r}) gives a member's weights.")
         return trainer.parts(state)
 
@@ -151,6 +187,21 @@ class Run:
             raise RunFolderError("A run in memory keeps no weights; train with `out` to have them afterwards.")
         return self.folder
 
+    def problem(self) -> Problem:
+        """Return what was trained. If its files were moved, they are compared with those that the run began with.
+
+        Raises:
+            RunFolderError: a file is gone, or is not what it was.
+            PbtGanError: it cannot be built; see its subclasses.
+        """
+        if self.task is not None:
+            return self.task
+        check_places({"task": self.config["task"]})
+        problem = build_task(task_reference(validated(Config, self.config)))
+        if self.fingerprint:
+            problem.prepare(scorers(self._kept()))  # keeps what is there
+            check_fingerprint(self.fingerprint, problem.fingerprint())
+        return problem
+
     def _attached(self) -> Trainer:
-        task = self.task or build_task(task_reference(validated(Config, self.config)))
-        return attached(task, scorers(self._kept()), "cpu")
+        return attached(self.problem(), scorers(self._kept()), "cpu")

@@ -10,7 +10,7 @@ from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import merged, read_config
 from pbt_gan.core.records import Record
 from pbt_gan.errors import ConfigError
-from pbt_gan.interfaces import Images, Listener, Problem, RunContext, TaskSource
+from pbt_gan.interfaces import Images, Listener, Problem, RunContext, RunView, TaskSource
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.given import Given
@@ -47,6 +47,13 @@ def run(
 
     Raises:
         PbtGanError: see its subclasses.
+
+    With the paper's toy, which needs no data; a task of your own takes the place of `"quadratic"`:
+
+    >>> import pbt_gan
+    >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
+    >>> len(done.history.reports), done.best.trained_steps
+    (16, 20)
     """
     references.refuse_while_loading()
     streams.hold()
@@ -61,10 +68,11 @@ def run(
         recorder = Recorder()
         in_memory(config, [recorder, *listeners(None)], given.task)
         return Run(recorder.config, tuple(recorder.records), "finished")
-    ending = train(config, Path(out), task=given.task, listeners=listeners)
+    ended: list[RunView] = []
+    ending = train(config, Path(out), task=given.task, listeners=listeners, conclude=ended.append)
     if ending != "finished already":
-        write_results(Path(out))
-    return replace(Run.open(out), task=given.task)
+        write_results(ended[0])
+    return replace(Run.of(ended[0]), task=given.task)
 
 
 def train(config: Config, folder: Path, *, task: Problem | None = None, **how: Any) -> str:
@@ -74,7 +82,7 @@ def train(config: Config, folder: Path, *, task: Problem | None = None, **how: A
         config: what to train.
         folder: the run's folder.
         task: as `Project` takes it.
-        how: `listeners` and `stop`, as `start` and `go_on` take them.
+        how: `listeners`, `stop` and `conclude`, as `start` and `go_on` take them.
     """
     if holds_run(folder):
         return go_on(folder, config, task=task, **how)

@@ -8,10 +8,11 @@ from pathlib import Path
 from pbt_gan import files
 from pbt_gan.core.records import Json, Record, to_json
 from pbt_gan.errors import RunFolderError
+from pbt_gan.interfaces import RunView
 from pbt_gan.store import checkpoints
+from pbt_gan.store.effective import EffectiveJournal
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read
 from pbt_gan.store.lock import RunLock
-from pbt_gan.store.progress import Progress
 
 
 class DiskStore:
@@ -20,11 +21,15 @@ class DiskStore:
     Checkpoints are written by a thread beside the training; all else happens in the caller's.
     """
 
-    def __init__(self, folder: Path, lock: RunLock, journal: Journal, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, lock: RunLock, journal: Journal, effective: EffectiveJournal, *, lines: int
+    ) -> None:
         self.folder = folder
         self._lock = lock
         self._journal = journal
-        self._progress = progress
+        self._effective = effective  # as it was when the run was opened
+        self._opened = journal.end, lines
+        self._checkpoints = effective.checkpoints
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         self._under_way: tuple[int, Future[dict[str, str]]] | None = None
         self._closed = False
@@ -54,72 +59,27 @@ class DiskStore:
         except BaseException:
             lock.release()
             raise
-        return cls(folder, lock, journal, Progress(entry))
-
-    @classmethod
-    def resume(cls, folder: Path, changed: Json | None = None) -> "DiskStore":
-        """Go on from the last commit of a run; whatever came after it is cancelled.
-
-        Args:
-            folder: the run's.
-            changed: values of the config that are new, dotted key → value; None: the key is not there any more.
-
-        Raises:
-            RunFolderError: there is no run, one of another format version, or another process writes it.
-            DamageError: the journal before its last commit or a checkpoint is damaged. Nothing was changed.
-            StorageError: the disk refused.
-        """
-        path = path_of(folder)
-        if not path.exists():
-            read(path)  # says what is wrong; a lock would leave a file in a stranger's folder
-        lock = RunLock(folder)
-        try:
-            contents = read(path)
-            progress = Progress.of(path, contents.entries)
-            for key, digest in progress.checkpoints.items():
-                checkpoints.read(folder, key, digest)  # all of them, before anything is changed
-            journal = Journal(path, contents)
-            progress.cancel()
-            progress.change(changed or {})
-            entry = {"type": "resume", "upto": progress.upto, "changed": changed or {}, "time": _now()}
-            # Durable: what is deleted next may be named by lines that this entry cancels.
-            journal.append([entry], durable=True)
-            files.make_folder(checkpoints.folder_of(folder))
-            files.sweep(folder)
-            checkpoints.remove_others(folder, progress.checkpoints)
-        except BaseException:
-            lock.release()
-            raise
-        return cls(folder, lock, journal, progress)
+        return cls(folder, lock, journal, EffectiveJournal(entry, writer=entry), lines=1)
 
     @property
     def run(self) -> Json:
         """The journal's `run` entry, its config with all changes."""
-        return self._progress.run
+        return self._effective.run
 
     @property
     def records(self) -> Sequence[Record]:
         """The effective records at the time of opening: all that the last commit covers."""
-        return tuple(self._progress.records)
+        return tuple(self._effective.records)
 
     @property
     def upto(self) -> int:
-        """How many reports the last commit covers."""
-        return self._progress.upto
+        """How many reports that commit covers."""
+        return self._effective.upto
 
     @property
     def checkpoints(self) -> Mapping[str, str]:
         """The sha256 of each checkpoint of the last commit."""
-        return self._progress.checkpoints
-
-    def data(self, key: str) -> bytes:
-        """Return a checkpoint of the last commit.
-
-        Raises:
-            KeyError: it is not in the last commit.
-            DamageError: its file is not what was written.
-        """
-        return checkpoints.read(self.folder, key, self.checkpoints[key])
+        return self._checkpoints
 
     def append(self, records: Sequence[Record]) -> None:
         """Write records to the journal; one write, no fsync."""
@@ -130,7 +90,7 @@ class DiskStore:
         self._finish()
         self._under_way = (
             upto,
-            self._thread.submit(checkpoints.write, self.folder, encoded, self.checkpoints),
+            self._thread.submit(checkpoints.write, self.folder, encoded, self._checkpoints),
         )
         if wait:
             self._finish()
@@ -149,10 +109,21 @@ class DiskStore:
         self._closed = True
         try:
             self._thread.shutdown(wait=True, cancel_futures=True)
-            self._journal.append([{"type": "end", "ending": ending, "time": _now()}], durable=True)
+            self._journal.append([{"type": "end", "ending": ending, "time": now()}], durable=True)
         finally:
             self._journal.close()
             self._lock.release()
+
+    def view(self) -> RunView:
+        """Return what the run did, once it is closed. Its journal's lines from before it was opened are not read again.
+
+        Raises:
+            RunFolderError, DamageError: the journal was changed by somebody else.
+        """
+        path, (end, lines) = path_of(self.folder), self._opened
+        self._effective.follow(path, read(path, end).entries, lines + 1)
+        ending = self._effective.ending or "interrupted"
+        return RunView(self.folder, self._effective.run, tuple(self._effective.records), ending)
 
     def _finish(self) -> None:
         if self._under_way is None:
@@ -160,12 +131,13 @@ class DiskStore:
         upto, written = self._under_way
         self._under_way = None
         digests = written.result()
-        entry = {"type": "commit", "upto": upto, "checkpoints": digests, "time": _now()}
+        entry = {"type": "commit", "upto": upto, "checkpoints": digests, "time": now()}
         self._journal.append([entry], durable=True)
-        self._progress.upto = upto
-        self._progress.checkpoints = digests
-        checkpoints.remove_others(self.folder, digests)  # only now: until this line they were what a resume needs
+        before, self._checkpoints = self._checkpoints, digests
+        # Only now: until this line they were what a resume needs.
+        checkpoints.remove(self.folder, sorted(before.keys() - digests.keys()))
 
 
-def _now() -> Json:
+def now() -> Json:
+    """Return the time of an entry."""
     return {"at_s": round(time.time(), 3)}

@@ -2,21 +2,36 @@
 
 import json
 import math
+import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pbt_gan import files
 from pbt_gan.core.records import Json
-from pbt_gan.errors import DamageError, RunFolderError
+from pbt_gan.errors import DamageError, RunFolderError, StorageError
 
-FORMAT = 1
-"""The version of a run's folder; one of another version is refused."""
+FORMAT = 2
+"""The version of a run's folder that is written. It grows with every kind of entry, and every field, that decides."""
+
+READABLE = (1, 2)
+"""Versions that are read; a run of another one is refused."""
+
+MOST_BYTES = 4 * 2**30
+"""Of a journal: of some million reports."""
+
+MOST_LINE_BYTES = 64 * 2**20
+"""Of one entry, also of the first, in which the configuration stands."""
+
+MOST_DEPTH = 100
+"""Of values in values in an entry."""
 
 _SEAL = b',"crc32":"'
 _COMMIT_MARKS = (b'{"type":"commit"', b'"checkpoints":{"')  # two, so that a commit is known by one when damaged
+_LONG_NUMBER = re.compile(rb"\d{300}")
+_LARGEST = 10**300  # a whole number that still is one as a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +53,20 @@ class Journal:
     @classmethod
     def create(cls, path: Path, first: Json) -> "Journal":
         """Begin a journal, in one step: it never exists without its first entry."""
-        line, checksum = _seal(first, 0)
-        files.write(path, line)
-        return cls(path, Contents((first,), len(line), checksum))
+        return cls(path, _written(path, [first]))
 
     def append(self, entries: Iterable[Json], *, durable: bool = False) -> None:
         """Write entries, all at once; with `durable` they and all before them survive a power cut."""
-        checksum = self._checksum
-        lines = b""
-        for entry in entries:
-            line, checksum = _seal(entry, checksum)
-            lines += line
+        lines, self_checksum = _sealed_lines(entries, self._checksum)
         self._file.append(lines)
-        self._checksum = checksum
+        self._checksum = self_checksum
         if durable:
             self._file.sync()
+
+    @property
+    def end(self) -> Contents:
+        """Where the next entry will stand, for `read` to go on from there."""
+        return Contents((), self._file.size, self._checksum)
 
     def close(self) -> None:
         """Let the file go."""
@@ -64,72 +78,45 @@ def path_of(folder: Path) -> Path:
     return folder / "journal.jsonl"
 
 
-def read(path: Path) -> Contents:
+def read(path: Path, after: Contents | None = None) -> Contents:
     """Read a journal, also while it is written: up to its torn end, or to damage after the last commit.
+
+    Args:
+        path: the journal.
+        after: only what was written after this.
 
     Raises:
         RunFolderError: there is no journal, or it is one of another format version.
         DamageError: a line before the last commit is not what was written; says which.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return _read(path, file, after or Contents((), 0, 0))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(f"{path.parent} holds no run; `pbt-gan train --out {path.parent}` begins one.") from error
     except OSError as error:
         raise RunFolderError(f"Cannot read {path}: {error.strerror or error}.") from error
-    lines = data.split(b"\n")[:-1]  # a torn last line has no end
-    _check_format(path, lines)
-    entries: list[Json] = []
-    size = checksum = 0
-    for line in lines:
-        body = line.rpartition(_SEAL)[0] + b"}"
-        entry = _parse(body)
-        sealed = zlib.crc32(body, checksum)
-        if not entry or "type" not in entry or line != _sealed(body, sealed):
-            break
-        entries.append(entry)
-        checksum = sealed
-        size += len(line) + 1
-    rest = b"\n".join(lines[len(entries) :])
-    if not entries or any(mark in rest for mark in _COMMIT_MARKS):
-        raise damaged(path, len(entries) + 1)
-    return Contents(entries, size, checksum)
+
+
+def upgraded(path: Path, contents: Contents) -> Contents:
+    """Write a journal of an older format anew as one of this version, in one step; others stay as they are.
+
+    The older pbt-gan refuses it from then on, as it should: it would drop without a word what is added now.
+    """
+    first, *rest = contents.entries
+    if first["format"] == FORMAT:
+        return contents
+    return _written(path, [{**first, "format": FORMAT}, *rest])
 
 
 def damaged(path: Path, line: int) -> DamageError:
     """Return the error for a line of a journal that is not what was written."""
-    return DamageError(
+    error = DamageError(
         f"{path}, line {line}, is damaged: its content is not what was written. Restore the file from a copy."
     )
-
-
-def _check_format(path: Path, lines: Sequence[bytes]) -> None:
-    first = _parse(lines[0]) if lines else None
-    if first and first.get("type") == "run" and first.get("format") != FORMAT:
-        writer = first.get("versions", {})
-        version = f" (written by pbt-gan {writer['pbt-gan']})" if "pbt-gan" in writer else ""
-        raise RunFolderError(
-            f"{path.parent} has run format {first.get('format')}{version}; this pbt-gan reads format {FORMAT}. "
-            "Use the pbt-gan that wrote it."
-        )
-
-
-def _seal(entry: Json, checksum: int) -> tuple[bytes, int]:
-    body = json.dumps(strict(entry), separators=(",", ":"), allow_nan=False).encode()
-    checksum = zlib.crc32(body, checksum)
-    return _sealed(body, checksum) + b"\n", checksum
-
-
-def _sealed(body: bytes, checksum: int) -> bytes:
-    return body[:-1] + _SEAL + b'%08x"}' % checksum
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return entry if isinstance(entry, dict) else None
+    if line == 1:
+        error.exit_code = RunFolderError.exit_code  # as likely a file of somebody else's that is called so
+    return error
 
 
 def strict(value: Any) -> Any:
@@ -141,3 +128,105 @@ def strict(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [strict(item) for item in value]
     return value
+
+
+def _read(path: Path, file: IO[bytes], after: Contents) -> Contents:
+    if file.seek(0, 2) > MOST_BYTES:
+        raise RunFolderError(f"{path} is larger than {MOST_BYTES / 2**30:.0f} GiB, more than any run writes.")
+    file.seek(after.size)
+    entries: list[Json] = []
+    size, checksum, sound = after.size, after.checksum, True
+    for line in _lines(file):
+        if not entries and not after.size:
+            _check_format(path, line)
+        if sound:
+            body = line.rpartition(_SEAL)[0] + b"}"
+            entry = _parse(body)
+            sealed = zlib.crc32(body, checksum)
+            sound = entry is not None and "type" in entry and line == _sealed(body, sealed)
+            if sound and entry is not None:
+                entries.append(entry)
+                checksum = sealed
+                size += len(line) + 1
+        if not sound and any(mark in line for mark in _COMMIT_MARKS):
+            raise damaged(path, len(entries) + 1)
+    if not entries and not after.size:
+        raise damaged(path, 1)
+    return Contents(entries, size, checksum)
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Return the whole lines of a file, and pieces of one that is too long; a torn last line is none."""
+    while line := file.readline(MOST_LINE_BYTES):
+        if line.endswith(b"\n"):
+            yield line[:-1]
+        elif len(line) == MOST_LINE_BYTES:
+            yield line
+
+
+def _check_format(path: Path, line: bytes) -> None:
+    first = _parse(line)
+    version = first.get("format") if first and first.get("type") == "run" else None
+    if type(version) is int and version not in READABLE:
+        assert first is not None
+        raise RunFolderError(
+            f"{path.parent} has run format {version}{written_by(first)}; this pbt-gan reads format "
+            f"{' and '.join(map(str, READABLE))}. Use the pbt-gan that wrote it."
+        )
+
+
+def written_by(entry: Json) -> str:
+    """Return ` (written by pbt-gan 0.1)` if an entry says so."""
+    versions = entry.get("versions")
+    writer = versions.get("pbt-gan") if isinstance(versions, Mapping) else None
+    return f" (written by pbt-gan {writer:.40})" if isinstance(writer, str) else ""
+
+
+def _written(path: Path, entries: Iterable[Json]) -> Contents:
+    lines, checksum = _sealed_lines(entries, 0)
+    files.write(path, lines)
+    return Contents((), len(lines), checksum)
+
+
+def _sealed_lines(entries: Iterable[Json], checksum: int) -> tuple[bytes, int]:
+    lines = bytearray()
+    for entry in entries:
+        body = json.dumps(strict(entry), separators=(",", ":"), allow_nan=False).encode()
+        if not _is_plain(body, entry):
+            raise StorageError(
+                f"An entry of the kind {entry['type']!r} holds values in values {MOST_DEPTH} deep, or a whole number "
+                "of 300 digits; neither would be read again."
+            )
+        checksum = zlib.crc32(body, checksum)
+        lines += _sealed(body, checksum) + b"\n"
+    return bytes(lines), checksum
+
+
+def _sealed(body: bytes, checksum: int) -> bytes:
+    return body[:-1] + _SEAL + b'%08x"}' % checksum
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) and _is_plain(line, entry) else None
+
+
+def _is_plain(line: bytes, entry: Json) -> bool:
+    """Whether an entry holds nothing that is nested too deep, nor a number that overflows."""
+    if line.count(b"{") + line.count(b"[") <= MOST_DEPTH and not _LONG_NUMBER.search(line):
+        return True  # nearly all of them: no look inside
+    level: list[Any] = [entry]
+    for _ in range(MOST_DEPTH):
+        if any(type(value) is int and abs(value) >= _LARGEST for value in level):
+            return False
+        level = [item for value in level for item in _items(value)]
+    return not level
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()

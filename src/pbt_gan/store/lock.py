@@ -1,5 +1,6 @@
 """One process writes a run. The lock goes with the process, however that ends; readers need none."""
 
+import errno
 import fcntl
 import json
 import os
@@ -10,6 +11,9 @@ from pathlib import Path
 from pbt_gan import files
 from pbt_gan.errors import RunFolderError
 
+_LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+"""What a file system says that has no locks, or whose server keeps none: not that somebody holds one."""
+
 _TIMEOUT_S = 0.5  # longer than a reader's glance, which holds the lock for an instant
 
 
@@ -17,7 +21,7 @@ class RunLock:
     """The right to write a run's folder, taken on construction.
 
     Raises:
-        RunFolderError: another process holds it; says which.
+        RunFolderError: another process holds it; says which. Or the file system has no locks.
         StorageError: the folder cannot be written.
     """
 
@@ -27,6 +31,7 @@ class RunLock:
         self._holder = _holder(folder)
         self._lock = FileLock(_path(folder), timeout=_TIMEOUT_S, thread_local=False)
         with files.explained(folder):
+            _check_locks(folder)
             try:
                 self._lock.acquire()
             except Timeout as error:
@@ -55,11 +60,28 @@ def held(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+    except OSError as error:
+        return error.errno not in _LOCKLESS  # where there are no locks, nobody holds one
     finally:
         os.close(handle)
     return False
+
+
+def _check_locks(folder: Path) -> None:
+    """Raise RunFolderError on a file system without locks: filelock would take each of its refusals for a holder."""
+    handle = os.open(_path(folder), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _LOCKLESS:
+            _path(folder).unlink(missing_ok=True)
+            raise RunFolderError(
+                f"{folder} lies on a file system without locks ({error.strerror}), where two processes could write one "
+                "run unseen. Train in a folder on a disk of this machine and copy it there afterwards, or have that "
+                "file system mounted with locks (flock)."
+            ) from error
+    finally:
+        os.close(handle)
 
 
 def _path(folder: Path) -> Path:

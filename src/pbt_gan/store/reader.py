@@ -5,9 +5,9 @@ from pathlib import Path
 from pbt_gan.errors import RunFolderError
 from pbt_gan.interfaces import RunView
 from pbt_gan.store import checkpoints
+from pbt_gan.store.effective import EffectiveJournal
 from pbt_gan.store.journal import path_of, read
 from pbt_gan.store.lock import held
-from pbt_gan.store.progress import Progress
 
 
 def read_run(folder: Path) -> RunView:
@@ -18,9 +18,9 @@ def read_run(folder: Path) -> RunView:
         DamageError: its journal is damaged before the last commit.
     """
     living = held(folder)  # before the journal: one that ends meanwhile leaves its ending there
-    progress = _progress(folder)
-    ending = progress.ending or ("running" if living else "interrupted")
-    return RunView(folder, progress.run, tuple(progress.records), ending)
+    journal = _effective(folder)
+    ending = journal.ending or ("running" if living else "interrupted")
+    return RunView(folder, journal.run, tuple(journal.records), ending)
 
 
 def checkpoint_bytes(folder: Path, key: str) -> bytes:
@@ -30,9 +30,9 @@ def checkpoint_bytes(folder: Path, key: str) -> bytes:
         RunFolderError: there is no run, or it does not keep this checkpoint.
         DamageError: the file is not what was written.
     """
-    kept = _progress(folder).checkpoints
+    kept = _effective(folder).checkpoints
     while not checkpoints.path_of(folder, key).exists():
-        now = _progress(folder).checkpoints
+        now = _effective(folder).checkpoints
         if now == kept:
             break
         kept = now  # a living run has committed and removed the file meanwhile
@@ -44,6 +44,6 @@ def checkpoint_bytes(folder: Path, key: str) -> bytes:
     return checkpoints.read(folder, key, kept[key])
 
 
-def _progress(folder: Path) -> Progress:
+def _effective(folder: Path) -> EffectiveJournal:
     path = path_of(folder)
-    return Progress.of(path, read(path).entries)
+    return EffectiveJournal.of(path, read(path).entries)

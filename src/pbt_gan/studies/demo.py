@@ -13,6 +13,7 @@ from pbt_gan.runs.launch import ListenerMaker, Project, start
 from pbt_gan.runs.replay import NOBODY_COPIES
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
+from pbt_gan.store.reader import read_run
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def demo(
         log.info("%s, in %s", name, folders[name])
         if start(project, folders[name], listeners=listeners, stop=stop) != "finished":
             return None
-    runs = {name: Run.open(folder) for name, folder in folders.items()}
-    page = write_results(folders["PBT"], folders["random search"])
-    write_results(folders["random search"])
-    return Demo(runs, page)
+    pbt, random_search = read_run(folders["PBT"]), read_run(folders["random search"])
+    page = write_results(pbt, random_search)
+    write_results(random_search)
+    return Demo({name: Run.of(view) for name, view in zip(folders, (pbt, random_search), strict=True)}, page)

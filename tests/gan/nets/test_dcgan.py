@@ -10,7 +10,7 @@ from pbt_gan.gan.nets.dcgan import initial_params
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.gan.settings import GanSettings
-from pbt_gan.gan.training.trainer import make_step
+from pbt_gan.gan.training.loop import make_step
 
 
 def nets(size=8, channels=1, **settings):
@@ -21,6 +21,11 @@ def nets(size=8, channels=1, **settings):
 def params(net, seed=0, init="normal", members=1):
     rng = np.random.default_rng(seed)
     return net.layout.views(torch.stack([initial_params(net.layout, init, rng) for _ in range(members)]))
+
+
+def of_batch(net, views, x):
+    """Return what a net makes of a batch, normalised by it."""
+    return net(views, {}, x, training=True)
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +54,11 @@ def test_the_nets_of_the_seed_project_begin_with_as_much_spread_as_there(seed_ne
 @pytest.mark.parametrize("full_size_layer", [True, False])
 def test_images_of_every_size_come_out_of_g_and_go_into_d(size, channels, full_size_layer):
     generator, discriminator = nets(size, channels, width=2, full_size_layer=full_size_layer)
-    images, statistics = generator(params(generator, members=2), torch.randn(2, 3, 64))
+    images, statistics = of_batch(generator, params(generator, members=2), torch.randn(2, 3, 64))
     assert images.shape == (2, 3, channels, size, size)
     assert images.abs().max() <= 1
-    assert generator.statistics.flat(statistics).shape == (2, generator.statistics.size)
-    assert discriminator(params(discriminator, members=2), images).shape == (2, 3)
+    assert generator.buffers.flat(statistics).shape == (2, generator.buffers.size)
+    assert of_batch(discriminator, params(discriminator, members=2), images)[0].shape == (2, 3)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 7, 9, 18, 30, 31, 33, 100])
@@ -65,9 +70,9 @@ def test_images_that_cannot_be_halved_down_are_refused_with_the_sizes_that_can(s
 @pytest.mark.parametrize("kernel", [3, 4, 5, 6, 7])
 def test_every_kernel_doubles_and_halves(kernel):
     generator, discriminator = nets(28, kernel=kernel, width=2)
-    images, _ = generator(params(generator), torch.randn(1, 2, 64))
+    images, _ = of_batch(generator, params(generator), torch.randn(1, 2, 64))
     assert images.shape == (1, 2, 1, 28, 28)
-    assert discriminator(params(discriminator), images).shape == (1, 2)
+    assert of_batch(discriminator, params(discriminator), images)[0].shape == (1, 2)
 
 
 def test_biases_before_a_norm_are_there_only_when_asked_for():
@@ -148,8 +153,7 @@ def test_the_nets_equal_the_same_nets_made_of_modules(size, member):
         with torch.no_grad():
             for parameter, view in zip(modules.parameters(), views.values(), strict=True):
                 parameter.copy_(view[member])
-        outputs = net(views, inputs)
-        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
+        outputs, _ = of_batch(net, views, inputs)
         torch.testing.assert_close(outputs[member], modules(inputs[member]), rtol=1e-9, atol=1e-12)
 
 
@@ -184,8 +188,9 @@ def test_batches_that_go_through_the_discriminator_together_do_not_meet(size):
     _, discriminator = nets(size, width=4, dtype="float64")
     views = {name: view.double() for name, view in params(discriminator, members=2).items()}
     batches = torch.randn(2, 2, 5, 1, size, size, dtype=torch.float64)
-    for images, logits in zip(batches, discriminator.each(views, *batches), strict=True):
-        torch.testing.assert_close(logits, discriminator(views, images), rtol=1e-10, atol=1e-14)
+    together, _ = discriminator.each(views, {}, list(batches), training=True)
+    for images, logits in zip(batches, together, strict=True):
+        torch.testing.assert_close(logits, of_batch(discriminator, views, images)[0], rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("size", [8, 28, 32])
@@ -193,21 +198,21 @@ def test_with_statistics_given_an_image_does_not_depend_on_its_batch(size):
     generator, _ = nets(size, dtype="float64")
     views = {name: view.double() for name, view in params(generator, members=2).items()}
     z = torch.randn(2, 10, 64, dtype=torch.float64)
-    together, statistics = generator(views, z)
-    torch.testing.assert_close(generator(views, z, statistics)[0], together)
-    torch.testing.assert_close(generator(views, z[:, :1], statistics)[0], together[:, :1])
-    assert not torch.allclose(generator(views, z[:, :5])[0], together[:, :5])
+    together, statistics = of_batch(generator, views, z)
+    torch.testing.assert_close(generator(views, statistics, z, training=False)[0], together)
+    torch.testing.assert_close(generator(views, statistics, z[:, :1], training=False)[0], together[:, :1])
+    assert not torch.allclose(of_batch(generator, views, z[:, :5])[0], together[:, :5])
 
 
 @pytest.mark.parametrize("size", [8, 28, 32])
 def test_bfloat16_is_the_dtype_of_products_only(size):
     generator, discriminator = nets(size, dtype="bfloat16")
     z = torch.randn(1, 4, 64)
-    images, statistics = generator(params(generator), z)
+    images, statistics = of_batch(generator, params(generator), z)
     assert images.dtype == torch.float32
     assert {moment.dtype for moment in statistics.values()} == {torch.float32}
-    assert discriminator(params(discriminator), images).dtype == torch.float32
-    exact = nets(size)[0](params(generator), z)[0]
+    assert of_batch(discriminator, params(discriminator), images)[0].dtype == torch.float32
+    exact, _ = of_batch(nets(size)[0], params(generator), z)
     assert 0 < (images - exact).abs().max() < 0.05
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import DamageError
+from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.scores import scorers
 from pbt_gan.gan.scores.judge import Judge, cards, digests, prepare_scorers
@@ -107,8 +107,11 @@ def test_scorers_that_are_there_are_kept_and_lost_or_torn_ones_made_again(tmp_pa
 
 def test_scorers_of_other_data_are_not_used(digits_folder, tmp_path):
     other = Dataset.of("other", DIGITS.images[::-1])
-    with pytest.raises(DamageError, match="other images"):
-        Judge(other, METRICS, digits_folder, "cpu")
+    before = {path: path.read_bytes() for path in digits_folder.iterdir()}
+    for use in (lambda: Judge(other, METRICS, digits_folder, "cpu"), lambda: prepare_scorers(other, digits_folder)):
+        with pytest.raises(RunFolderError, match="other images"):
+            use()
+    assert {path: path.read_bytes() for path in digits_folder.iterdir()} == before
     with pytest.raises(DamageError, match="missing"):
         Judge(DIGITS, METRICS, tmp_path, "cpu")
 

@@ -6,9 +6,10 @@ import torch
 
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
+from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.settings import GanSettings
+from pbt_gan.gan.training.loop import Loop, make_step
 from pbt_gan.gan.training.sampler import BATCH, Sampler, to_uint8
-from pbt_gan.gan.training.trainer import Trainer
 
 MEMBERS = 3
 SMALL = {"width": 4, "z_size": 8, "batch_size": 8}
@@ -17,15 +18,16 @@ SMALL = {"width": 4, "z_size": 8, "batch_size": 8}
 def make(*, running=True):
     """Return a sampler and members that have trained a little."""
     images = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8)
-    trainer = Trainer(GanSettings.model_validate(SMALL), images, "cpu")
-    trained = trainer.train(
-        [trainer.init(stream(0, "init", member)) for member in range(MEMBERS)],
+    settings = GanSettings.model_validate(SMALL)
+    loop = Loop(settings, make_step(settings, 8, 1), ImagesInMemory(images, "cpu", torch.float32), "cpu")
+    trained = loop.train(
+        [loop.init(stream(0, "init", member)) for member in range(MEMBERS)],
         [{}] * MEMBERS,
         3,
         [partial(stream, 0, "train", member) for member in range(MEMBERS)],
     )
     states = [training.state for training in trained]
-    return Sampler(trainer.step.generator, running=running, device="cpu"), states
+    return Sampler(loop.step.generator, settings.z_size, running=running, device="cpu"), states
 
 
 @pytest.mark.parametrize("running", [True, False])

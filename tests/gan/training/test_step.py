@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils._pytree import tree_map
 
-from pbt_gan.gan.nets.dcgan import initial_params
 from pbt_gan.gan.settings import GanSettings, Scalars
+from pbt_gan.gan.training.loop import make_step
 from pbt_gan.gan.training.stacking import leaves, stacked, unstacked
-from pbt_gan.gan.training.step import CriticBatch
-from pbt_gan.gan.training.trainer import make_step
+from pbt_gan.gan.training.step import weights
+from pbt_gan.gan.training.used import Used
 
 MEMBERS, BATCH = 3, 8
 
@@ -22,14 +23,14 @@ GAMES: dict[str, dict[str, Any]] = {
 
 
 def make(size=8, **arguments):
-    arguments = {"width": 4, "z_size": 8, "batch_size": BATCH} | arguments
-    settings = GanSettings(**arguments)
+    arguments = {"width": 4, "z_size": 8, "batch_size": BATCH, "init": "uniform", **arguments}
+    settings = GanSettings.model_validate(arguments)
     return make_step(settings, size, 1), settings
 
 
 def new_state(step, dtype, seed):
     rng = np.random.default_rng(seed)
-    g, d = (initial_params(net.layout, "uniform", rng).to(dtype) for net in (step.generator, step.discriminator))
+    g, d = (net.initial_params(rng).to(dtype) for net in (step.generator, step.discriminator))
     return step.initial_state(g, d, average=True)
 
 
@@ -55,32 +56,38 @@ def together(given):
     """Return what a step takes, of the numbers of members in falling order of their updates of the discriminator."""
     counts = [len(real) for real, _, _ in given]
     critic = [
-        CriticBatch(*(torch.stack([part[k] for part in parts]) for parts in zip(*given[:m], strict=True)))
+        {
+            name: torch.stack([part[k] for part in parts])
+            for name, parts in zip(("real", "z", "mix"), zip(*given[:m], strict=True), strict=True)
+        }
         for k in range(counts[0])
         for m in [sum(count > k for count in counts)]
     ]
-    return critic, torch.stack([z[-1] for _, z, _ in given])
+    return critic, {"z": torch.stack([z[-1] for _, z, _ in given])}
 
 
-def step_by_vmap(step, state, hyper, critic, z):
+def of_batch(net, flat, x):
+    """Return what a net makes of a batch, normalised by it, and the buffers."""
+    return net(net.layout.views(flat), {}, x, training=True)
+
+
+def step_by_vmap(step, state, hyper, critic, batch):
     """Take one step of all members: the same functions of groups of one, stacked by vmap."""
     g, d = state["g"], state["d"]
 
-    def discriminator(d, g, hyper, batch):
-        columns = {name: value[None] for name, value in hyper.items()}
-        batch = CriticBatch(*(part[None] for part in batch))
-        return step.discriminator_gradients(d[None], g[None], columns, batch)
+    def of_one(gradients):
+        def stacked_by_vmap(*trees):
+            return gradients(*({name: part[None] for name, part in tree.items()} for tree in trees))
 
-    def generator(*parts):
-        return step.generator_gradients(*(part[None] for part in parts))
+        return lambda *trees: tree_map(lambda part: part.squeeze(1), torch.func.vmap(stacked_by_vmap)(*trees))
 
-    losses = {}
-    for batch in critic:
-        gradients, losses = torch.func.vmap(discriminator)(d["params"], g["params"], hyper, batch)
-        step.update_discriminator(d, hyper, gradients.squeeze(1))
-    gradients, statistics, more = torch.func.vmap(generator)(g["params"], d["params"], z)
-    step.update_generator(g, hyper, gradients.squeeze(1), statistics.squeeze(1))
-    return {name: loss.squeeze(1) for name, loss in (losses | more).items()}
+    for each in critic:
+        found = of_one(step.discriminator_gradients)(weights(d), weights(g), hyper, each)
+        losses = found.losses
+        step.update_discriminator(d, hyper, found, Used())
+    found = of_one(step.generator_gradients)(weights(g), weights(d), hyper, batch)
+    step.update_generator(g, hyper, found, Used())
+    return losses | found.losses
 
 
 def trained_both_ways(size, dtype, steps, game, rates):
@@ -91,7 +98,7 @@ def trained_both_ways(size, dtype, steps, game, rates):
     native, other = (stacked([new_state(step, dtype, seed) for seed in range(MEMBERS)]) for _ in range(2))
     for n in range(steps):
         given = together([numbers(settings, size, dtype, 1_000 * n + p) for p in range(MEMBERS)])
-        losses = step(native, hyper, *given), step_by_vmap(mapped, other, hyper, *given)
+        losses = step(native, hyper, *given)[0], step_by_vmap(mapped, other, hyper, *given)
     return step, (native, losses[0]), (other, losses[1])
 
 
@@ -111,7 +118,7 @@ def test_in_float32_their_images_stay_within_1e_4_for_10_steps(game):
     small = {**GAMES[game], "width": 2, "n_critic": 1}
     step, *results = trained_both_ways(8, torch.float32, 10, small, rates=(2e-4, 2e-4, 2e-4))
     z = torch.randn(MEMBERS, BATCH, 8, generator=torch.Generator().manual_seed(0))
-    one, other = (step.generator(step.generator.layout.views(state["g"]["params"]), z)[0] for state, _ in results)
+    one, other = (of_batch(step.generator, state["g"]["params"], z)[0] for state, _ in results)
     assert (one - other).abs().max() <= 1e-4
 
 
@@ -126,7 +133,7 @@ def test_a_member_that_is_not_finite_does_not_touch_its_neighbours(game, size):
             state["d"]["params"][1] = torch.nan
         for n in range(3):
             given = [numbers(settings, size, torch.float32, 1_000 * n + p) for p in range(MEMBERS)]
-            losses = step(state, scalars(settings, MEMBERS), *together(given))
+            losses, _ = step(state, scalars(settings, MEMBERS), *together(given))
         results.append([*leaves(state), *losses.values()])
     for one, other in zip(*results, strict=True):
         assert torch.equal(one[[0, 2]], other[[0, 2]])
@@ -141,9 +148,9 @@ def test_members_whose_discriminators_move_more_often_move_as_alone():
     ]
     states = [new_state(step, torch.float64, p) for p in range(len(counts))]
     group = stacked(states)
-    losses = step(group, scalars(settings, len(counts)), *together(given))
+    losses, _ = step(group, scalars(settings, len(counts)), *together(given))
     for p, member in enumerate(unstacked(group)):
-        own = step(stacked([states[p]]), scalars(settings), *together([given[p]]))
+        own, _ = step(stacked([states[p]]), scalars(settings), *together([given[p]]))
         for one, other in zip(leaves(states[p]), leaves(member), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-14)
         for name, loss in own.items():
@@ -178,7 +185,7 @@ def test_with_small_images_the_bits_of_a_member_do_not_depend_on_the_size_of_its
             group = stacked([new_state(step, torch.float32, p) for p in members[some]])
             hyper = scalars(settings, len(members[some]), lr_g=rates[some], lr_d=rates[some])
             for of_step in given:
-                losses = step(group, hyper, *together(of_step[some]))
+                losses, _ = step(group, hyper, *together(of_step[some]))
             whole += [
                 [*leaves(member), *(loss[p] for loss in losses.values())] for p, member in enumerate(unstacked(group))
             ]
@@ -191,13 +198,14 @@ def test_with_small_images_the_bits_of_a_member_do_not_depend_on_the_size_of_its
 def test_gradients_change_nothing_in_place():
     step, settings = make()
     state = stacked([new_state(step, torch.float32, seed) for seed in range(MEMBERS)])
-    (batch,), z = together([numbers(settings, 8, torch.float32, p) for p in range(MEMBERS)])
+    (batch,), of_g = together([numbers(settings, 8, torch.float32, p) for p in range(MEMBERS)])
     before = [leaf.clone() for leaf in leaves(state)]
-    inputs = [tensor.clone() for tensor in (*batch, z)]
-    step.discriminator_gradients(state["d"]["params"], state["g"]["params"], scalars(settings, MEMBERS), batch)
-    step.generator_gradients(state["g"]["params"], state["d"]["params"], z)
+    inputs = [tensor.clone() for tensor in (*batch.values(), *of_g.values())]
+    g, d, hyper = weights(state["g"]), weights(state["d"]), scalars(settings, MEMBERS)
+    step.discriminator_gradients(d, g, hyper, batch)
+    step.generator_gradients(g, d, hyper, of_g)
     assert all(torch.equal(*pair) for pair in zip(before, leaves(state), strict=True))
-    assert all(torch.equal(*pair) for pair in zip(inputs, (*batch, z), strict=True))
+    assert all(torch.equal(*pair) for pair in zip(inputs, (*batch.values(), *of_g.values()), strict=True))
 
 
 @pytest.mark.parametrize("size", [8, 28, 32])
@@ -205,22 +213,20 @@ def test_gradients_change_nothing_in_place():
 def test_the_gradients_are_the_slopes_of_the_losses(game, size):
     step, settings = make(size, dtype="float64", **GAMES[game])
     state = stacked([new_state(step, torch.float64, seed) for seed in range(MEMBERS)])
-    (batch, *_), z = together([numbers(settings, size, torch.float64, p) for p in range(MEMBERS)])
-    g, d, hyper = state["g"]["params"], state["d"]["params"], scalars(settings, MEMBERS)
+    (batch, *_), of_g = together([numbers(settings, size, torch.float64, p) for p in range(MEMBERS)])
+    g, d, hyper = weights(state["g"]), weights(state["d"]), scalars(settings, MEMBERS)
 
-    def loss_d(params):
-        return step.discriminator_gradients(params, g, hyper, batch)[1]["loss_d"]
+    def of_d(params):
+        return step.discriminator_gradients({**d, "params": params}, g, hyper, batch)
 
-    def loss_g(params):
-        return step.generator_gradients(params, d, z)[2]["loss_g"]
+    def of_generator(params):
+        return step.generator_gradients({**g, "params": params}, d, hyper, of_g)
 
-    for loss, params, gradients in (
-        (loss_d, d, step.discriminator_gradients(d, g, hyper, batch)[0]),
-        (loss_g, g, step.generator_gradients(g, d, z)[0]),
-    ):
+    for found, name, params in ((of_d, "loss_d", d["params"]), (of_generator, "loss_g", g["params"])):
+        gradients = found(params).gradients
         direction = torch.randn(params.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         reach = 1e-7 * direction
-        slopes = (loss(params + reach) - loss(params - reach)) / 2e-7
+        slopes = (found(params + reach).losses[name] - found(params - reach).losses[name]) / 2e-7
         assert slopes.tolist() == pytest.approx((gradients * direction).sum(1).tolist(), rel=1e-3)
 
 
@@ -230,20 +236,20 @@ def test_half_the_loss_has_half_the_gradient():
         step, settings = make(discriminator_loss_scale=scale)
         state = stacked([new_state(step, torch.float32, 0)])
         (batch,), _ = together([numbers(settings, 8, torch.float32, 0)])
-        nets = (state["d"]["params"], state["g"]["params"])
-        gradients.append(step.discriminator_gradients(*nets, scalars(settings), batch)[0])
+        nets = (weights(state["d"]), weights(state["g"]))
+        gradients.append(step.discriminator_gradients(*nets, scalars(settings), batch).gradients)
     torch.testing.assert_close(gradients[1], 0.5 * gradients[0])
 
 
 def test_the_average_and_the_running_statistics_follow_the_generator():
     step, settings = make()
     state = new_state(step, torch.float32, 0)
-    critic, z = together([numbers(settings, 8, torch.float32, 0)])
+    critic, of_g = together([numbers(settings, 8, torch.float32, 0)])
     before = {name: state["g"][name].clone() for name in ("params", "statistics")}
-    step(stacked([state]), scalars(settings, ema_half_life_kimg=BATCH / 1_000), critic, z)
+    step(stacked([state]), scalars(settings, ema_half_life_kimg=BATCH / 1_000), critic, of_g)
     g = state["g"]
     torch.testing.assert_close(g["average"]["params"], (before["params"] + g["params"]) / 2)
-    _, batch = step.generator(step.generator.layout.views(before["params"][None]), z)
-    batch = step.generator.statistics.flat(batch)[0]
+    _, batch = of_batch(step.generator, before["params"][None], of_g["z"])
+    batch = step.generator.buffers.flat(batch)[0]
     torch.testing.assert_close(g["statistics"], 0.9 * before["statistics"] + 0.1 * batch)
     torch.testing.assert_close(g["average"]["statistics"], (before["statistics"] + batch) / 2)

@@ -1,10 +1,10 @@
 """The nets: DCGAN-style generator and discriminator for any square image whose size can be halved."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,24 +14,20 @@ from torch.nn import functional as F
 
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
+from pbt_gan.gan.nets.net import Buffers, ImageShape, Net, Pair, Params
+from pbt_gan.gan.nets.settings import Init, NetSettings
 from pbt_gan.gan.nets.sizes import halvings
-
-Params = Mapping[str, Tensor]
-"""The parameters of a group of P members by name, each [P, …]."""
-
-Statistics = Mapping[str, Tensor]
-"""`norm0.mean`, `norm0.variance`, …, each [P, F]: what the generators' batch norms take away, and divide by the root
-of."""
 
 SLOPE = 0.2
 """Of LeakyReLU below 0."""
 
 
 @dataclass(frozen=True)
-class Generator:
+class Generator(Net):
     """Latent numbers to images: dense, then transposed convolutions, batch norm and ReLU between, tanh at the end.
 
-    The first batch norm acts on each feature of the dense layer, the others on channels.
+    The first batch norm acts on each feature of the dense layer, the others on channels. Its buffers are the statistics
+    of the batch norms, `norm0.mean`, `norm0.variance`, …, each [P, F]: what they take away, and divide by the root of.
     """
 
     size: int  # height and width of the images
@@ -41,6 +37,7 @@ class Generator:
     kernel: int
     full_size_layer: bool  # a convolution at the size of the images comes last
     bias_before_norm: bool
+    init: Init
     layers: Layers
 
     @cached_property
@@ -69,31 +66,42 @@ class Generator:
         return Layout(shapes)
 
     @cached_property
-    def statistics(self) -> Layout:
+    def buffers(self) -> Layout:
         """The statistics of the batch norms."""
         norms = {name.removesuffix(".scale"): shape for name, shape in self.layout.shapes.items() if "scale" in name}
         return Layout({f"{norm}.{moment}": norms[norm] for norm in norms for moment in ("mean", "variance")})
 
-    def __call__(
-        self, params: Params, z: Tensor, statistics: Statistics | None = None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return images [P, B, C, H, W] in [-1, 1] of latents [P, B, Z], and the statistics that normalised them.
+    @property
+    def exact(self) -> bool:
+        """As its layers are."""
+        return self.layers.exact
 
-        Those are the statistics of this batch unless others are given.
-        """
+    def initial_params(self, rng: Random) -> Tensor:
+        """Draw them as `init` says."""
+        return initial_params(self.layout, self.init, rng)
+
+    def initial_buffers(self) -> Tensor:
+        """Return means of 0 and variances of 1."""
+        shapes = self.buffers.shapes
+        return self.buffers.flat({name: torch.full(shapes[name], float(name.endswith("variance"))) for name in shapes})
+
+    def __call__(
+        self, params: Params, buffers: Buffers, x: Tensor, labels: Tensor | None = None, *, training: bool
+    ) -> tuple[Tensor, Buffers]:
+        """Return images [P, B, C, H, W] of latents [P, B, Z], and the statistics that normalised them."""
         layers, used = self.layers, dict[str, Tensor]()
 
         def norm(name: str, x: Tensor) -> Tensor:
             scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
-            if statistics is None:
+            if training:
                 x, mean, variance = layers.batch_norm(x, scale, shift)
             else:
-                mean, variance = statistics[f"{name}.mean"], statistics[f"{name}.variance"]
+                mean, variance = buffers[f"{name}.mean"], buffers[f"{name}.variance"]
                 x = layers.normalize(x, scale, shift, mean, variance)
             used[f"{name}.mean"], used[f"{name}.variance"] = mean, variance
             return x
 
-        x = norm("norm0", layers.dense(z, params["dense.weight"], params.get("dense.bias")))
+        x = norm("norm0", layers.dense(x, params["dense.weight"], params.get("dense.bias")))
         x = layers.unflatten(x, _coarsest(self.size))
         for n in range(1, halvings(self.size) + 1):
             x = layers.double(F.relu_(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"))
@@ -105,7 +113,7 @@ class Generator:
 
 
 @dataclass(frozen=True)
-class Discriminator:
+class Discriminator(Net):
     """Images to one logit each: convolutions with LeakyReLU 0.2, batch norm on all but the first, then dense.
 
     Batch norm uses the statistics of the batch, always: real and fake images go through separately.
@@ -118,6 +126,7 @@ class Discriminator:
     full_size_layer: bool  # a convolution at the size of the images comes first
     norm: Literal["batch", "none"]
     bias_before_norm: bool
+    init: Init
     layers: Layers
 
     @cached_property
@@ -144,13 +153,27 @@ class Discriminator:
             ins = outs
         return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
 
-    def __call__(self, params: Params, images: Tensor) -> Tensor:
-        """Return logits [P, B] of images [P, B, C, H, W]; above 0: taken for real."""
-        return self.each(params, images)[0]
+    @property
+    def exact(self) -> bool:
+        """As its layers are."""
+        return self.layers.exact
 
-    def each(self, params: Params, *batches: Tensor) -> Sequence[Tensor]:
+    def initial_params(self, rng: Random) -> Tensor:
+        """Draw them as `init` says."""
+        return initial_params(self.layout, self.init, rng)
+
+    def __call__(
+        self, params: Params, buffers: Buffers, x: Tensor, labels: Tensor | None = None, *, training: bool
+    ) -> tuple[Tensor, Buffers]:
+        """Return logits [P, B] of images [P, B, C, H, W]."""
+        (logits,), buffers = self.each(params, buffers, [x], training=training)
+        return logits, buffers
+
+    def each(
+        self, params: Params, buffers: Buffers, batches: Sequence[Tensor], *, training: bool
+    ) -> tuple[Sequence[Tensor], Buffers]:
         """Return the logits of each batch as if it were alone, in less time."""
-        return [logits for x in self.layers.enter(batches) for logits in self._logits(params, x)]
+        return [logits for x in self.layers.enter(batches) for logits in self._logits(params, x)], buffers
 
     def _logits(self, params: Params, x: Tensor) -> Tensor:
         layers = self.layers
@@ -164,7 +187,21 @@ class Discriminator:
         return layers.logits(x, params["dense.weight"], params["dense.bias"])
 
 
-def initial_params(layout: Layout, init: Literal["normal", "uniform"], rng: Random) -> Tensor:
+def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
+    """Return both nets for images of a shape."""
+    both: dict[str, Any] = {
+        **shape._asdict(),
+        "width": settings.width,
+        "kernel": settings.kernel,
+        "full_size_layer": settings.full_size_layer,
+        "bias_before_norm": settings.bias_before_norm,
+        "init": settings.init,
+        "layers": layers,
+    }
+    return Pair(Generator(z_size=settings.z_size, **both), Discriminator(norm=settings.discriminator_norm, **both))
+
+
+def initial_params(layout: Layout, init: Init, rng: Random) -> Tensor:
     """Draw a net's parameters, float32[size]; scales begin at 1, biases and shifts at 0.
 
     Weights are N(0, 0.02) (Radford et al. 2016, arXiv:1511.06434), or uniform with a standard deviation of

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from pbt_gan import files
 from pbt_gan.codec import decode, encode
-from pbt_gan.errors import DamageError
+from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset
+from pbt_gan.gan.scores.classifier_score import classifier_score
+from pbt_gan.gan.scores.frechet import Moments
+from pbt_gan.gan.scores.kernel import KERNEL_IMAGES
 
 STEPS = 1_000
 """How long a scorer is trained at the start of a run, in batches: 10 to 40 seconds on one core."""
-
-KERNEL_IMAGES = 1_000
-"""How many real images, evenly spread over the data, the kernel distance compares with; its cost is their square."""
 
 ROTATED_IMAGES = 20_000
 """At most so many images, evenly spread over the data, teach rotations: each is there four times."""
@@ -55,11 +55,15 @@ def prepare_scorers(dataset: Dataset, folder: Path) -> None:
 
     Raises:
         StorageError: the disk refused.
+        RunFolderError: scorers of other images lie there.
         DamageError: a shipped scorer is not what was shipped.
     """
     files.make_folder(folder)
     for role in RECIPES:
-        if not _is_whole(scorer_file(folder, role), dataset):
+        made_for = _made_for(scorer_file(folder, role))
+        if made_for not in (None, dataset.fingerprint):
+            raise _of_other_images(scorer_file(folder, role), dataset)
+        if made_for is None:
             data = _shipped(dataset, role) or train_scorer(dataset, role, STEPS)
             files.write(scorer_file(folder, role), data)
 
@@ -68,7 +72,8 @@ def read_scorer(folder: Path, role: str, dataset: Dataset) -> Mapping[str, Any]:
     """Return a scorer as `train_scorer` made it, its tensors as NumPy arrays.
 
     Raises:
-        DamageError: it is missing, damaged, or made for other data.
+        DamageError: it is missing or damaged.
+        RunFolderError: it was made for other data.
     """
     path = scorer_file(folder, role)
     try:
@@ -79,7 +84,7 @@ def read_scorer(folder: Path, role: str, dataset: Dataset) -> Mapping[str, Any]:
         raise DamageError(
             f"{path} is missing or damaged; take the run's folder from a backup, or begin anew."
         ) from error
-    raise DamageError(f"{path} was made for other images than {dataset.name}; begin a new run with --out.")
+    raise _of_other_images(path, dataset)
 
 
 def digests(folder: Path) -> Mapping[str, str]:
@@ -96,7 +101,6 @@ def train_scorer(dataset: Dataset, role: str, steps: int) -> bytes:
     import torch
 
     from pbt_gan.gan.scores.classifier import load_classifier, train_classifier
-    from pbt_gan.gan.scores.formulas import Moments, classifier_score
 
     _log.info("training the scorer %r of %s, %d steps", role, dataset.name, steps)
     recipe = RECIPES[role]
@@ -147,11 +151,19 @@ def _shipped(dataset: Dataset, role: str) -> bytes | None:
     return None
 
 
-def _is_whole(path: Path, dataset: Dataset) -> bool:
+def _made_for(path: Path) -> str | None:
+    """Return the fingerprint of the data that a scorer was made for; None: it is missing or damaged."""
     try:
-        return bool(decode(path.read_bytes())["card"]["data_fingerprint"] == dataset.fingerprint)
+        return str(decode(path.read_bytes())["card"]["data_fingerprint"])
     except (OSError, DamageError, KeyError, TypeError):
-        return False
+        return None
+
+
+def _of_other_images(path: Path, dataset: Dataset) -> RunFolderError:
+    return RunFolderError(
+        f"{path} was made for other images than {dataset.name}: the data is not what it was when this run began. "
+        "Put it back or say where it lies, or begin a new run with --out."
+    )
 
 
 def _rotated(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -1,13 +1,24 @@
 """The random numbers of training, drawn outside of the step, each member's from its own streams."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.random import Generator as Random
+from numpy.typing import NDArray
 from torch import Tensor
+
+from pbt_gan.gan.games.game import Game
+
+Numbers = Mapping[str, Tensor]
+"""What updates of m members are made of, by name, each [S, m, B, …] for S steps or [m, B, …] for one.
+
+`indices`: int64, into the data, with replacement; where reals are shown. `z`: latents [..., Z], standard normal. And
+what the game draws: by the names of its penalties' draws where the discriminator is updated, and `NAME.fake` and
+`NAME.real` by those of its augmentation's.
+"""
 
 
 @dataclass(frozen=True)
@@ -17,27 +28,25 @@ class Needs:
     dataset_size: int
     batch_size: int
     z_size: int
-    mix: bool  # places between real and fake images, for a gradient penalty
-
-
-class CriticDraws(NamedTuple):
-    """The numbers of one discriminator update in each of S steps, for m members."""
-
-    indices: Tensor  # int64[S, m, B], into the data, with replacement
-    z: Tensor  # [S, m, B, Z], standard normal
-    mix: Tensor  # [S, m, B] in [0, 1); [S, m, 0] where there is no use for it
+    game: Game
 
 
 class Draws(NamedTuple):
     """The numbers of S steps of P members."""
 
-    critic: Sequence[CriticDraws]  # of the first update in each step, the second, …; each of those that take part
-    z: Tensor  # [S, P, B, Z], standard normal, of the generators
+    critic: Sequence[Numbers]  # of the first update in each step, the second, …; each of those that take part
+    generator: Numbers  # of all
 
 
-def draw(
-    needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Random], dtype: torch.dtype, device: str
-) -> Draws:
+class Destination(NamedTuple):
+    """Where numbers are sent."""
+
+    dtype: torch.dtype  # of what is no index
+    device: str
+    indices: str  # the device that indices go to
+
+
+def draw(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Random], destination: Destination) -> Draws:
     """Draw the numbers of a block of steps and send them to the device; nobody waits there for them.
 
     Args:
@@ -45,35 +54,47 @@ def draw(
         steps: how many.
         n_critic: discriminator updates in each step of each member, in falling order.
         rngs: one a member. A member's numbers do not depend on who is drawn for beside it.
-        dtype: of what is no index.
-        device: where they go.
+        destination: where they go.
     """
-    indices, latents, mixes = zip(
-        *(_draw(needs, steps, updates, rng) for updates, rng in zip(n_critic, rngs, strict=True)), strict=True
-    )
+    members = [_draw(needs, steps, updates, rng) for updates, rng in zip(n_critic, rngs, strict=True)]
 
-    def sent(arrays: Sequence[np.ndarray], dtype: torch.dtype) -> Tensor:
+    def sent(name: str, arrays: Sequence[NDArray[np.generic]]) -> Tensor:
+        device, dtype = (
+            (destination.indices, torch.int64) if name == "indices" else (destination.device, destination.dtype)
+        )
         numbers = torch.from_numpy(np.stack(arrays, axis=1))
-        pinned = numbers.pin_memory() if device != "cpu" else numbers
+        # From pinned memory a GPU fetches them by itself, while the host goes on.
+        pinned = numbers.pin_memory() if device.startswith("cuda") else numbers
         return pinned.to(device, non_blocking=True).to(dtype)
 
     critic = []
     for k in range(n_critic[0]):
         count = sum(updates > k for updates in n_critic)
-        critic.append(
-            CriticDraws(
-                sent([own[:, k] for own in indices[:count]], torch.int64),
-                sent([own[:, k] for own in latents[:count]], dtype),
-                sent([own[:, k] for own in mixes[:count]], dtype),
-            )
-        )
-    return Draws(critic, sent([own[:, -1] for own in latents], dtype))
+        names = members[0].critic
+        critic.append({name: sent(name, [own.critic[name][:, k] for own in members[:count]]) for name in names})
+    generator = {name: sent(name, [own.generator[name] for own in members]) for name in members[0].generator}
+    return Draws(critic, generator)
 
 
-def _draw(needs: Needs, steps: int, n_critic: int, rng: Random) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    batch = needs.batch_size
-    return (
-        rng.integers(needs.dataset_size, size=(steps, n_critic, batch)),
-        rng.standard_normal((steps, n_critic + 1, batch, needs.z_size), np.float32),
-        rng.random((steps, n_critic, batch if needs.mix else 0), np.float32),
-    )
+class _Own(NamedTuple):
+    """What is drawn for one member."""
+
+    critic: Mapping[str, NDArray[np.generic]]  # [S, n_critic, B, …]
+    generator: Mapping[str, NDArray[np.generic]]  # [S, B, …]
+
+
+def _draw(needs: Needs, steps: int, n_critic: int, rng: Random) -> _Own:
+    # In this order, and each number at once for all updates: another order would be another run of the same seed.
+    game, batch = needs.game, needs.batch_size
+    shown = n_critic + game.loss.pairs  # updates that see reals
+    indices = rng.integers(needs.dataset_size, size=(steps, shown, batch))
+    z = rng.standard_normal((steps, n_critic + 1, batch, needs.z_size), np.float32)
+    critic: dict[str, NDArray[np.generic]] = {"indices": indices[:, :n_critic], "z": z[:, :-1]}
+    generator: dict[str, NDArray[np.generic]] = {"z": z[:, -1]}
+    if game.loss.pairs:
+        generator["indices"] = indices[:, -1]
+    critic |= {name: draw(rng, (steps, n_critic, batch)) for name, draw in game.draws.items()}
+    for name, draw in game.augmentation.draws.items():
+        critic |= {f"{name}.{kind}": draw(rng, (steps, n_critic, batch)) for kind in ("fake", "real")}
+        generator |= {f"{name}.{kind}": draw(rng, (steps, batch)) for kind in ("fake", "real")[: 1 + game.loss.pairs]}
+    return _Own(critic, generator)

@@ -29,8 +29,10 @@ def initial_moments(params: Tensor) -> Moments:
     }
 
 
-def adam_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor) -> None:
-    """Move parameters one step down their gradients, and update the moments.
+def adam_(
+    params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor
+) -> dict[str, Tensor]:
+    """Move parameters one step down their gradients, and update the moments; return `lr`, `beta1` and `beta2` as used.
 
     An average that began at 0 is divided by the sum of its weights. That is 1 - βᵗ while β stays, as in the paper; it
     is also right when β is changed on the way, where 1 - βᵗ would be off by orders of magnitude.
@@ -47,15 +49,20 @@ def adam_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1
         mean.lerp_(gradient, shares[0])
         square.lerp_(gradient.square(), shares[1])
         part -= rate * mean / (square.sqrt() / filled + EPSILON)
+    return {"lr": lr, "beta1": beta1, "beta2": beta2}
 
 
-def average_(average: Tensor, latest: Tensor, half_life_kimg: Tensor, batch_size: int) -> None:
+def average_(average: Tensor, latest: Tensor, half_life_kimg: Tensor, batch_size: int) -> Tensor:
     """Move an average towards the latest values, so that after `half_life_kimg` thousand images old ones count half.
+
+    Returns:
+        the half-life as it was used.
 
     Source: Karras et al. 2018, arXiv:1710.10196, with the decay from a half-life.
     """
     decay = 0.5 ** (batch_size / (1_000 * half_life_kimg))
     average.lerp_(latest, (1 - decay).to(average.dtype))
+    return half_life_kimg
 
 
 def _parts(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

@@ -9,8 +9,9 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pbt_gan.gan.nets.dcgan import Generator
+from pbt_gan.gan.nets.net import Net
 from pbt_gan.gan.training.stacking import State, leaves, placed
+from pbt_gan.gan.training.step import named, weights
 
 BATCH = 100
 """Images are always made in batches of this size, whatever their number: batch norm may depend on it."""
@@ -21,18 +22,20 @@ class Sampler:
 
     Args:
         generator: the net.
-        running: whether its batch norms use the running statistics, not those of the batch.
+        z_size: latent numbers an image.
+        running: whether it uses the buffers that are kept, not those of the batch.
         device: where it runs.
     """
 
-    def __init__(self, generator: Generator, *, running: bool, device: str) -> None:
+    def __init__(self, generator: Net, z_size: int, *, running: bool, device: str) -> None:
         self._generator = generator
+        self._z_size = z_size
         self._running = running
         self._device = device
 
     def images(self, states: Sequence[State], count: int, rng: Random) -> list[Tensor | None]:
         """Return images of each member, uint8[count, H, W, C], all from the same latents; None: it has diverged."""
-        if self._device == "cpu" and not self._generator.layers.exact and len(states) > 1:
+        if self._device == "cpu" and not self._generator.exact and len(states) > 1:
             return [self.images([state], count, deepcopy(rng))[0] for state in states]
         finite = torch.stack([torch.stack([leaf.isfinite().all() for leaf in leaves(state)]).all() for state in states])
         whole = [place for place, fine in enumerate(finite.tolist()) if fine]
@@ -54,18 +57,23 @@ class Sampler:
 
         The first images do not depend on how many follow.
         """
-        nets = [placed(state["g"].get("average", state["g"]), self._device) for state in states]
-        flat = torch.stack([net["params"] for net in nets])
-        params = self._generator.layout.views(flat)
-        statistics = torch.stack([net["statistics"] for net in nets])
-        used = self._generator.statistics.views(statistics) if self._running else None
-        z = rng.standard_normal((-(-count // BATCH), BATCH, self._generator.z_size), np.float32)
-        parts, finite = [], torch.ones(len(nets), dtype=torch.bool, device=self._device)
-        for latents in torch.from_numpy(z).to(self._device, flat.dtype):
-            images, _ = self._generator(params, latents.expand(len(nets), -1, -1), used)
+        nets = [placed(generating(state), self._device) for state in states]
+        # Copied, also for one: so the weights of every member begin where a new tensor would, and give the same bits.
+        params, buffers = named(self._generator, {name: torch.stack([net[name] for net in nets]) for name in nets[0]})
+        members, dtype = len(states), nets[0]["params"].dtype
+        z = rng.standard_normal((-(-count // BATCH), BATCH, self._z_size), np.float32)
+        parts, finite = [], torch.ones(members, dtype=torch.bool, device=self._device)
+        for latents in torch.from_numpy(z).to(self._device, dtype):
+            expanded = latents.expand(members, -1, -1)
+            images, _ = self._generator(params, buffers, expanded, training=not self._running)
             finite &= images.isfinite().flatten(1).all(1)
             parts.append(to_uint8(images.nan_to_num(0.0)))
         return torch.cat(parts, 1)[:, :count], finite
+
+
+def generating(state: State) -> dict[str, Tensor]:
+    """Return what images are made with: the average of a member's generator if one is kept."""
+    return weights(state["g"].get("average", state["g"]))
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The members of a group on their way through an order."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pbt_gan.gan.training.stacking import State, placed, stacked, unstacked
 from pbt_gan.gan.training.step import Losses
+from pbt_gan.gan.training.used import Used
 from pbt_gan.interfaces import Streams
 
 
@@ -17,11 +18,16 @@ class Trainee:
     """A member that is being trained."""
 
     state: State  # as it was handed over; after the last step once its team is dissolved
-    scalars: dict[str, float]  # all but n_critic; once its team is dissolved, read back from what the steps used
-    n_critic: int
+    scalars: Mapping[str, float]  # as they are ordered; a step is given all but n_critic
     streams: Streams
+    used: Mapping[str, float] = field(default_factory=dict)  # once its team is dissolved: by the last step
     steps: int = 0  # trained so far
     losses: defaultdict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))  # [S] of each block
+
+    @property
+    def n_critic(self) -> int:
+        """How often its discriminator is to be moved in a step."""
+        return int(self.scalars["n_critic"])
 
     def metrics(self) -> dict[str, float]:
         """Return the means of its losses over all steps."""
@@ -46,10 +52,13 @@ class Team:
         self.hyper = {
             name: torch.tensor([[each.scalars[name]] for each in self.trainees], dtype=torch.float64, device=device)
             for name in self.trainees[0].scalars
+            if name != "n_critic"  # counts a loop, so it stays off the device: reading it there would wait
         }
+        self._used = Used()
 
-    def note(self, losses: Sequence[Losses]) -> None:
-        """Take the losses of some steps, each [P]; they stay on the device."""
+    def note(self, losses: Sequence[Losses], used: Used) -> None:
+        """Take the losses of some steps, each [P], and what the last of them used; both stay on the device."""
+        self._used = used
         for name in losses[0]:
             columns = torch.stack([each[name] for each in losses]).unbind(1)
             for trainee, column in zip(self.trainees, columns, strict=True):
@@ -59,10 +68,10 @@ class Team:
 
     def dissolve(self) -> None:
         """Give every trainee what is its own."""
-        used = {name: column.squeeze(1).tolist() for name, column in self.hyper.items()}
-        for place, (trainee, state) in enumerate(zip(self.trainees, unstacked(self.state), strict=True)):
+        members = zip(self.trainees, unstacked(self.state), self._used.read(len(self.trainees)), strict=True)
+        for trainee, state, values in members:
             trainee.state = state
-            trainee.scalars = {name: values[place] for name, values in used.items()}
+            trainee.used = dict(values.of(trainee.scalars))
 
 
 class Look:

@@ -7,15 +7,17 @@ import torch
 
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
+from pbt_gan.gan.data.source import ImagesInMemory
+from pbt_gan.gan.games.table import GAMES as TABLE
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.task import GanTask
-from pbt_gan.gan.training import trainer as trainer_module
-from pbt_gan.gan.training.draws import Needs, draw
+from pbt_gan.gan.training import loop as loop_module
+from pbt_gan.gan.training.draws import Destination, Needs, draw
+from pbt_gan.gan.training.loop import BLOCK, LAG, Loop, dtype_of, make_step
 from pbt_gan.gan.training.stacking import leaves
 from pbt_gan.gan.training.step import Step
 from pbt_gan.gan.training.team import Team, Trainee
-from pbt_gan.gan.training.trainer import BLOCK, LAG, Trainer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8)
 
@@ -23,15 +25,20 @@ SMALL = {"width": 4, "z_size": 8, "batch_size": 8}
 
 
 def make(**arguments):
-    return Trainer(GanSettings(**{**SMALL, **arguments}), IMAGES, "cpu")
+    return loop_of(GanSettings(**{**SMALL, **arguments}), IMAGES)
+
+
+def loop_of(settings, images):
+    step = make_step(settings, images.shape[1], images.shape[3])
+    return Loop(settings, step, ImagesInMemory(images, "cpu", dtype_of(settings)), "cpu")
 
 
 def streams(block):
     return stream(0, "train", block)
 
 
-def trained(trainer, steps=3, **hyperparams):
-    (training,) = trainer.train([trainer.init(stream(0, "init"))], [hyperparams], steps, [streams])
+def trained(loop, steps=3, **hyperparams):
+    (training,) = loop.train([loop.init(stream(0, "init"))], [hyperparams], steps, [streams])
     return training
 
 
@@ -44,10 +51,10 @@ def test_equal_streams_give_equal_bits():
 
 
 def test_a_state_that_was_encoded_between_two_orders_goes_on_with_the_same_bits():
-    trainer = make()
-    kept = trained(trainer, 20).state
+    loop = make()
+    kept = trained(loop, 20).state
     read = codec.decode(codec.encode(kept))
-    one, other = (trainer.train([state], [{"lr_g": 1e-3}], 20, [streams])[0].state for state in (kept, read))
+    one, other = (loop.train([state], [{"lr_g": 1e-3}], 20, [streams])[0].state for state in (kept, read))
     assert same(one, other)
     assert codec.encode(one) == codec.encode(other)
 
@@ -59,8 +66,8 @@ def test_each_block_of_steps_draws_from_a_stream_of_its_own():
         asked.append(block)
         return streams(block)
 
-    trainer = make()
-    trainer.train([trainer.init(stream(0, "init"))], [{}], 2 * BLOCK + 1, [noted])
+    loop = make()
+    loop.train([loop.init(stream(0, "init"))], [{}], 2 * BLOCK + 1, [noted])
     assert asked == [0, 1, 2]
 
 
@@ -84,15 +91,15 @@ GAMES: list[dict[str, Any]] = [{}, {"loss": "hinge"}, {"loss": "wgan-gp", "discr
     [(name, arguments) for arguments in GAMES for name in GanTask(**arguments).space],
 )
 def test_changing_one_scalar_alone_changes_the_next_state(name, arguments):
-    trainer = make(**arguments)
-    two_steps = trained(trainer, 2), trained(trainer, 2, **{name: CHANGES[name]})
+    loop = make(**arguments)
+    two_steps = trained(loop, 2), trained(loop, 2, **{name: CHANGES[name]})
     assert not same(two_steps[0].state, two_steps[1].state)
     assert two_steps[1].hyperparams == {name: CHANGES[name]}
 
 
 def test_a_rate_moves_its_own_net_alone_in_the_first_update():
-    trainer = make()
-    usual, other = (trained(trainer, 1, lr_g=rate).state for rate in (1e-3, 2e-3))
+    loop = make()
+    usual, other = (trained(loop, 1, lr_g=rate).state for rate in (1e-3, 2e-3))
     assert torch.equal(usual["d"]["params"], other["d"]["params"])
     assert not torch.equal(usual["g"]["params"], other["g"]["params"])
 
@@ -119,30 +126,32 @@ def test_n_critic_counts_the_updates_of_the_discriminator(monkeypatch):
     assert training.images == 12 * 8
 
 
+NEEDS = Needs(dataset_size=100, batch_size=8, z_size=4, game=TABLE["wgan-gp"])
+CPU = Destination(torch.float32, "cpu", "cpu")
+
+
 def test_every_update_gets_fresh_numbers_and_real_images_come_from_everywhere():
-    needs = Needs(dataset_size=100, batch_size=8, z_size=4, mix=True)
-    critic, z = draw(needs, 50, [2], [stream(0)], torch.float32, "cpu")
-    assert [each.indices.shape for each in critic] == 2 * [(50, 1, 8)]
-    assert [each.z.shape for each in critic] == 2 * [(50, 1, 8, 4)]
-    assert z.shape == (50, 1, 8, 4)
-    assert [each.mix.shape for each in critic] == 2 * [(50, 1, 8)]
-    assert torch.cat([each.indices for each in critic]).unique().tolist() == list(range(100))
-    latents = torch.cat([*(each.z for each in critic), z])
+    critic, generator = draw(NEEDS, 50, [2], [stream(0)], CPU)
+    assert [each["indices"].shape for each in critic] == 2 * [(50, 1, 8)]
+    assert [each["z"].shape for each in critic] == 2 * [(50, 1, 8, 4)]
+    assert {name: numbers.shape for name, numbers in generator.items()} == {"z": (50, 1, 8, 4)}
+    assert [each["mix"].shape for each in critic] == 2 * [(50, 1, 8)]
+    assert torch.cat([each["indices"] for each in critic]).unique().tolist() == list(range(100))
+    latents = torch.cat([*(each["z"] for each in critic), generator["z"]])
     assert len(latents.unique()) > 0.99 * latents.numel()
     assert latents.std().item() == pytest.approx(1, abs=0.05)
-    mix = torch.cat([each.mix for each in critic])
+    mix = torch.cat([each["mix"] for each in critic])
     assert 0 <= mix.min() < mix.max() < 1
 
 
 def test_the_numbers_of_a_member_do_not_depend_on_who_is_drawn_for_beside_it():
-    needs = Needs(dataset_size=100, batch_size=8, z_size=4, mix=True)
-    group = draw(needs, 5, [3, 2, 1], [stream(0, member) for member in range(3)], torch.float32, "cpu")
-    assert [each.z.shape[1] for each in group.critic] == [3, 2, 1]
+    group = draw(NEEDS, 5, [3, 2, 1], [stream(0, member) for member in range(3)], CPU)
+    assert [each["z"].shape[1] for each in group.critic] == [3, 2, 1]
     for member, updates in enumerate([3, 2, 1]):
-        alone = draw(needs, 5, [updates], [stream(0, member)], torch.float32, "cpu")
-        assert torch.equal(group.z[:, member], alone.z[:, 0])
+        alone = draw(NEEDS, 5, [updates], [stream(0, member)], CPU)
+        assert torch.equal(group.generator["z"][:, member], alone.generator["z"][:, 0])
         for mine, own in zip(alone.critic, group.critic, strict=False):
-            assert all(torch.equal(one[:, 0], other[:, member]) for one, other in zip(mine, own, strict=True))
+            assert all(torch.equal(mine[name][:, 0], own[name][:, member]) for name in mine)
 
 
 def test_metrics_are_means_over_the_order():
@@ -176,9 +185,9 @@ def test_weights_and_moments_are_kept_in_full_precision(dtype):
 MEMBERS: list[dict[str, Any]] = [{"lr_g": 1e-3}, {"lr_d": 4e-3, "n_critic": 3}, {"beta1": 0.2}, {"n_critic": 2}]
 
 
-def together(trainer, members, steps, **hyperparams):
-    return trainer.train(
-        [trainer.init(stream(0, "init", member)) for member in members],
+def together(loop, members, steps, **hyperparams):
+    return loop.train(
+        [loop.init(stream(0, "init", member)) for member in members],
         [{**MEMBERS[member], **hyperparams} for member in members],
         steps,
         [partial(stream, 0, "train", member) for member in members],
@@ -187,10 +196,10 @@ def together(trainer, members, steps, **hyperparams):
 
 @pytest.mark.parametrize("arguments", GAMES)
 def test_members_of_a_group_become_what_each_becomes_alone(arguments):
-    trainer = make(**arguments)
-    group = together(trainer, range(4), BLOCK + 5)
+    loop = make(**arguments)
+    group = together(loop, range(4), BLOCK + 5)
     for member, training in enumerate(group):
-        (alone,) = together(trainer, [member], BLOCK + 5)
+        (alone,) = together(loop, [member], BLOCK + 5)
         assert same(training.state, alone.state)
         assert training.metrics == alone.metrics
         assert training.images == alone.images
@@ -198,9 +207,9 @@ def test_members_of_a_group_become_what_each_becomes_alone(arguments):
 
 
 def test_members_of_large_images_too_become_what_each_becomes_alone():
-    trainer = Trainer(GanSettings.model_validate(SMALL), np.zeros((10, 32, 32, 1), np.uint8), "cpu")
-    for member, training in enumerate(together(trainer, range(2), 3)):
-        assert same(training.state, together(trainer, [member], 3)[0].state)
+    loop = loop_of(GanSettings.model_validate(SMALL), np.zeros((10, 32, 32, 1), np.uint8))
+    for member, training in enumerate(together(loop, range(2), 3)):
+        assert same(training.state, together(loop, [member], 3)[0].state)
 
 
 @pytest.fixture
@@ -210,23 +219,22 @@ def stacked_everywhere(monkeypatch):
 
 
 def test_large_images_in_one_program_stay_equal_to_each_alone(stacked_everywhere):
-    trainer = Trainer(
+    loop = loop_of(
         GanSettings.model_validate({**SMALL, "dtype": "float64"}),
         np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8),
-        "cpu",
     )
-    group = together(trainer, range(3), 5)
+    group = together(loop, range(3), 5)
     for member, training in enumerate(group):
-        (alone,) = together(trainer, [member], 5)
+        (alone,) = together(loop, [member], 5)
         assert training.images == alone.images
         for one, other in zip(leaves(training.state), leaves(alone.state), strict=True):
             assert (one - other).abs().max() <= 1e-9 * one.abs().max()
 
 
 def test_a_member_that_diverges_is_trained_no_further_and_its_neighbours_do_not_notice():
-    trainer, steps = make(), 4 * BLOCK
-    group = trainer.train(
-        [trainer.init(stream(0, "init", member)) for member in range(3)],
+    loop, steps = make(), 4 * BLOCK
+    group = loop.train(
+        [loop.init(stream(0, "init", member)) for member in range(3)],
         [{}, {"lr_g": 1e38, "lr_d": 1e38}, {"n_critic": 2}],
         steps,
         [partial(stream, 0, "train", member) for member in range(3)],
@@ -234,8 +242,8 @@ def test_a_member_that_diverges_is_trained_no_further_and_its_neighbours_do_not_
     assert [training.images for training in group] == [8 * steps, 8 * LAG * BLOCK, 16 * steps]
     assert not all(leaf.isfinite().all() for leaf in leaves(group[1].state))
     for member, hyperparams in ((0, {}), (2, {"n_critic": 2})):
-        (alone,) = trainer.train(
-            [trainer.init(stream(0, "init", member))], [hyperparams], steps, [partial(stream, 0, "train", member)]
+        (alone,) = loop.train(
+            [loop.init(stream(0, "init", member))], [hyperparams], steps, [partial(stream, 0, "train", member)]
         )
         assert same(group[member].state, alone.state)
 
@@ -249,10 +257,10 @@ def test_those_who_go_on_keep_their_order(monkeypatch):
             super().__init__(trainees, device)
             made.append(self.trainees)
 
-    monkeypatch.setattr(trainer_module, "Team", Noted)
-    trainer = make()
-    trainer.train(
-        [trainer.init(stream(0, "init", member)) for member in range(8)],
+    monkeypatch.setattr(loop_module, "Team", Noted)
+    loop = make()
+    loop.train(
+        [loop.init(stream(0, "init", member)) for member in range(8)],
         [{"lr_g": 1e38, "lr_d": 1e38} if member == 2 else {} for member in range(8)],
         3 * BLOCK,
         [partial(stream, 0, "train", member) for member in range(8)],
@@ -267,7 +275,7 @@ def test_a_group_of_which_all_have_diverged_is_done():
 
 
 def test_a_member_alone_is_trained_in_the_memory_it_is_given():
-    trainer = make()
-    state = trainer.init(stream(0, "init"))
-    (training,) = trainer.train([state], [{}], 1, [streams])
+    loop = make()
+    state = loop.init(stream(0, "init"))
+    (training,) = loop.train([state], [{}], 1, [streams])
     assert training.state["g"]["params"].data_ptr() == state["g"]["params"].data_ptr()

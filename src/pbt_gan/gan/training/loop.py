@@ -2,22 +2,20 @@
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from numpy.random import Generator as Random
-from numpy.typing import NDArray
-from torch import Tensor
 
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.gan.games.losses import LOSSES
-from pbt_gan.gan.nets.dcgan import Discriminator, Generator, initial_params
+from pbt_gan.gan.data.source import ImageSource
+from pbt_gan.gan.games.table import find_game
 from pbt_gan.gan.nets.layers import layers_for
+from pbt_gan.gan.nets.net import ImageShape
+from pbt_gan.gan.nets.table import make_nets
 from pbt_gan.gan.settings import GanSettings, Scalars
-from pbt_gan.gan.training.draws import Needs, draw
+from pbt_gan.gan.training.draws import Destination, Needs, Numbers, draw
 from pbt_gan.gan.training.stacking import State
-from pbt_gan.gan.training.step import CriticBatch, Step
+from pbt_gan.gan.training.step import Batch, Step
 from pbt_gan.gan.training.team import Look, Team, Trainee
 from pbt_gan.interfaces import Streams, Training
 
@@ -28,27 +26,28 @@ LAG = 2
 """Blocks after which the host reads who is finite: by then the device has told, and nobody waits."""
 
 
-class Trainer:
+class Loop:
     """Trains members.
 
     Args:
         settings: of the task.
-        images: uint8[N, H, W, C].
+        step: what a step computes.
+        images: the real ones.
         device: where everything lies.
     """
 
-    def __init__(self, settings: GanSettings, images: NDArray[np.uint8], device: str) -> None:
-        self.step = make_step(settings, images.shape[1], images.shape[3], device)
+    def __init__(self, settings: GanSettings, step: Step, images: ImageSource, device: str) -> None:
+        self.step = step
         self._settings = settings
+        self._images = images
         self._device = device
-        self._dtype = torch.float64 if settings.dtype == "float64" else torch.float32
-        self._images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(device)
-        self._needs = Needs(len(images), settings.batch_size, settings.z_size, mix=self.step.penalised)
+        self._dtype = dtype_of(settings)
+        self._needs = Needs(len(images), settings.batch_size, settings.z_size, step.game)
 
     def init(self, rng: Random) -> State:
         """Return a member with random weights."""
         g, d = (
-            initial_params(net.layout, self._settings.init, rng).to(self._device, self._dtype)
+            net.initial_params(rng).to(self._device, self._dtype)
             for net in (self.step.generator, self.step.discriminator)
         )
         return self.step.initial_state(g, d, average=self._settings.ema)
@@ -61,7 +60,7 @@ class Trainer:
         One whose weights are not finite any more is trained no further, `LAG` blocks later. Where the bits of a member
         would depend on its group on a CPU, there are groups of one only; they would be no slower.
         """
-        if self._device == "cpu" and not self.step.generator.layers.exact and len(states) > 1:
+        if self._device == "cpu" and not self.step.generator.exact and len(states) > 1:
             members = zip(states, hyperparams, streams, strict=True)
             return [self.train([state], [values], steps, [blocks])[0] for state, values, blocks in members]
         trainees = [self._trainee(*member) for member in zip(states, hyperparams, streams, strict=True)]
@@ -82,29 +81,31 @@ class Trainer:
 
     def _trainee(self, state: State, hyperparams: Hyperparams, streams: Streams) -> Trainee:
         scalars = {name: getattr(self._settings, name) for name in Scalars.model_fields} | dict(hyperparams)
-        n_critic = scalars.pop("n_critic")  # counts a loop, so it stays off the device: reading it there would wait
-        return Trainee(state, scalars, n_critic, streams)
+        return Trainee(state, scalars, streams)
 
     def _train_block(self, team: Team, block: int, steps: int) -> None:
         n_critic = [trainee.n_critic for trainee in team.trainees]
         rngs = [trainee.streams(block) for trainee in team.trainees]
-        draws = draw(self._needs, steps, n_critic, rngs, self._dtype, self._device)
+        destination = Destination(self._dtype, self._device, self._images.device)
+        draws = draw(self._needs, steps, n_critic, rngs, destination)
         losses = []
         for step in range(steps):
-            critic = [
-                CriticBatch(self._real(each.indices[step]), each.z[step], each.mix[step]) for each in draws.critic
-            ]
-            losses.append(self.step(team.state, team.hyper, critic, draws.z[step]))
-        team.note(losses)
+            critic = [self._batch(numbers, step) for numbers in draws.critic]
+            of_step, used = self.step(team.state, team.hyper, critic, self._batch(draws.generator, step))
+            losses.append(of_step)
+        team.note(losses, used)
 
-    def _real(self, indices: Tensor) -> Tensor:
-        return self._images[indices].to(self._dtype) / 127.5 - 1
+    def _batch(self, numbers: Numbers, step: int) -> Batch:
+        batch = {name: each[step] for name, each in numbers.items()}
+        if "indices" in batch:
+            batch["real"] = self._images.take(batch.pop("indices"))
+        return batch
 
     def _training(self, trainee: Trainee, ordered: Hyperparams) -> Training:
-        used = {**trainee.scalars, "n_critic": trainee.n_critic}
         return Training(
             trainee.state,
-            hyperparams={name: used[name] for name in ordered},
+            # One that was used nowhere is left out, and the engine stops the run.
+            hyperparams={name: trainee.used[name] for name in ordered if name in trainee.used},
             metrics=trainee.metrics(),
             images=trainee.steps * trainee.n_critic * self._needs.batch_size,
         )
@@ -113,21 +114,15 @@ class Trainer:
 def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu") -> Step:
     """Return the step for images of size × size pixels on a device."""
     compute = {"float64": torch.float64, "bfloat16": torch.bfloat16}.get(settings.dtype, torch.float32)
-    settings = settings.resolved(size)
-    nets: dict[str, Any] = {
-        "size": size,
-        "channels": channels,
-        "width": settings.width,
-        "kernel": settings.kernel,
-        "full_size_layer": settings.full_size_layer,
-        "bias_before_norm": settings.bias_before_norm,
-        "layers": layers_for(size, compute, device),
-    }
+    nets = make_nets(settings.resolved(size), ImageShape(size, channels), layers_for(size, compute, device))
     return Step(
-        Generator(z_size=settings.z_size, **nets),
-        Discriminator(norm=settings.discriminator_norm, **nets),
-        LOSSES[settings.loss],
-        penalised=settings.loss == "wgan-gp",
+        *nets,
+        game=find_game(settings.loss),
         discriminator_loss_scale=settings.discriminator_loss_scale,
         batch_size=settings.batch_size,
     )
+
+
+def dtype_of(settings: GanSettings) -> torch.dtype:
+    """Return what weights are kept in."""
+    return torch.float64 if settings.dtype == "float64" else torch.float32

@@ -1,0 +1,111 @@
+"""The task `gan` made ready on one device: members are trained, measured and shown."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.random import Generator as Random
+
+from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.rng import stream
+from pbt_gan.errors import TaskError
+from pbt_gan.gan.data import Dataset
+from pbt_gan.gan.data.source import ImagesInMemory
+from pbt_gan.gan.nets.settings import NetSettings
+from pbt_gan.gan.scores.judge import Judge
+from pbt_gan.gan.settings import GanSettings, MetricsSettings
+from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
+from pbt_gan.gan.training.sampler import Sampler, generating
+from pbt_gan.gan.training.stacking import placed
+from pbt_gan.gan.training.step import named
+from pbt_gan.interfaces import GroupTrainer, Images, Streams, Training, Tree
+
+PREVIEW_IMAGES = 64
+
+
+class GanTrainer(GroupTrainer):
+    """Trains, measures and shows members.
+
+    Args:
+        settings: of the task.
+        metrics: of its scores.
+        dataset: the real images.
+        folder: holds the scorers that were made for them.
+        device: where everything lies.
+    """
+
+    def __init__(
+        self, settings: GanSettings, metrics: MetricsSettings, dataset: Dataset, folder: Path, device: str
+    ) -> None:
+        self._settings = settings
+        self._size, self._channels = dataset.images.shape[1], dataset.images.shape[3]
+        self._device = device
+        self._step = make_step(settings, self._size, self._channels, device)
+        images = ImagesInMemory(dataset.images, device, dtype_of(settings))
+        self._loop = Loop(settings, self._step, images, device)
+        running = settings.sampling_norm == "running"
+        self._sampler = Sampler(self._step.generator, settings.z_size, running=running, device=device)
+        self._judge = Judge(dataset, metrics, folder, device)
+
+    def init(self, rng: Random) -> Tree:
+        """Return two nets with random weights."""
+        return self._loop.init(rng)
+
+    def train_group(
+        self, states: Sequence[Tree], hyperparams: Sequence[Hyperparams], steps: int, streams: Sequence[Streams]
+    ) -> Sequence[Training]:
+        """Train in place; `images` counts the real images of all discriminator updates."""
+        return self._loop.train(states, hyperparams, steps, streams)
+
+    def score_group(self, states: Sequence[Tree], rng: Random) -> Sequence[Mapping[str, float]]:
+        """Measure images of the generators; all is nan for a member that has diverged."""
+        return self._judge.measure(lambda count, latents: self._sampler.images(states, count, latents), rng)
+
+    def preview(self, state: Tree, rng: Random) -> Images:
+        """Return a fixed number of images; a member that has diverged shows grey."""
+        return self._sampler.show(state, PREVIEW_IMAGES, rng)
+
+    def sample(self, state: Tree, count: int, rng: Random) -> Images:
+        """Return images from fresh latents."""
+        return self._sampler.show(state, count, rng)
+
+    def adopt(self, state: Tree) -> Tree:
+        """Return the state of a member of these very nets, on this trainer's device.
+
+        Raises:
+            TaskError: it is of other nets, or of other settings.
+        """
+        own, other = _shapes(self.init(stream(0, "shapes"))), _shapes(state)
+        for place in sorted({*own, *other}):
+            if own.get(place) != other.get(place):
+                raise TaskError(
+                    f"A state to be trained on has {other.get(place, 'nothing')} in {place}, but these settings need "
+                    f"{own.get(place, 'nothing')} there; give the settings of the net that it comes from."
+                )
+        return placed(state, self._device)
+
+    def export(self, state: Tree) -> Tree:
+        """Return the generator that images are made with, its parameters and buffers by name, and how to make it.
+
+        The settings under `net` and the shape of the images are what `pbt_gan.gan.nets.table.make_nets` takes.
+        """
+        group = {name: tensor[None] for name, tensor in generating(state).items()}
+        params, buffers = named(self._step.generator, group)
+        return {
+            "net": self._settings.resolved(self._size).model_dump(include=set(NetSettings.model_fields)),
+            "images": {"size": self._size, "channels": self._channels},
+            "sampling_norm": self._settings.sampling_norm,
+            "params": {name: tensor[0].clone() for name, tensor in params.items()},
+            "buffers": {name: tensor[0].clone() for name, tensor in buffers.items()},
+        }
+
+
+def _shapes(tree: Any, place: str = "") -> dict[str, Any]:
+    """Return the shape of each tensor of a tree, by its place."""
+    if not isinstance(tree, Mapping):
+        return {place: tuple(getattr(tree, "shape", ())) if hasattr(tree, "shape") else type(tree).__name__}
+    return {
+        name: shape
+        for key, part in tree.items()
+        for name, shape in _shapes(part, f"{place}.{key}" if place else str(key)).items()
+    }

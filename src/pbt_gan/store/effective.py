@@ -1,0 +1,172 @@
+"""What a journal's entries amount to: the effective records, the last commit, and how the run ended."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pbt_gan.core.records import Failure, Json, Record, Report, UnknownRecordError, from_json
+from pbt_gan.errors import RunFolderError
+from pbt_gan.store.journal import READABLE, damaged, written_by
+
+_NEEDED: Mapping[str, Mapping[str, type]] = {
+    "run": {"format": int, "config": dict, "cards": dict},
+    "commit": {"upto": int, "checkpoints": dict},
+    "resume": {"upto": int, "changed": dict},
+    "end": {"ending": str},
+}
+"""The journal's own kinds of entries, beside those of `core.records`, and what their fields hold."""
+
+_OPTIONAL: Mapping[str, Mapping[str, type]] = {
+    "run": {"name": str, "versions": dict, "fingerprint": dict, "places": dict, "time": dict},
+    "commit": {"time": dict},
+    "resume": {"versions": dict, "places": dict, "time": dict},
+    "end": {"time": dict},
+}
+
+
+@dataclass
+class EffectiveJournal:
+    """A run as far as its journal tells it.
+
+    A commit covers `upto` reports and whatever follows the last of them before the next one. A resume cancels all
+    that the last commit does not cover; before any commit that is everything, births too.
+    """
+
+    run: Json  # the `run` entry; its config with the changes of later resumes
+    records: list[Record] = field(default_factory=list)  # the effective ones
+    upto: int = 0  # reports that the last commit covers
+    checkpoints: Mapping[str, str] = field(default_factory=dict)  # of the last commit: key → sha256
+    ending: str | None = None  # as last written; None: no end was written
+    named: dict[str, str | None] = field(default_factory=dict)  # every checkpoint there ever was → sha256, if committed
+    writer: Json = field(default_factory=dict)  # the `run` or `resume` entry of who wrote the end
+    _reports: list[int] = field(default_factory=list)  # places of the reports in `records`
+    _committed: int = 0  # how many of `records` the last commit covers
+
+    @classmethod
+    def of(cls, path: Path, entries: Sequence[Json]) -> "EffectiveJournal":
+        """Follow the entries of a journal.
+
+        Raises:
+            RunFolderError: an entry is of a kind, or has a field, that is not known here: a newer version wrote it.
+            DamageError: an entry is sound but makes no sense; says which.
+        """
+        first, *rest = entries
+        journal = cls(copy.deepcopy(dict(first)), writer=first)
+        try:
+            _check(first, "run")
+            if any(not isinstance(card, dict) for card in first["cards"].values()):
+                raise TypeError("a card is no table")
+        except UnknownRecordError as error:
+            raise journal._unknown(path, 1, error) from error
+        except (KeyError, TypeError) as error:
+            raise damaged(path, 1) from error
+        journal.follow(path, rest, 2)
+        return journal
+
+    def follow(self, path: Path, entries: Sequence[Json], number: int) -> None:
+        """Follow what was written next; `number` is the line of the first of these.
+
+        Raises:
+            RunFolderError, DamageError: as of `of`.
+        """
+        for line, entry in enumerate(entries, number):
+            try:
+                self._follow(entry)
+            except UnknownRecordError as error:
+                raise self._unknown(path, line, error) from error
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+                raise damaged(path, line) from error
+
+    def cancel(self) -> None:
+        """Drop every record that the last commit does not cover."""
+        del self.records[self._committed :]
+        answered = set[int]()
+        kept: list[Record] = []
+        for record in reversed(self.records):
+            if isinstance(record, Report):
+                answered.add(record.member)
+            # An order that was under way is given anew, and its attempts are counted anew.
+            if not isinstance(record, Failure) or record.member in answered:
+                kept.append(record)
+        self.records = kept[::-1]
+        self._committed = len(self.records)
+        self._reports = [place for place, record in enumerate(self.records) if isinstance(record, Report)]
+
+    def change(self, changed: Json, places: Json) -> None:
+        """Set values of the run's config, dotted key → value (None: the key is not there any more), and its places."""
+        for dotted, value in changed.items():
+            *tables, key = dotted.split(".")
+            table: dict[str, Any] = self.run["config"]
+            for name in tables:
+                table = table.setdefault(name, {})
+            if value is None:
+                table.pop(key, None)
+            else:
+                table[key] = value
+        if places:
+            self.run = {**self.run, "places": places}
+
+    def _follow(self, entry: Json) -> None:
+        match entry["type"]:
+            case "commit":
+                _check(entry, "commit")
+                if not 0 <= entry["upto"] <= len(self._reports):
+                    raise ValueError("it covers reports that are not there")
+                for key in entry["checkpoints"]:
+                    _check_key(key)
+                self.upto = entry["upto"]
+                self.checkpoints = dict(entry["checkpoints"])
+                self.named |= self.checkpoints
+                beyond = self._reports[self.upto :][:1]
+                self._committed = beyond[0] if beyond else len(self.records)
+            case "resume":
+                _check(entry, "resume")
+                self.ending = None
+                self.cancel()
+                self.change(entry["changed"], entry.get("places", {}))
+                self.writer = entry
+            case "end":
+                _check(entry, "end")
+                self.ending = entry["ending"]
+            case _:
+                record = from_json(entry)
+                if isinstance(record, Report):
+                    _check_key(record.checkpoint)
+                    self._reports.append(len(self.records))
+                    self.named.setdefault(record.checkpoint, None)
+                self.records.append(record)
+
+    def _unknown(self, path: Path, line: int, error: UnknownRecordError) -> RunFolderError:
+        return RunFolderError(
+            f"{path}, line {line}, has {error}, which this pbt-gan does not know; the run has format "
+            f"{self.run['format']}{written_by(self.writer)}, and {' and '.join(map(str, READABLE))} are read here. "
+            "Use a newer pbt-gan, the one that wrote it."
+        )
+
+
+def _check(entry: Json, kind: str) -> None:
+    """Check that an entry of the journal's own has its fields and no others.
+
+    Raises:
+        UnknownRecordError: it has another one.
+        KeyError, TypeError: one is missing, or of a wrong type.
+    """
+    needed, optional = _NEEDED[kind], _OPTIONAL[kind]
+    for name, value in entry.items():
+        if name == "type":
+            continue
+        if name not in needed and name not in optional:
+            raise UnknownRecordError(f"the field {name!r} of an entry of the kind {kind!r}")
+        expected = needed.get(name) or optional[name]
+        if type(value) is not expected:
+            raise TypeError(f"{name} is no {expected.__name__}")
+    if missing := needed.keys() - entry.keys():
+        raise KeyError(*missing)
+
+
+def _check_key(key: object) -> None:
+    """Raise ValueError if a checkpoint's key would lead out of the folder of checkpoints."""
+    if not isinstance(key, str) or not key or key.startswith(".") or "/" in key or "\0" in key:
+        raise ValueError(f"{key!r} is no key of a checkpoint")
