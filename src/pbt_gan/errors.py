@@ -14,7 +14,15 @@ _MOST_NAMES = 12  # that are listed in an error
 
 
 class PbtGanError(Exception):
-    """Base of all errors meant for a person: one line, what was wrong and how to mend it."""
+    """Base of all errors meant for a person: one line, what was wrong and how to mend it.
+
+    >>> import pbt_gan
+    >>> try:
+    ...     pbt_gan.run("quadratic", exploit="truncaton")
+    ... except pbt_gan.PbtGanError as error:
+    ...     print(error)
+    pbt.exploit = 'truncaton' is not known. Did you mean 'truncation'?
+    """
 
     exit_code = 1
     hint = ""
@@ -52,7 +60,11 @@ class TaskError(PbtGanError):
 
 
 class WorkerError(PbtGanError):
-    """Workers keep dying, or cannot be started."""
+    """Workers keep dying, do not answer in time, or cannot be started."""
+
+
+class OutOfMemoryError(PbtGanError):
+    """A member, even alone, does not fit into the memory that is left."""
 
 
 def printable(text: str) -> str:
@@ -144,7 +156,7 @@ def instead(name: str, known: Iterable[str], there: str = "There are") -> str:
 
     >>> instead("truncaton", ["truncation", "t_test"])
     " Did you mean 'truncation'?"
-    >>> instead("best", ["truncation", "t_test"])
+    >>> instead("lottery", ["truncation", "t_test"])
     ' There are truncation, t_test.'
     """
     names = list(known)
