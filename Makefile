@@ -13,6 +13,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# What should be marked slow. (The loop keeps its compiled tests: to compile them takes as long as a third of them.)
+SLOWEST = --durations 5 --durations-min 1
 
 .PHONY: demo test test-fast check lint docs package bench golden environment environment-dev environment-docs
 
@@ -23,7 +25,7 @@ test: environment-dev
 	$(PYTEST) --numprocesses auto --dist worksteal
 
 test-fast: environment-dev
-	$(PYTEST) --numprocesses auto --dist worksteal --hypothesis-profile fast -m "not slow" tests
+	PYTHONDONTWRITEBYTECODE= $(PYTEST) -n auto --dist worksteal --hypothesis-profile fast -m "not slow" $(SLOWEST) tests
 
 check: lint test docs
 

@@ -36,6 +36,7 @@ def pair(request):
     return settings, images.double() / 127.5 - 1, step, {"params": g[None]}, {"params": d[None]}, member
 
 
+@pytest.mark.slow
 def test_there_are_as_many_parameters(pair):
     _, _, step, _, _, member = pair
     for module, net in ((member.generator, step.generator), (member.discriminator, step.discriminator)):

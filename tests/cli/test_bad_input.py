@@ -214,6 +214,7 @@ def test_names_with_brackets_and_control_characters_are_only_names(pbt_gan, plai
     assert "\x1b" not in plain(pbt_gan("show", "red\x1b[31m\n\nrun"))
 
 
+@pytest.mark.slow
 def test_an_error_that_nobody_foresaw_is_two_lines_with_its_place(pbt_gan, monkeypatch):
     Path("odd.py").write_text(
         "from pbt_gan.toy.quadratic import Quadratic\n"

@@ -67,6 +67,7 @@ def test_hyperparameters_that_are_no_numbers_can_be_drawn(synthetic):
     assert plots.schedules(History.of(records))
 
 
+@pytest.mark.slow
 def test_drawing_leaves_the_settings_of_matplotlib_and_pyplot_alone(synthetic, monkeypatch):
     import matplotlib
 

@@ -137,6 +137,7 @@ def test_a_run_cut_at_any_write_ends_as_the_uncut_one(
     assert at > 50  # there were that many to cut at
 
 
+@pytest.mark.slow
 def test_a_run_cut_again_and_again_ends_as_the_uncut_one(tmp_path: Path, faults: Any, uncut: tuple[Any, ...]) -> None:
     folder = tmp_path / "run"
     for at in [*range(1, 40), *range(30, 0, -3)]:

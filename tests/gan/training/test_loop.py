@@ -211,6 +211,7 @@ def test_members_of_a_group_become_what_each_becomes_alone(arguments):
         assert training.hyperparams == alone.hyperparams == MEMBERS[member]
 
 
+@pytest.mark.slow
 def test_members_of_large_images_too_become_what_each_becomes_alone():
     loop = loop_of(GanSettings.model_validate(SMALL), np.zeros((10, 32, 32, 1), np.uint8))
     for member, training in enumerate(together(loop, range(2), 3)):

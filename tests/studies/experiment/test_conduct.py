@@ -101,6 +101,7 @@ def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
     assert not finished_runs(toy(experiment={"arms": ["pbt", "fixed"]}), folder)
 
 
+@pytest.mark.slow
 def test_the_replay_has_the_schedule_of_pbts_winner_and_other_random_numbers(done):
     _, folder = done
     for seed in (0, 1):
