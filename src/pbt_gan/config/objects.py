@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pbt_gan import references
+from pbt_gan.config.effects import effective
 from pbt_gan.config.settings import Config, DomainSettings, Named
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.exploit import EXPLOIT
@@ -38,7 +39,7 @@ def task_reference(config: Config) -> TaskReference:
         if name not in TASKS:
             raise unknown("task", name, TASKS)
         name = TASKS[name]
-    arguments = dict(config.task.options)
+    arguments = effective(config.task.name, config.task.options, config.space)
     if config.metrics:
         arguments["metrics"] = dict(config.metrics)
     return TaskReference(name, arguments)
@@ -66,7 +67,8 @@ def resolve(config: Config, task: Problem) -> Config:
     if schedule is not None:
         schedule = schedule.resolved(space)
     names = {name: _domain_settings(domain) for name, domain in space.items()}
-    arguments = {**config.task.options, **task.arguments()}
+    options = {name: value for name, value in config.task.options.items() if name not in task.idle}
+    arguments = effective(config.task.name, {**options, **task.arguments()}, names)
     metrics = arguments.pop("metrics", config.metrics)
     return config.model_copy(
         update={
@@ -83,6 +85,8 @@ def build_space(config: Config, task: Problem) -> Space:
     own = task.space
     space: dict[str, Domain] = {}
     for name in config.space or task.evolved:
+        if name in task.idle:
+            raise ConfigError(f"space.{name} has no effect: {task.idle[name]}. Leave it out.")
         if name not in own:
             raise ConfigError(
                 f"space.{name}: the task has no such hyperparameter.{instead(name, sorted(own), 'It has')}"

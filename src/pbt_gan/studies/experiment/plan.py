@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from pbt_gan import files
 from pbt_gan.config import toml
+from pbt_gan.config.effects import refuse_without_effect
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name, merged, read_config_table
 from pbt_gan.core.space import Space
@@ -81,7 +82,9 @@ class Experiment:
         table = shared.plain()
         if "schedule" in change.get("pbt", {}):
             table["pbt"].pop("schedule", None)  # another one in its place, not the rows of both
-        return validated(Config, {**merged(table, change), "name": folder_name(f"{name}-{seed}")})
+        table = merged(table, change)
+        refuse_without_effect(table, [change])
+        return validated(Config, {**table, "name": folder_name(f"{name}-{seed}")})
 
     def plain(self) -> dict[str, Any]:
         """Return it as the table of a config file."""
@@ -130,8 +133,11 @@ def _as_kept(experiment: Experiment) -> Table:
 
 
 def _before(path: Path) -> Table:
+    """Return an experiment's table, resolved again: a later pbt-gan may have more settings, or list fewer."""
     try:
-        return toml.read(path)
+        table = dict(toml.read(path))
+        own = table.pop("experiment", {})
+        return {**Project(validated(Config, table)).config.plain(), "experiment": own}
     except ConfigError as error:
         raise RunFolderError(f"{error} Restore it from a copy, or name another --out.") from None
 
