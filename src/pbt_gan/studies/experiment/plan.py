@@ -115,13 +115,13 @@ def keep(experiment: Experiment, folder: Path) -> None:
     """
     path = folder / FILE
     if path.exists():
-        for key, (then, now) in differences(_before(path), _as_kept(experiment)).items():
-            added = then is None and key.removeprefix("experiment.own.") in experiment.settings.own
-            if not added and not any(key == free or key.startswith(f"{free}.") for free in _FREE):
-                raise RunFolderError(
-                    f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: that would be another "
-                    "experiment. Name another --out."
-                )
+        before = _before(path)
+        changed = _changed(before, experiment) and _changed(_resolved(before), experiment)
+        for key, (then, now) in changed.items():
+            raise RunFolderError(
+                f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: that would be another "
+                "experiment. Name another --out."
+            )
     elif folder.is_dir() and any(not item.name.startswith(".") for item in folder.iterdir()):
         raise RunFolderError(f"{folder} holds other files; name an empty folder with --out.")
     files.make_folder(folder)
@@ -133,13 +133,29 @@ def _as_kept(experiment: Experiment) -> Table:
 
 
 def _before(path: Path) -> Table:
-    """Return an experiment's table, resolved again: a later pbt-gan may have more settings, or list fewer."""
     try:
-        table = dict(toml.read(path))
-        own = table.pop("experiment", {})
-        return {**Project(validated(Config, table)).config.plain(), "experiment": own}
+        return toml.read(path)
     except ConfigError as error:
         raise RunFolderError(f"{error} Restore it from a copy, or name another --out.") from None
+
+
+def _changed(before: Table, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
+    """Return what differs and must not."""
+    return {
+        key: (then, now)
+        for key, (then, now) in differences(before, experiment.plain()).items()
+        if not (then is None and key.removeprefix("experiment.own.") in experiment.settings.own)
+        and not any(key == free or key.startswith(f"{free}.") for free in _FREE)
+    }
+
+
+def _resolved(before: Table) -> Table:
+    """Return an experiment's table with its configuration resolved anew: a later pbt-gan may list other settings."""
+    config = {key: value for key, value in before.items() if key != "experiment"}
+    try:
+        return {**Project(validated(Config, config)).config.plain(), "experiment": before.get("experiment", {})}
+    except ConfigError:
+        return before
 
 
 def _check(experiment: Experiment) -> None:
