@@ -143,7 +143,7 @@ def _changed(before: Table, experiment: Experiment) -> dict[str, tuple[Any, Any]
     """Return what differs and must not."""
     return {
         key: (then, now)
-        for key, (then, now) in differences(before, experiment.plain()).items()
+        for key, (then, now) in differences(before, _as_kept(experiment)).items()
         if not (then is None and key.removeprefix("experiment.own.") in experiment.settings.own)
         and not any(key == free or key.startswith(f"{free}.") for free in _FREE)
     }
