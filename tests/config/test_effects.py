@@ -2,8 +2,9 @@
 
 import pytest
 
+from pbt_gan.config.domains import build_space
 from pbt_gan.config.effects import effective
-from pbt_gan.config.objects import build_space, build_task, resolve, task_reference
+from pbt_gan.config.objects import build_task, resolve, task_reference
 from pbt_gan.config.source import presets, read_config
 from pbt_gan.errors import ConfigError
 from pbt_gan.gan.settings import Scalars
@@ -65,9 +66,10 @@ def test_a_precision_that_the_device_does_not_have_is_refused(device, refused):
 def test_what_a_preset_says_is_not_what_a_person_has_given(preset, task):
     config = read_config(preset, [{"task": {**task, "data": "digits"}}])
     problem = build_task(task_reference(config))
-    resolved = resolve(config, problem).task.options
-    assert not set(problem.idle) & set(resolved)
-    assert resolve(resolve(config, problem), problem) == resolve(config, problem)
+    space = build_space(config, problem)
+    resolved = resolve(config, problem, space)
+    assert not set(problem.idle) & set(resolved.task.options)
+    assert resolve(resolved, problem, space) == resolved
 
 
 def test_a_run_of_an_earlier_version_lists_all_and_is_taken_for_what_it_was():
