@@ -11,6 +11,8 @@ from benchmarks.plain import Member, load
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.training.loop import make_step
 
+pytestmark = pytest.mark.slow
+
 SEED_DCGAN: dict[str, Any] = {"kernel": 5, "full_size_layer": False, "bias_before_norm": True, "init": "uniform"}
 NETS: dict[str, tuple[int, int, dict[str, Any]]] = {
     "digits": (8, 1, {}),

@@ -124,6 +124,7 @@ def hurried(monkeypatch):
     monkeypatch.setattr(watch, "SILENT_S", 0.5)
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_named_and_goes_on_when_it_is_woken(hurried, caplog):
     with start(workers=1) as executor:
         answers(executor, FIRST[:1])
@@ -175,6 +176,7 @@ def test_a_failure_says_whether_task_memory_or_disk_is_to_blame(error, kind, sai
     assert ("odd_tasks.py, line " in answer.place) == (kind == "task")
 
 
+@pytest.mark.slow
 def test_a_state_for_which_there_is_no_room_anywhere_is_a_failure_of_storage(place):
     with start(workers=1) as executor:
         answers(executor, FIRST[:1])
@@ -189,6 +191,7 @@ def test_a_state_for_which_there_is_no_room_anywhere_is_a_failure_of_storage(pla
         assert isinstance(answer, Report)
 
 
+@pytest.mark.slow
 def test_a_worker_of_which_memory_was_short_says_so():
     with start(workers=1) as executor:
         (answer,) = answers(executor, [order(0, deed="die")])
