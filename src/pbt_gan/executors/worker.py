@@ -85,6 +85,7 @@ def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
     """Return the message of an answer; pixels travel as they are, behind the JSON."""
     values = {field.name: getattr(answer, field.name) for field in fields(answer)}
     if isinstance(answer, Failure):
+        del values["cause"]  # its traceback is among the details
         return {"type": "failed", "values": values}, b""
     preview = values.pop("preview")
     if preview is None:
