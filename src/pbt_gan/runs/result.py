@@ -16,7 +16,6 @@ from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree
-from pbt_gan.modules.adapter import ModuleAdapter
 from pbt_gan.modules.parts import Parts
 from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
@@ -176,8 +175,10 @@ class Run:
             ConfigError: the task is no ModuleTask, or there is no such member.
             RunFolderError, DamageError: as of `state`.
         """
+        from pbt_gan.modules.trainer import ModuleTrainer  # needs torch, which reading a run does not
+
         state, trainer = self.state(member), self._attached()
-        if not isinstance(trainer, ModuleAdapter):
+        if not isinstance(trainer, ModuleTrainer):
             raise ConfigError(f"The task of this run is no ModuleTask; run.state({member!r}) gives a member's weights.")
         return trainer.parts(state)
 
