@@ -225,7 +225,9 @@ def test_a_second_interrupt_does_not_wait_for_a_commit_and_the_run_goes_on_from_
         "--set",
         "checkpoints.every_s=1000",
     ]
-    process = subprocess.Popen([sys.executable, "slow_disk.py", *train], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "slow_disk.py", *train], cwd=tmp_path, stderr=subprocess.DEVNULL, text=True
+    )
     wait_for(tmp_path / "run" / "metrics.csv", process)
     while b'"report"' not in (tmp_path / "run" / "journal.jsonl").read_bytes():
         time.sleep(0.01)

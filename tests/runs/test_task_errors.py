@@ -85,7 +85,7 @@ def test_of_a_worker_its_traceback_is_the_cause(mine, monkeypatch, where):
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_log_txt_is_named_and_has_the_traceback(mine, monkeypatch, executor):
     monkeypatch.setenv("BROKEN", "train")
-    assert "log.txt has the traceback" in str(failed(mine, executor))
+    assert "log.txt has the whole traceback" in str(failed(mine, executor))
     assert f'File "{mine}", line 9, in broken' in (mine.parent / "run" / "log.txt").read_text()
 
 
@@ -104,7 +104,7 @@ def test_a_rule_that_fails_on_the_way_is_told_with_its_line_and_the_log(mine, mo
     told = failed(mine, "serial", exploit=f"{mine}:exploit")
     assert isinstance(told, TaskError)
     assert isinstance(told.__cause__, KeyError)
-    assert "log.txt has the traceback" in str(told)
+    assert "log.txt has the whole traceback" in str(told)
     assert "in broken" in (mine.parent / "run" / "log.txt").read_text()
 
 
