@@ -157,6 +157,8 @@ def _sight(chain: Chain) -> Sight | None:
     """Return how a place is watched; None: nobody can see whether it acts."""
     there = target(chain)
     match there:
+        case Target(owner=torch.jit.ScriptModule()):
+            return None  # takes no hooks
         case Target(owner=Optimizer(), read=True):
             return _InGroup(there)
         case Target(owner=LRScheduler(), read=True):
