@@ -10,7 +10,7 @@ from pbt_gan.core.population import Order
 from pbt_gan.core.records import Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
-from pbt_gan.errors import TaskError
+from pbt_gan.errors import TaskError, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.work import NOTHING
@@ -132,16 +132,36 @@ def test_an_executor_that_takes_a_state_over_goes_on_as_the_old_one(whole, make,
         assert shown(second, SECOND) == shown(first, SECOND)
 
 
-def test_a_failure_in_training_is_told_by_its_own_words(small):
-    def train(self, parts, steps, rng):
-        raise ArithmeticError("stumbled")
+def stumble(*arguments):
+    raise ArithmeticError("stumbled")
 
-    with closing(SerialExecutor(small(train=train)(), seed=0)) as executor:
+
+STUMBLES = f"{__file__}, line {stumble.__code__.co_firstlineno + 1}"
+
+
+def test_a_failure_in_training_is_told_by_its_own_words(small):
+    with closing(SerialExecutor(small(train=stumble)(), seed=0)) as executor:
         (failed,) = answers(executor, [replace(order(0), hyperparams={"lr": 0.1})])
-        assert not isinstance(failed, Report)
-        assert failed.error == "ArithmeticError: stumbled"
-        assert "in train\n" in failed.details
-        assert __file__ in failed.details
+    assert not isinstance(failed, Report)
+    assert failed.error == "ArithmeticError: stumbled"
+    assert STUMBLES.replace(f"{__file__},", f'File "{__file__}",') in failed.details
+
+
+@pytest.mark.parametrize("method", ["build", "train", "evaluate", "preview", "sample"])
+def test_an_error_of_the_task_keeps_the_line_where_it_was_raised(small, method):
+    with pytest.raises(ArithmeticError) as error:
+        trainer = attached(small(**{method: stumble})().as_task())
+        state = trainer.train(trainer.init(stream(0)), {"lr": 0.1}, 1, streams).state
+        trainer.score(state, stream(0))
+        trainer.preview(state, stream(0))
+        trainer.sample(state, 1, stream(0))
+    assert place(error.value) == STUMBLES
+
+
+def test_an_error_of_a_setter_keeps_the_line_where_it_was_raised(small):
+    with pytest.raises(ArithmeticError) as error:
+        attached(small(bindings={"lr": (stumble, stumble)})().as_task())
+    assert place(error.value) == STUMBLES
 
 
 @pytest.mark.parametrize(
