@@ -60,7 +60,11 @@ class TaskError(PbtGanError):
 
 
 class WorkerError(PbtGanError):
-    """Workers keep dying, or cannot be started."""
+    """Workers keep dying, do not answer in time, or cannot be started."""
+
+
+class OutOfMemoryError(PbtGanError):
+    """A member, even alone, does not fit into the memory that is left."""
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,8 @@ from pbt_gan import references
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
 from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import TaskError, one_line, unfit
+from pbt_gan.errors import TaskError, one_line, own_place, unfit
+from pbt_gan.executors.failing import kind_of
 from pbt_gan.interfaces import (
     GroupTrainer,
     Images,
@@ -90,17 +91,25 @@ Clock = Callable[[], float]
 """Seconds since some moment."""
 
 
-def device_clock(device: str) -> Clock:
+def device_clock(device: str, *, alone: bool = False) -> Clock:
     """Return the clock by which the cost of an order is measured.
 
-    On a CPU it counts the processor time of this process, all its threads together, so that what else the machine does
-    is not charged to a member; on another device it is the wall clock.
+    On a CPU it counts processor time, so that what else the machine does is not charged to a member; on another device
+    it is the wall clock.
+
+    Args:
+        device: where members train.
+        alone: whether this process does nothing else: then all its threads are counted, those of a task and of torch's
+            pools among them. If not, only the calling thread is: members have one intra-op thread there, on which torch
+            goes backward too, and the others write checkpoints and draw pictures.
     """
-    return time.process_time if device == "cpu" else time.perf_counter
+    if device != "cpu":
+        return time.perf_counter
+    return time.process_time if alone else time.thread_time
 
 
 def carry_out(
-    trainer: Trainer, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.process_time
+    trainer: Trainer, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.thread_time
 ) -> list[Answer]:
     """Train members, keep their new states, and score exactly those; return one answer an order.
 
@@ -119,10 +128,11 @@ def _answers(
     try:
         return [*_reports(trainer, group, states, seed, worker, clock)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
-        told, details = one_line(error), traceback.format_exc()
+        told, details, kind = one_line(error), traceback.format_exc(), kind_of(error)
+        where = own_place(error) if kind == "task" else ""
     if len(group) == 1:
         (order,) = group
-        return [Failure(order.member, order.interval, order.attempt, worker, told, details=details)]
+        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, details)]
     members = ", ".join(str(order.member) for order in group)
     log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
     half = len(group) // 2

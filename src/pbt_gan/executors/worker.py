@@ -9,8 +9,10 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from queue import SimpleQueue
@@ -39,6 +41,7 @@ def main() -> None:
     inbox: Inbox = SimpleQueue()
     Thread(target=_listen, args=(channel, inbox, folders), daemon=True).start()
     start = inbox.get()
+    Thread(target=_beat, args=(channel, start["beat_s"]), daemon=True).start()
     try:
         if start["deterministic"]:
             make_deterministic(start["device"])
@@ -50,7 +53,7 @@ def main() -> None:
         channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
-    states, clock = _states(folders, start["device"]), device_clock(start["device"])
+    states, clock = _states(folders, start["device"]), device_clock(start["device"], alone=True)
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         try:
@@ -79,6 +82,14 @@ def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)  # this process and all that the task has started
+
+
+def _beat(channel: Channel, every_s: float) -> None:
+    """Show that this process runs, while it trains too: a thread of its own, since a step may take long."""
+    with suppress(OSError):  # nobody is left to listen
+        while True:
+            channel.send({"type": "alive"})
+            time.sleep(every_s)
 
 
 def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
