@@ -136,6 +136,15 @@ def stumble(*arguments):
     raise ArithmeticError("stumbled")
 
 
+def lived(kind):
+    """Have every method of a task called."""
+    trainer = attached(kind().as_task())
+    state = trainer.train(trainer.init(stream(0)), {"lr": 0.1}, 1, streams).state
+    trainer.score(state, stream(0))
+    trainer.preview(state, stream(0))
+    trainer.sample(state, 1, stream(0))
+
+
 STUMBLES = f"{__file__}, line {stumble.__code__.co_firstlineno + 1}"
 
 
@@ -150,17 +159,13 @@ def test_a_failure_in_training_is_told_by_its_own_words(small):
 @pytest.mark.parametrize("method", ["build", "train", "evaluate", "preview", "sample"])
 def test_an_error_of_the_task_keeps_the_line_where_it_was_raised(small, method):
     with pytest.raises(ArithmeticError) as error:
-        trainer = attached(small(**{method: stumble})().as_task())
-        state = trainer.train(trainer.init(stream(0)), {"lr": 0.1}, 1, streams).state
-        trainer.score(state, stream(0))
-        trainer.preview(state, stream(0))
-        trainer.sample(state, 1, stream(0))
+        lived(small(**{method: stumble}))
     assert place(error.value) == STUMBLES
 
 
 def test_an_error_of_a_setter_keeps_the_line_where_it_was_raised(small):
     with pytest.raises(ArithmeticError) as error:
-        attached(small(bindings={"lr": (stumble, stumble)})().as_task())
+        lived(small(bindings={"lr": (stumble, stumble)}))
     assert place(error.value) == STUMBLES
 
 
