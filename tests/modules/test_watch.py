@@ -210,6 +210,7 @@ def test_a_forward_that_fails_leaves_no_watch_behind():
     assert list(trained("net.scale", step=step).unverified) == []
 
 
+@pytest.mark.slow
 def test_compiled_code_is_compiled_once_more_for_a_tensor_and_no_oftener():
     counter = CompileCounter()
     net = torch.compile(Scaled(), backend=counter, fullgraph=True)
