@@ -270,6 +270,10 @@ class Executor(Protocol):
         """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first."""
         ...
 
+    def stuck(self) -> bool:
+        """Whether orders are under way and everybody who has one is silent: nothing will happen by itself."""
+        ...
+
     def encoded(self, checkpoint: str) -> bytes | memoryview:
         """Return a kept state in the checkpoint codec."""
         ...
