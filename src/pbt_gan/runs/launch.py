@@ -157,7 +157,7 @@ def go_on(
     with PausedRun(folder) as paused:
         run, then = paused.view.run, paused.view.config
         fingerprint = run.get("fingerprint", {})
-        found = located(then, run.get("places", {}), folder, moved)
+        found = located(validated(Config, then).plain(), run.get("places", {}), folder, moved)
         if config is None:
             said = read_config_table(None, [change or {}])
             found = followed(found, said, fingerprint)

@@ -57,9 +57,9 @@ class Journal:
 
     def append(self, entries: Iterable[Json], *, durable: bool = False) -> None:
         """Write entries, all at once; with `durable` they and all before them survive a power cut."""
-        lines, self_checksum = _sealed_lines(entries, self._checksum)
+        lines, checksum = _sealed_lines(entries, self._checksum)
         self._file.append(lines)
-        self._checksum = self_checksum
+        self._checksum = checksum
         if durable:
             self._file.sync()
 
@@ -137,20 +137,20 @@ def _read(path: Path, file: IO[bytes], after: Contents) -> Contents:
     entries: list[Json] = []
     size, checksum, sound = after.size, after.checksum, True
     for line in _lines(file):
-        if not entries and not after.size:
-            _check_format(path, line)
         if sound:
             body = line.rpartition(_SEAL)[0] + b"}"
             entry = _parse(body)
+            if size == 0:
+                _check_format(path, entry or _parse(line) or {})
             sealed = zlib.crc32(body, checksum)
             sound = entry is not None and "type" in entry and line == _sealed(body, sealed)
             if sound and entry is not None:
                 entries.append(entry)
                 checksum = sealed
                 size += len(line) + 1
-        if not sound and any(mark in line for mark in _COMMIT_MARKS):
+        if not sound and (size == 0 or any(mark in line for mark in _COMMIT_MARKS)):
             raise damaged(path, len(entries) + 1)
-    if not entries and not after.size:
+    if size == 0:
         raise damaged(path, 1)
     return Contents(entries, size, checksum)
 
@@ -164,11 +164,9 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def _check_format(path: Path, line: bytes) -> None:
-    first = _parse(line)
-    version = first.get("format") if first and first.get("type") == "run" else None
+def _check_format(path: Path, first: Json) -> None:
+    version = first.get("format") if first.get("type") == "run" else None
     if type(version) is int and version not in READABLE:
-        assert first is not None
         raise RunFolderError(
             f"{path.parent} has run format {version}{written_by(first)}; this pbt-gan reads format "
             f"{' and '.join(map(str, READABLE))}. Use the pbt-gan that wrote it."
