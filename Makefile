@@ -40,7 +40,7 @@ bench: environment
 	@$(BIN)/python -m benchmarks
 
 golden: environment-dev
-	PBT_GAN_GOLDEN=write $(PYTEST) tests/test_golden.py
+	PBT_GAN_GOLDEN=write $(PYTEST) tests/test_golden.py tests/gan/training/test_golden_step.py
 
 environment:
 	@$(PYTHON) tools/environment.py $(VENV)

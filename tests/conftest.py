@@ -9,6 +9,7 @@ from hypothesis import settings
 from pbt_gan import files
 
 settings.register_profile("pbt_gan", deadline=None)  # a slow machine is no failure
+settings.register_profile("fast", deadline=None, max_examples=10)  # for `make test-fast`
 settings.load_profile("pbt_gan")
 
 

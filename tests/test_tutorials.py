@@ -46,7 +46,7 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Follow]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_can_be_followed_to_its_end(page: Path, follow: Follow):
-    follow(page.read_text(encoding="utf-8"))
+    follow(page.read_text(encoding="utf-8").replace("--seeds 0-7", "--seeds 0-1"))
 
 
 @pytest.mark.slow

@@ -126,13 +126,14 @@ def decisions_are_numbered(repository: Repository) -> Iterator[str]:
 
 def records_are_described(repository: Repository) -> Iterator[str]:
     """The page on the run folder names the journal's format, and every field of a record that is journaled."""
-    from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Report
+    from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Report, Retire
     from pbt_gan.store.journal import FORMAT
 
     page = "docs/run-folder.md"
     if f"version of this layout, now {FORMAT} |" not in repository.text(page):
         yield f"{page}: the version of the layout is not said to be {FORMAT}"
-    for heading, record in (("member", Birth), ("report", Report), ("exploit", Exploit), ("failure", Failure)):
+    records = {"member": Birth, "report": Report, "exploit": Exploit, "retire": Retire, "failure": Failure}
+    for heading, record in records.items():
         found = re.search(rf"^#+ {heading}\n(.*?)(?=^#|\Z)", repository.text(page), re.MULTILINE | re.DOTALL)
         described = found[1] if found else ""
         for field in fields(record):

@@ -51,9 +51,13 @@ class Audience:
         for listener in list(self._listeners):
             try:
                 news(listener)
-            except Exception:
+            except Exception as error:
                 self._listeners.remove(listener)
-                log.warning("%s failed and is switched off; the run goes on.", type(listener).__name__, exc_info=True)
+                log.warning(
+                    "%s failed and is switched off; the run goes on. %s, at %s",
+                    *(type(listener).__name__, one_line(error), place(error)),
+                    exc_info=True,
+                )
 
     def record(self, news: Sequence[News]) -> None:
         """Pass records on, each with its preview."""
@@ -66,8 +70,10 @@ def _record(record: Record, preview: Images | None, listener: Listener) -> None:
 
 
 def _in_a_rule(error: Exception) -> TaskError:
+    log.error("A rule failed.", exc_info=error)
     told = TaskError(
-        f"An exploit or explore rule raised {one_line(error)}. Mend it at {place(error)}, and resume the run."
+        f"An exploit or explore rule raised {one_line(error)}. Mend it at {place(error)}, and resume the run; "
+        "log.txt has the traceback."
     )
     told.__cause__ = error
     return told

@@ -14,7 +14,15 @@ _MOST_NAMES = 12  # that are listed in an error
 
 
 class PbtGanError(Exception):
-    """Base of all errors meant for a person: one line, what was wrong and how to mend it."""
+    """Base of all errors meant for a person: one line, what was wrong and how to mend it.
+
+    >>> import pbt_gan
+    >>> try:
+    ...     pbt_gan.run("quadratic", exploit="truncaton")
+    ... except pbt_gan.PbtGanError as error:
+    ...     print(error)
+    pbt.exploit = 'truncaton' is not known. Did you mean 'truncation'?
+    """
 
     exit_code = 1
     hint = ""
@@ -144,7 +152,7 @@ def instead(name: str, known: Iterable[str], there: str = "There are") -> str:
 
     >>> instead("truncaton", ["truncation", "t_test"])
     " Did you mean 'truncation'?"
-    >>> instead("best", ["truncation", "t_test"])
+    >>> instead("lottery", ["truncation", "t_test"])
     ' There are truncation, t_test.'
     """
     names = list(known)

@@ -294,6 +294,18 @@ class Listener(Protocol):
 
     One of your own is a subclass that overrides what it needs, often `record` alone, and is handed to `pbt_gan.run` as
     an object or a class, or named in the config. A class is called with the run's folder if it takes an argument.
+
+    >>> import pbt_gan
+    >>> class Best(pbt_gan.Listener):
+    ...     best = float("-inf")
+    ...
+    ...     def record(self, record, preview):
+    ...         self.best = max(self.best, getattr(record, "score", self.best))  # only a report has a score
+    >>> listener = Best()
+    >>> size = {"population_size": 2, "total_steps": 10, "ready_interval": 5}
+    >>> done = pbt_gan.run("quadratic", **size, listeners=[listener], quiet=True)
+    >>> done.best.score == listener.best
+    True
     """
 
     def __init__(self) -> None:  # said here, or a protocol makes up one that takes anything

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pbt_gan.config.objects import build_plan, build_space, resolve
 from pbt_gan.config.schedules import ScheduleSettings, read_schedule, schedule_settings, schedule_text
 from pbt_gan.config.settings import Config
-from pbt_gan.config.source import read_config
+from pbt_gan.config.source import merged, read_config
 from pbt_gan.core.schedule import Row, Schedule
 from pbt_gan.core.space import Choice, Float, Space
 from pbt_gan.errors import ConfigError
@@ -41,7 +41,8 @@ def test_a_schedule_is_the_same_after_it_was_written_and_read(tmp_path_factory, 
 
 def test_in_a_config_a_replay_keeps_whose_random_numbers_it_repeats():
     schedule = Schedule((Row(0, {"h0": 0.5}, (3, 1)), Row(10, {"h0": 0.7}, (0, 2))))
-    assert validated(ScheduleSettings, schedule_settings(schedule)).schedule() == schedule
+    settings = validated(ScheduleSettings, schedule_settings(schedule))
+    assert settings.schedule(total_steps=20, score_interval=10) == schedule
 
 
 def plan_of(schedule, **pbt):
@@ -60,8 +61,21 @@ def test_a_named_decay_becomes_rows_one_for_each_order():
 
 def test_what_decays_by_itself_are_the_learning_rates():
     space: Space = {"lr_g": Float(1e-3, (1e-6, 1.0), "log"), "lrx": Float(0.5, (0.0, 1.0)), "lr": Choice((1, 2))}
-    made = ScheduleSettings(decay="cosine").resolved(space, total_steps=10, score_interval=5)
+    made = ScheduleSettings(decay="cosine").resolved(space).schedule(total_steps=10, score_interval=5)
     assert [set(row.values) for row in made.rows] == [{"lr_g"}, {"lr_g"}]
+
+
+def test_a_run_that_is_trained_further_decays_to_its_new_end():
+    config = validated(
+        Config, {"task": "quadratic", "pbt": {"total_steps": 100, "schedule": {"decay": "linear", "of": ["h1"]}}}
+    )
+    written = resolve(config, Quadratic()).plain()  # what a run's folder holds
+    longer = validated(Config, merged(written, {"pbt": {"total_steps": 400}}))
+    schedules = [
+        build_plan(each, build_space(each, Quadratic())).schedule for each in (validated(Config, written), longer)
+    ]
+    assert [max(row.step for row in schedule.rows) for schedule in schedules if schedule] == [0, 300]
+    assert plan_of({"decay": "linear", "of": ["h1"]}, total_steps=400).schedule == schedules[1]
 
 
 def test_a_file_lies_beside_the_config_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -49,11 +49,33 @@ def test_a_whole_number_stays_within_its_bounds_and_always_moves(domain, factors
     rng = stream(seed)
     value = domain.draw(rng)
     for _ in range(5):
-        moved = domain.perturb(value, factors, rng)
+        moved = domain.perturb(value, [*factors, *(1 / factor for factor in factors)], rng)
         assert type(moved) is int
         assert domain.contains(moved)
         assert moved != value
         value = moved
+
+
+@given(st.one_of(floats(), integers()), st.floats(1 + 1e-9, 1e6), SEEDS)
+def test_a_move_up_never_lands_below_where_it_began_and_a_move_down_never_above(domain, factor, seed):
+    rng = stream(seed)
+    value = domain.draw(rng)
+    if isinstance(domain, Float) and domain.scale == "linear" and domain.bounds[0] <= 0:
+        return  # moves by steps
+    for _ in range(4):
+        up = domain.perturb(value, (factor,), rng)
+        assert up >= value
+        down = domain.perturb(up, (1 / factor,), rng)
+        assert down <= up
+        value = domain.draw(rng)
+
+
+@given(st.one_of(floats(), integers()), SEEDS)
+def test_at_its_bounds_a_value_moves_away_from_them_and_does_not_stick(domain, seed):
+    low, high = domain.bounds
+    assume(high - low > 1e-6 * max(abs(low), abs(high), 1e-200))  # else a step is lost in rounding
+    assert low < domain.perturb(low, (0.5, 2.0), stream(seed))
+    assert domain.perturb(high, (0.5, 2.0), stream(seed)) < high
 
 
 @given(CHOICES, SEEDS)
@@ -87,15 +109,17 @@ def test_a_whole_number_turns_back_at_its_bounds(value):
     assert value not in moved
 
 
-def test_a_number_at_its_bound_is_reflected():
-    domain = Float(1.0, (0.1, 10.0), "log")
-    assert domain.perturb(8.0, (2.0,), stream(0)) == pytest.approx(100 / 16)
-    linear = Float(9.0, (1.0, 10.0))
-    assert linear.perturb(9.0, (1.5,), stream(0)) == pytest.approx(20 - 13.5)
+def test_a_move_ends_at_the_bounds():
+    assert Float(1.0, (0.1, 10.0), "log").perturb(8.0, (2.0,), stream(0)) == 10.0
+    assert Float(9.0, (1.0, 10.0)).perturb(9.0, (1.5,), stream(0)) == 10.0
+    assert Float(0.5, (0.01, 0.99), "logit").perturb(0.98, (9.0,), stream(0)) == 0.99
+    assert Integer(1, (1, 10)).perturb(9, (2.0,), stream(0)) == 10
+    assert Float(0.45, (0.0, 0.5), step=0.1).perturb(0.45, (), stream(0)) in (0.35, 0.5)
 
 
-def test_a_move_wider_than_the_domain_is_clipped():
-    assert Float(1.0, (1.0, 2.0), "log").perturb(1.0, (100.0,), stream(0)) == 1.0
+def test_a_value_stays_where_no_factor_leads_away():
+    assert Float(10.0, (0.1, 10.0), "log").perturb(10.0, (2.0, 1.2), stream(0)) == 10.0
+    assert Integer(1, (1, 10)).perturb(1, (0.8,), stream(0)) == 1
 
 
 def test_a_number_of_log_and_linear_scale_is_multiplied():
@@ -111,7 +135,7 @@ def test_a_number_of_logit_scale_has_its_odds_multiplied():
 @pytest.mark.parametrize(("step", "expected"), [(None, 0.05), (0.2, 0.2)])
 def test_a_number_that_may_be_0_moves_by_steps(step, expected):
     domain = Float(0.0, (0.0, 0.5), step=step)
-    assert domain.perturb(0.0, (0.8, 1.2), stream(0)) == pytest.approx(expected)  # down is reflected
+    assert domain.perturb(0.0, (0.8, 1.2), stream(0)) == pytest.approx(expected)  # down leads nowhere
     assert {round(domain.perturb(0.25, (0.8, 1.2), stream(seed)), 9) for seed in range(20)} == {
         round(0.25 - expected, 9),
         round(0.25 + expected, 9),

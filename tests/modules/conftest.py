@@ -6,6 +6,7 @@ import pytest
 from pbt_gan import references
 
 WHOLE = f"{Path(__file__).with_name('whole.py')}:Whole"
+SMALL = f"{Path(__file__).with_name('small.py')}:Small"
 
 
 @pytest.fixture
@@ -18,3 +19,9 @@ def whole() -> str:
 def make() -> Any:
     """Return its class."""
     return references.load(WHOLE)
+
+
+@pytest.fixture
+def small() -> Any:
+    """Return a function that makes a class of the least module task there is, changed here and there."""
+    return lambda **changes: type("Small", (references.load(SMALL),), changes)

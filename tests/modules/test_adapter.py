@@ -1,161 +1,13 @@
 import subprocess
 import sys
-from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
-from pbt_gan import Float, ModuleTask, codec
-from pbt_gan.core.population import Order
-from pbt_gan.core.records import Report
+from pbt_gan import Float, codec
 from pbt_gan.core.rng import stream
-from pbt_gan.core.space import draw
 from pbt_gan.errors import ConfigError, TaskError
-from pbt_gan.executors.processes import ProcessesExecutor
-from pbt_gan.executors.serial import SerialExecutor
-from pbt_gan.interfaces import Executor, TaskReference
-from pbt_gan.testing.walk import answers, comparable
-
-
-def streams(block):
-    return stream(3, "train", block)
-
-
-def values(task, purpose="values"):
-    return draw(task.space, stream(0, purpose))
-
-
-@pytest.fixture
-def task(make, tmp_path):
-    task = make().as_task()
-    task.attach(tmp_path, "cpu")
-    return task
-
-
-class Small(ModuleTask):
-    """The least that one can write."""
-
-    space: Any = {"lr": Float(0.1, (0.0, 1.0))}
-    bindings: Any = {"lr": "optimiser.lr"}
-
-    def build(self, rng):
-        net = nn.Linear(1, 1)
-        return {"net": net, "optimiser": torch.optim.SGD(net.parameters())}
-
-    def train(self, parts, steps, rng):
-        parts["optimiser"].step()
-
-    def evaluate(self, parts, rng):
-        return {"score": parts["net"].weight.item()}
-
-
-def test_a_donors_optimiser_does_not_bring_the_donors_rate_along(task):
-    mine, theirs = values(task), {**values(task), "lr": 0.07, "beta": 0.3}
-    donor = task.train(task.init(stream(0)), theirs, 3, streams).state
-    assert donor["optimiser"]["param_groups"][0]["betas"][0] == 0.3
-    done = task.train(codec.clone(donor), mine, 3, streams)
-    assert done.hyperparams == mine
-    for group in done.state["optimiser"]["param_groups"]:
-        assert group["betas"][0] == mine["beta"]
-        assert group["lr"] == mine["lr"] * 0.9**6
-    again = task.train(codec.clone(donor), theirs, 3, streams)
-    assert codec.encode(again.state) != codec.encode(done.state)
-
-
-def test_metrics_and_examples_are_reported(task):
-    done = task.train(task.init(stream(0)), values(task), 3, streams)
-    assert done.images == 48
-    assert set(done.metrics) == {"loss"}
-    assert set(task.score(done.state, stream(1))) == {"score", "held_out"}
-    assert set(task.cards()) == {"score", "held_out"}
-    assert task.preview(done.state, stream(1)).shape == (2, 4, 4, 1)
-    assert task.sample(done.state, 3, stream(1)) is None
-
-
-def test_what_is_not_evolved_has_its_init_or_what_build_gave_it(task):
-    state = task.init(stream(0))
-    then = state["_hyperparams"]
-    assert (then["weight_decay"], then["dropout"]) == (0.1, 0.1)
-    assert (then["lr"], then["beta"]) == (1e-3, 0.9)
-    done = task.train(state, {"beta": 0.6}, 2, streams)
-    assert done.hyperparams == {"beta": 0.6}
-    assert done.state["_hyperparams"] == {**then, "beta": 0.6}
-    assert done.state["optimiser"]["param_groups"][1]["weight_decay"] == 0.1
-
-
-def test_the_callers_generators_are_left_alone_and_do_not_matter(task):
-    found = []
-    for seed in (1, 2):
-        torch.manual_seed(seed)
-        before = torch.get_rng_state()
-        done = task.train(task.init(stream(0)), values(task), 3, streams)
-        task.score(done.state, stream(1))
-        assert torch.equal(torch.get_rng_state(), before)
-        found.append(codec.encode(done.state))
-    assert found[0] == found[1]
-
-
-def test_new_parts_are_those_of_a_member_and_nobody_elses(task):
-    done = task.train(task.init(stream(0)), {**values(task), "dropout": 0.4}, 3, streams)
-    parts, others = task.parts(done.state), task.parts(done.state)
-    assert torch.equal(parts["net"].first.weight, done.state["net"]["first.weight"])
-    assert parts["net"].dropped.p == 0.4
-    assert not parts["net"].training
-    assert parts["net"] is not others["net"]
-    parts["net"].first.weight.detach().zero_()
-    assert done.state["net"]["first.weight"].any()
-
-
-def order(member: int, interval: int = 1, source: str | None = None) -> Order:
-    values = {"lr": 0.01 * (member + 1), "dropout": 0.1 * member, "momentum": 0.9 * (member % 2)}
-    key = f"m{member}-i{interval}"
-    return Order(
-        member, interval, 1, values, {"*": source} if source else {}, key, 4 * (interval - 1), 4 * (interval - 1), 4
-    )
-
-
-FIRST = [order(member) for member in range(3)]
-SECOND = [order(0, 2, "m1-i1"), order(1, 2, "m1-i1"), order(2, 2, "m0-i1")]
-
-
-def shown(executor: Executor, orders: list[Order]) -> list[Any]:
-    reports = answers(executor, orders)
-    states = [bytes(executor.encoded(each.checkpoint)) for each in orders]
-    return [*map(comparable, reports), states]
-
-
-@pytest.mark.slow
-def test_worker_processes_report_and_keep_what_the_serial_executor_does(whole, tmp_path):
-    task = TaskReference(whole)
-    with (
-        closing(SerialExecutor(task, seed=1, folder=tmp_path)) as serial,
-        closing(ProcessesExecutor(task, seed=1, folder=tmp_path, workers=2)) as processes,
-    ):
-        for orders in (FIRST, SECOND):
-            assert shown(processes, orders) == shown(serial, orders)
-
-
-def test_an_executor_that_takes_a_state_over_goes_on_as_the_old_one(whole, make, tmp_path):
-    with closing(SerialExecutor(make(), seed=1)) as first, closing(SerialExecutor(make(), seed=1)) as second:
-        shown(first, FIRST)
-        for each in FIRST:
-            second.restore(each.checkpoint, bytes(first.encoded(each.checkpoint)))
-        assert shown(second, SECOND) == shown(first, SECOND)
-
-
-def test_a_failure_in_training_is_told_by_its_own_words():
-    class Failing(Small):
-        def train(self, parts, steps, rng):
-            raise ArithmeticError("stumbled")
-
-    with closing(SerialExecutor(Failing(), seed=0)) as executor:
-        (failed,) = answers(executor, [replace(order(0), hyperparams={"lr": 0.1})])
-        assert not isinstance(failed, Report)
-        assert failed.error == "ArithmeticError: stumbled"
+from pbt_gan.modules.trainer import ModuleTrainer
 
 
 @pytest.mark.parametrize(
@@ -166,9 +18,9 @@ def test_a_failure_in_training_is_told_by_its_own_words():
         ({"space": {"lr": Float(2.0, (0.0, 1.0))}}, "space.lr.init holds 2.0"),
     ],
 )
-def test_a_contradiction_is_told_when_the_adapter_is_made(changes, said):
+def test_a_contradiction_is_told_when_the_adapter_is_made(small, changes, said):
     with pytest.raises(ConfigError) as error:
-        type("Small", (Small,), changes)().as_task()
+        small(**changes)().as_task()
     assert said in str(error.value)
 
 
@@ -180,51 +32,37 @@ def test_a_contradiction_is_told_when_the_adapter_is_made(changes, said):
         ({"build": lambda self, rng: None}, "Small.build returned a NoneType"),
     ],
 )
-def test_a_wrong_binding_is_told_before_any_training(changes, said, tmp_path):
-    task = type("Small", (Small,), changes)().as_task()
+def test_a_wrong_binding_is_told_before_any_training(small, changes, said, tmp_path):
+    task = small(**changes)().as_task()
     with pytest.raises(TaskError) as error:
         task.attach(tmp_path, "cpu")
     assert said in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"evaluate": lambda self, parts, rng: {"accuracy": 1.0}}, "Small.evaluate returned ['accuracy'], but no 'sco"),
-        ({"evaluate": lambda self, parts, rng: 1.0}, "Small.evaluate returned a float; return numbers by their names"),
-        ({"train": lambda self, parts, steps, rng: 1.0}, "Small.train returned a float"),
-    ],
-)
-def test_what_is_no_metric_is_refused(changes, said):
-    task = type("Small", (Small,), changes)().as_task()
-    with pytest.raises(TaskError) as error:
-        task.score(task.train(task.init(stream(0)), {"lr": 0.1}, 1, streams).state, stream(0))
-    assert said in str(error.value)
+def test_hooks_device_and_folder_reach_the_task(small, tmp_path):
+    def build(self, rng):
+        assert (self.device, self.folder) == ("cpu", tmp_path)
+        return small().build(self, rng)
 
+    def prepare(self, folder: Path):
+        (folder / "there").touch()
 
-def test_hooks_device_and_folder_reach_the_task(tmp_path):
-    class Hooked(Small):
-        def build(self, rng):
-            assert (self.device, self.folder) == ("cpu", tmp_path)
-            return super().build(rng)
+    def fingerprint(self):
+        return {"data": str((self.folder / "there").exists())}
 
-        def prepare(self, folder: Path):
-            (folder / "there").touch()
+    def arguments(self):
+        return {"width": 3}
 
-        def fingerprint(self):
-            return {"data": str((self.folder / "there").exists())}
+    def sample(self, parts, count, rng):
+        return rng.integers(256, size=(count, 1, 1, 1), dtype="uint8")
 
-        def arguments(self):
-            return {"width": 3}
-
-        def sample(self, parts, count, rng):
-            return rng.integers(256, size=(count, 1, 1, 1), dtype="uint8")
-
-    task = Hooked().as_task()
+    hooks = (build, prepare, fingerprint, arguments, sample)
+    task = small(**{hook.__name__: hook for hook in hooks})().as_task()
     task.prepare(tmp_path)
     trainer = task.attach(tmp_path, "cpu")
     assert (task.fingerprint(), task.arguments()) == ({"data": "True"}, {"width": 3})
     assert task.as_task() is task
+    assert isinstance(trainer, ModuleTrainer)
     images = trainer.sample(trainer.init(stream(0)), 5, stream(0))
     assert images is not None
     assert images.shape == (5, 1, 1, 1)
@@ -233,3 +71,15 @@ def test_hooks_device_and_folder_reach_the_task(tmp_path):
 def test_a_module_task_can_be_named_without_torch():
     program = "import sys, pbt_gan; pbt_gan.ModuleTask, pbt_gan.Run; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_problem_attached_twice_has_two_trainers_that_share_no_parts(small, tmp_path):
+    problem = small()().as_task()
+    one, other = (problem.attach(tmp_path, "cpu") for _ in range(2))
+    assert one is not other
+    streams = lambda block: stream(3, "train", block)  # noqa: E731
+    born = one.init(stream(0))
+    kept = codec.encode(born)
+    other.train(other.init(stream(1)), {"lr": 0.5}, 2, streams)
+    expected = problem.attach(tmp_path, "cpu").train(codec.decode(kept), {"lr": 0.1}, 2, streams).state
+    assert codec.encode(one.train(born, {"lr": 0.1}, 2, streams).state) == codec.encode(expected)

@@ -41,7 +41,7 @@ def test_values_are_set_and_what_is_read_back_may_be_rounded():
     made, mine = parts(), bound(lr="optimiser.lr", temperature="net.temperature")
     found = mine.set(made, {"lr": 0.1, "temperature": 0.1})
     assert found == {"lr": 0.1, "temperature": torch.tensor(0.1).item()}
-    assert mine.in_force(made, {"lr": 0.1, "temperature": 0.1}, found) == {"lr": 0.1, "temperature": 0.1}
+    mine.in_force(made, {"lr": 0.1, "temperature": 0.1}, found, {"temperature": [found["temperature"]]})
 
 
 def test_a_setter_and_a_getter_may_keep_a_value_in_another_way():
@@ -51,12 +51,12 @@ def test_a_setter_and_a_getter_may_keep_a_value_in_another_way():
         lambda parts: parts["seen"]["log"].exp().item(),
     )
     mine = bound(lr=pair)
-    assert mine.in_force(made, {"lr": 0.003}, mine.set(made, {"lr": 0.003})) == {"lr": 0.003}
+    mine.in_force(made, {"lr": 0.003}, mine.set(made, {"lr": 0.003}), {})
 
 
 def test_of_a_bare_setter_the_value_is_taken_on_trust():
     made, mine = parts(), bound(lr=lambda parts, value: None)
-    assert mine.in_force(made, {"lr": 0.1}, mine.set(made, {"lr": 0.1})) == {"lr": 0.1}
+    mine.in_force(made, {"lr": 0.1}, mine.set(made, {"lr": 0.1}), {})
     assert mine.read(made) == {}
 
 
@@ -75,8 +75,48 @@ def test_a_value_that_moved_while_training_is_no_value_in_force():
     made, mine = parts(), bound(lr="optimiser.lr")
     found = mine.set(made, {"lr": 0.1})
     made["optimiser"].param_groups[0]["lr"] *= 1 + 1e-9
-    with pytest.raises(TaskError, match=r"bind what the scheduler starts from \('scheduler.base_lrs.0'"):
-        mine.in_force(made, {"lr": 0.1}, found)
+    with pytest.raises(TaskError, match=r"it was set to 0\.1, but is 0\.10000000010000001 after training\. Leave it"):
+        mine.in_force(made, {"lr": 0.1}, found, {})
+
+
+def test_a_value_that_was_put_back_after_the_last_step_is_no_value_in_force():
+    made, mine = parts(), bound(lr="optimiser.lr")
+    found = mine.set(made, {"lr": 0.1})
+    with pytest.raises(TaskError, match=r"it was set to 0\.1, but is 0\.3 in the last step\. Leave it"):
+        mine.in_force(made, {"lr": 0.1}, found, {"lr": [0.1, 0.3]})
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "scheduler.base_lrs.0",
+            "never reads base_lrs again. Bind what it does read (scheduler.gamma), or optimiser.lr",
+        ),
+        (
+            "optimiser.initial_lr",
+            "reads initial_lr only when it is built. Bind what it does read (scheduler.gamma), or",
+        ),
+        ("optimiser.defaults.lr", "Bind 'optimiser.lr', read at each step"),
+    ],
+)
+def test_a_place_that_torch_never_reads_is_refused_with_the_right_one(path, said):
+    made = parts()
+    made["scheduler"] = torch.optim.lr_scheduler.ExponentialLR(made["optimiser"], 0.9)
+    with pytest.raises(TaskError) as error:
+        bound(lr=path).chains(made)
+    assert f"Mine.bindings['lr'] = {path!r}: " in str(error.value)
+    assert said in str(error.value)
+
+
+def test_what_a_scheduler_moves_is_told_with_what_it_starts_from():
+    made, mine = parts(), bound(lr="optimiser.lr")
+    made["scheduler"] = torch.optim.lr_scheduler.LambdaLR(made["optimiser"], lambda epoch: 0.9**epoch)
+    found = mine.set(made, {"lr": 0.1})
+    made["optimiser"].step()
+    made["scheduler"].step()
+    with pytest.raises(TaskError, match=r"Bind what it does read \(scheduler\.base_lrs\.0\), or optimiser\.lr without"):
+        mine.in_force(made, {"lr": 0.1}, found, {})
 
 
 def test_what_is_not_evolved_has_its_init_if_that_is_one_value():

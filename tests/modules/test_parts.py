@@ -27,7 +27,7 @@ def stepped(live: LiveParts) -> None:
 
 def live(kind=torch.optim.Adam, **options) -> LiveParts:
     net = nn.Sequential(Versioned(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
-    return LiveParts({"net": net, "optimiser": kind(net.parameters(), **options)}, "Mine")
+    return LiveParts(lambda: {"net": net, "optimiser": kind(net.parameters(), **options)}, "Mine")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_tied_tensors_stay_tied_and_are_kept_once():
     def tied():
         net = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
         net[1].weight = net[0].weight
-        return LiveParts({"net": net}, "Mine")
+        return LiveParts(lambda: {"net": net}, "Mine")
 
     mine, other = tied(), tied()
     state = mine.capture({})
@@ -102,7 +102,7 @@ def test_gradients_are_no_part_of_a_state():
 
 def test_modes_are_those_that_build_left_or_evaluation():
     net = nn.Sequential(nn.BatchNorm1d(2).eval(), nn.Dropout())
-    mine = LiveParts({"net": net}, "Mine")
+    mine = LiveParts(lambda: {"net": net}, "Mine")
     mine.eval_mode()
     assert [module.training for module in net.modules()] == [False, False, False]
     mine.train_mode()
@@ -123,7 +123,7 @@ def test_modes_are_those_that_build_left_or_evaluation():
 )
 def test_what_is_no_part_is_refused(made, said):
     with pytest.raises(TaskError) as error:
-        LiveParts(made, "Mine")
+        LiveParts(lambda: made, "Mine")
     assert said in str(error.value)
 
 

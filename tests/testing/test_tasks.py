@@ -249,7 +249,7 @@ def test_a_sound_task_passes_every_test():
         (BuiltUnseeded, "equal_generators", "differ in net.0.weight: draw it from the `rng`"),
         (Guessed, "score_is_a_few", "draw what scoring draws from the generator"),
         (Normalised, "scoring_changes", "changed net.1.num_batches_tracked of the state"),
-        (Scheduled, "equal_orders", "bind what the scheduler starts from"),
+        (Scheduled, "equal_orders", "Bind what it does read (scheduler.gamma)"),
         (Refused, "every_bit", "holds a builtins.set at shown._extra_state"),
         (Forgetful, "arguments_build", "return from `arguments` all that the constructor needs"),
         (Diverging, "score_is_a_few", "return a finite `score`"),

@@ -61,6 +61,8 @@ def _mistake(error: Exception) -> Mistake:
         return Mistake("Error", f"{short} ({one_line(error)}).", "", 1)
     if isinstance(error, OSError) and error.filename is not None:
         return Mistake("Error", f"{error.filename}: {error.strerror}. Check the path.", "", 2)
+    if isinstance(error, OSError) and error.errno == errno.ENOENT:  # without a name: no path was asked for
+        return Mistake("Error", "The folder that you are in is gone; change to another one.", "", 2)
     hint = f"In code of your own, mend it there; else it is a bug of pbt-gan. {TRACEBACK}=1 shows the whole traceback."
     return Mistake(place(error), one_line(error), hint, 1)
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from pbt_gan import files
 from pbt_gan.config.source import preset_text
 from pbt_gan.config.source import presets as all_presets
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, printable
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.metrics import MetricsTable
@@ -94,7 +94,7 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
     console().print(comparison_table.render({name: run.history for name, run in runs.items()}, cards))
     if out is not None:
         files.make_folder(out.parent)
-        files.write(out, comparison({name: [run.history] for name, run in runs.items()}))
+        files.write(out, comparison({printable(name): [run.history] for name, run in runs.items()}))
         console().print(f"Drawn in {out}", soft_wrap=True)
 
 

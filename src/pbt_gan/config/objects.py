@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,12 +13,14 @@ from pbt_gan import references
 from pbt_gan.config.settings import Config, DomainSettings, Named
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.exploit import EXPLOIT
-from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.explore import EXPLORE, Context
 from pbt_gan.core.plan import Plan
+from pbt_gan.core.policies import POLICIES
+from pbt_gan.core.policy import Policy
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_values, draw
-from pbt_gan.core.strategy import Rule, Strategy, chosen
+from pbt_gan.core.strategy import Rule, Strategy, chosen, moved
 from pbt_gan.errors import ConfigError, PbtGanError, instead, one_line, place, suggestion
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
@@ -61,7 +64,7 @@ def resolve(config: Config, task: Problem) -> Config:
     score_interval = config.pbt.score_interval or config.pbt.ready_interval
     schedule = config.pbt.schedule
     if schedule is not None:
-        schedule = schedule.resolved(space, total_steps=config.pbt.total_steps, score_interval=score_interval)
+        schedule = schedule.resolved(space)
     names = {name: _domain_settings(domain) for name, domain in space.items()}
     arguments = {**config.task.options, **task.arguments()}
     metrics = arguments.pop("metrics", config.metrics)
@@ -97,26 +100,32 @@ def build_plan(config: Config, space: Space) -> Plan:
     """
     for number, values in enumerate(config.pbt.initial):
         check_values(space, values, f"pbt.initial[{number}]")
-    schedule = config.pbt.schedule.schedule() if config.pbt.schedule else None
-    if schedule is not None:
+    total_steps, score_interval = config.pbt.total_steps, config.pbt.score_interval or config.pbt.ready_interval
+    schedule = None
+    if config.pbt.schedule is not None:
+        schedule = config.pbt.schedule.schedule(total_steps=total_steps, score_interval=score_interval)
         schedule.check(space)
     exploit, explore = config.pbt.exploit, config.pbt.explore
     strategy = Strategy(
         _rule("exploit", exploit, EXPLOIT), _rule("explore", explore, EXPLORE), exploit.copies, explore.who
     )
     _try(strategy, space)
-    return Plan(
+    plan = Plan(
         space=space,
         population_size=config.pbt.population_size,
-        total_steps=config.pbt.total_steps,
+        total_steps=total_steps,
         ready_interval=config.pbt.ready_interval,
-        score_interval=config.pbt.score_interval or config.pbt.ready_interval,
+        score_interval=score_interval,
         seed=config.seed,
         mode=config.pbt.mode,
         strategy=strategy,
+        policy=_policy(config.pbt.policy),
         initial=config.pbt.initial,
         schedule=schedule,
     )
+    with _told("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
+        plan.policy(plan)
+    return plan
 
 
 def workers_of(config: Config) -> int:
@@ -190,13 +199,18 @@ def _rule(kind: str, settings: Named, table: Mapping[str, _F]) -> Rule[_F]:
     return Rule(name, function, dict(settings.options))
 
 
+def _policy(settings: Named) -> Callable[[Plan], Policy]:
+    rule = _rule("policy", settings, POLICIES)
+    return partial(rule.function, **rule.options) if rule.options else rule.function
+
+
 def _check_arguments(where: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     parameters = inspect.signature(function).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     known = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if where != "task":
-        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "memory"]
+        known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("memory", "context")]
     for name in arguments:
         if name not in known:
             there = suggestion(name, ["name", *known]) or instead(name, known, "It has")
@@ -212,7 +226,7 @@ def _try(strategy: Strategy, space: Space) -> None:
     with _told("pbt.exploit", exploit.name, exploit.options):
         chosen(exploit, members[0], PopulationView.of(members), rng, None)
     with _told("pbt.explore", explore.name, explore.options):
-        explore.function(values, space, rng, **explore.options)
+        moved(explore, values, space, rng, Context(step=1, budget_left=0.5, scores=(1.0,)))
 
 
 def _load(where: str, name: str) -> Any:

@@ -59,8 +59,10 @@ class ScheduleSettings(Settings):
             raise ValueError("give a schedule one of file, decay and rows")
         return self
 
-    def resolved(self, space: Space, *, total_steps: int, score_interval: int) -> "ScheduleSettings":
-        """Return the same schedule as rows.
+    def resolved(self, space: Space) -> "ScheduleSettings":
+        """Return the same schedule without its file, and with everything named that decays.
+
+        A decay stays a decay and does not become rows: a run that is trained further follows the one to its new end.
 
         Raises:
             ConfigError: the file cannot be read, or there is nothing to decay.
@@ -70,16 +72,16 @@ class ScheduleSettings(Settings):
         if self.file:
             read = read_schedule(Path(self.file))
             return ScheduleSettings(rows=read.rows, relative=read.relative, same_streams=self.same_streams)
-        assert self.decay is not None
-        made = decay(self.decay, self._decaying(space), self.to, total_steps=total_steps, every=score_interval)
-        return ScheduleSettings(rows=_rows(made), relative=True)
+        return self.model_copy(update={"of": tuple(self._decaying(space))})
 
-    def schedule(self) -> Schedule:
-        """Return a resolved schedule as the controller takes it.
+    def schedule(self, *, total_steps: int, score_interval: int) -> Schedule:
+        """Return a resolved schedule as the controller takes it; a decay as a stair an order.
 
         Raises:
             ConfigError: the rows of an exact replay do not say whose random numbers they used.
         """
+        if self.decay is not None:
+            return decay(self.decay, self.of, self.to, total_steps=total_steps, every=score_interval)
         return Schedule(tuple(self._row(row) for row in self.rows), self.relative)
 
     def _row(self, row: RowSettings) -> Row:

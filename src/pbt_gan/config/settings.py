@@ -51,6 +51,7 @@ class PBTSettings(Settings):
     ready_interval: int = Field(default=100, ge=1)  # between two ready points
     score_interval: int | None = Field(default=None, ge=1)  # between two scores; None: ready_interval
     mode: Literal["sync", "async"] = "sync"
+    policy: Named = Named(name="pbt")  # or one of your own, "file.py:Name"; see pbt_gan.core.policy
     exploit: ExploitSettings = ExploitSettings()
     explore: ExploreSettings = ExploreSettings()
     initial: tuple[Mapping[str, Scalar], ...] = ()  # hyperparameters given to the first members

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from pbt_gan.errors import ConfigError
 
 _MOST_BYTES = 8 << 20
@@ -75,6 +77,14 @@ def bounded(text: str, where: str) -> dict[str, Any]:
         if not level:
             return table
     raise too_deep
+
+
+def written(table: Mapping[str, Any]) -> bytes:
+    """Return a table as a file.
+
+    TOML is text: of a path that is no UTF-8, the bytes that are none stand as question marks. A run's journal has them.
+    """
+    return tomli_w.dumps(table).encode(errors="replace")
 
 
 def check_key(parts: list[str], where: str) -> None:

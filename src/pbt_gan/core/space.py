@@ -1,15 +1,14 @@
 """The search space: what each hyperparameter may be, how it is drawn, and how it moves.
 
 A domain separates `init` (where members begin: a value, a list of values, or a range) from `bounds` (what a move may
-never leave). A move that would leave the bounds is *reflected* at them, in the coordinates of the domain's scale, and
-clipped if it is larger than the whole domain. Clipping alone would let a value stick to its bound: half of all moves
-would change nothing there.
+never leave). A move that would leave the bounds ends at them, so a move up never leads down. At a bound only moves that
+lead away from it are drawn: otherwise a value would stick there, half of all its moves changing nothing.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from numpy.random import Generator
 
@@ -21,7 +20,10 @@ Scale = Literal["linear", "log", "logit"]
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Draw between two values, uniformly in the coordinates of the domain's scale."""
+    """Draw between two values, uniformly in the coordinates of the domain's scale.
+
+    >>> half_of_them_below_a_thousandth = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")
+    """
 
     low: float
     high: float
@@ -43,12 +45,13 @@ def _value(coordinate: float, scale: Scale) -> float:
     return coordinate
 
 
-def _reflect(coordinate: float, low: float, high: float) -> float:
-    if coordinate > high:
-        coordinate = 2 * high - coordinate
-    elif coordinate < low:
-        coordinate = 2 * low - coordinate
-    return min(max(coordinate, low), high)
+_Number = TypeVar("_Number", int, float)
+
+
+def _drawn(targets: Sequence[_Number], value: _Number, rng: Generator) -> _Number:
+    """Draw where a move leads: one of the targets that are another value; the same value if there is none."""
+    others = [target for target in targets if target != value]
+    return others[rng.integers(len(others))] if others else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ class Float:
 
     It moves by a factor, in `log` scale, in `logit` scale (the odds x / (1 - x) are multiplied) and in `linear` scale
     with bounds above 0. Otherwise, since no factor leads away from 0, it moves by plus or minus `step`.
+
+    >>> rate = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")  # begins between, moves anywhere up to 1
+    >>> momentum = Float(0.9, bounds=(0.5, 0.999), scale="logit")  # always begins at 0.9
+    >>> shift = Float((-0.1, 0.1), bounds=(-1.0, 1.0), step=0.05)  # begins at one of two values
     """
 
     init: float | tuple[float, ...] | Range
@@ -96,20 +103,25 @@ class Float:
         return float(self.init)
 
     def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> float:
-        """Move a value by one of the factors, drawn uniformly, or by a step."""
+        """Move a value by one of the factors, or by a step, drawn uniformly from those that lead to another value."""
         assert isinstance(value, int | float)
-        low, high = (_coordinate(bound, self.scale) for bound in self.bounds)
-        if self.scale == "linear" and self.bounds[0] <= 0:
+        low, high = self.bounds
+        if self.scale == "linear" and low <= 0:
             step = self.step if self.step is not None else 0.1 * (high - low)
-            moved = float(value) + (step if rng.integers(2) else -step)
+            targets = [self.clipped(float(value) - step), self.clipped(float(value) + step)]
         else:
-            own = self.factors or tuple(factors)
-            factor = own[rng.integers(len(own))]
-            if self.scale == "linear":
-                moved = float(value) * factor
-            else:
-                moved = _coordinate(float(value), self.scale) + math.log(factor)
-        return self._within(_value(_reflect(moved, low, high), self.scale), *self.bounds)
+            targets = [self._times(float(value), factor) for factor in self.factors or factors]
+        return _drawn(targets, float(value), rng)
+
+    def _times(self, value: float, factor: float) -> float:
+        """Return where a factor leads; nowhere else at a bound."""
+        if self.scale == "linear":
+            moved = value * factor
+        else:
+            low, high = (_coordinate(bound, self.scale) for bound in self.bounds)
+            moved = _value(min(max(_coordinate(value, self.scale) + math.log(factor), low), high), self.scale)
+        # exp(log(x)) may miss x by a rounding: at a bound it would seem to lead inwards.
+        return self.clipped(max(moved, value) if factor > 1 else min(moved, value))
 
     def clipped(self, value: float) -> float:
         """Return the nearest value within the bounds."""
@@ -124,12 +136,15 @@ class Float:
 
     @staticmethod
     def _within(value: float, low: float, high: float) -> float:
-        return min(max(value, low), high)  # exp(log(x)) may miss x by a rounding
+        return float(min(max(value, low), high))  # a float also where the bounds are whole numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number. It moves by a factor, rounded, and by at least one in the factor's direction."""
+    """A whole number. It moves by a factor, rounded, and by at least one in the factor's direction.
+
+    >>> n_critic = Integer(Range(1, 5), bounds=(1, 10))
+    """
 
     init: int | tuple[int, ...] | Range
     bounds: tuple[int, int]
@@ -160,18 +175,15 @@ class Integer:
         return int(self.init)
 
     def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> int:
-        """Move a value by one of the factors, drawn uniformly."""
+        """Move a value by one of the factors, drawn uniformly from those that lead to another value."""
         assert isinstance(value, int)
-        own = self.factors or tuple(factors)
-        factor = own[rng.integers(len(own))]
+        return _drawn([self._times(value, factor) for factor in self.factors or factors], value, rng)
+
+    def _times(self, value: int, factor: float) -> int:
+        """Return where a factor leads: above 1 it means up, also for 0 and for negative numbers."""
         scaled = round(value * factor)
-        # A factor above 1 means up, also for 0 and for negative numbers.
         moved = max(value + 1, scaled) if factor > 1 else min(value - 1, scaled)
-        reflected = int(_reflect(moved, *self.bounds))
-        if reflected != value:
-            return reflected
-        # A reflection may land on the value itself; one step inwards is always possible.
-        return value + 1 if value < self.bounds[1] else value - 1
+        return min(max(moved, self.bounds[0]), self.bounds[1])
 
     def middle(self) -> int:
         """Return one value for `init`: the middle of a range or of a sorted list, the lower one of two."""
@@ -182,7 +194,11 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few values without order. It moves to another one, drawn uniformly."""
+    """One of a few values without order. It moves to another one, drawn uniformly.
+
+    >>> optimiser = Choice(("adam", "sgd"), init="adam")  # all begin with adam
+    >>> nesterov = Choice((True, False))
+    """
 
     values: tuple[Value, ...]
     init: Value | tuple[Value, ...] | None = None  # None: any of the values

@@ -1,7 +1,7 @@
 """Bindings: what each hyperparameter sets. The one place where values reach the parts and are read back."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,14 +10,13 @@ from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError, suggestion
 from pbt_gan.modules.parts import Parts
-from pbt_gan.modules.paths import read, write
-
-Setter = Callable[[Parts, Any], None]
-Getter = Callable[[Parts], Any]
-Binding = str | Setter | tuple[Setter, Getter]
-"""A path such as "optimiser.lr" or "net.2.p"; or a setter; or a setter and a getter."""
+from pbt_gan.modules.paths import Chain, chains, read, write
+from pbt_gan.modules.reads import instead, mended
+from pbt_gan.modules.task import Binding, Getter, Setter
 
 _ROUNDING = 1e-6  # relative; a tensor may hold a value in float32
+
+_MOVED = "Leave it as it is set, or bind what it is made from: a path, or a pair (setter, getter) of your own."
 
 _FORMS = "write a path such as 'optimiser.lr', a function setter(parts, value), or a pair (setter, getter)"
 
@@ -29,6 +28,7 @@ class Bindings:
     task: str  # its name, for errors
     setters: Mapping[str, Setter]
     getters: Mapping[str, Getter]  # of all but those that have a bare setter: there the value is taken on trust
+    paths: Mapping[str, str]  # of those that are bound by one
 
     @classmethod
     def of(cls, task: str, space: Mapping[str, Domain], bindings: Mapping[str, Binding]) -> "Bindings":
@@ -45,6 +45,7 @@ class Bindings:
                 )
         setters: dict[str, Setter] = {}
         getters: dict[str, Getter] = {}
+        paths: dict[str, str] = {}
         for name, binding in bindings.items():
             if name not in space:
                 raise ConfigError(
@@ -53,7 +54,8 @@ class Bindings:
                 )
             match binding:
                 case str() if "." in binding.strip("."):
-                    where = f"{task}.bindings[{name!r}] = {binding!r}"
+                    where = _where(task, name, binding)
+                    paths[name] = binding
                     setters[name], getters[name] = partial(write, where, binding), partial(read, where, binding)
                 case (setter, getter) if callable(setter) and callable(getter):
                     setters[name], getters[name] = setter, getter
@@ -61,7 +63,7 @@ class Bindings:
                     setters[name] = binding
                 case _:
                     raise ConfigError(f"{task}.bindings[{name!r}] = {binding!r}: {_FORMS}.")
-        return cls(task, setters, getters)
+        return cls(task, setters, getters, paths)
 
     def set(self, parts: Parts, values: Hyperparams) -> Hyperparams:
         """Set values, all of them, and return what is read back, which may differ from them by a rounding.
@@ -80,27 +82,63 @@ class Bindings:
                 )
         return found
 
-    def in_force(self, parts: Parts, values: Hyperparams, found: Hyperparams) -> Hyperparams:
-        """Return the values in force after the last step: those that were set, if all still read as `found`.
+    def chains(self, parts: Parts) -> dict[str, list[Chain]]:
+        """Return the ways to the places that each path means.
+
+        Raises:
+            TaskError: one leads nowhere, or to a place that torch never reads.
+        """
+        found = {}
+        for name, path in self.paths.items():
+            where = _where(self.task, name, path)
+            found[name] = chains(where, path, parts)
+            for chain in found[name]:
+                if wrong := mended(_part(path), chain, parts):
+                    raise TaskError(f"{where}: {wrong}")
+        return found
+
+    def in_force(
+        self, parts: Parts, values: Hyperparams, found: Hyperparams, acted: Mapping[str, Sequence[Value]]
+    ) -> None:
+        """Hold the training to the values that were set: they read as `found` when they acted last, and still do.
+
+        Args:
+            parts: as they are after the last step.
+            values: what was set.
+            found: what was read back then.
+            acted: what was seen to act last, of each name that was watched.
 
         Raises:
             TaskError: one was changed meanwhile, so it was not what the training used.
         """
         for name, now in self._read(parts, values).items():
-            if not _equal(now, found[name]):
+            others = [value for value in (*acted.get(name, ()), now) if not _equal(value, found[name])]
+            if others:
+                when = "after training" if _equal(others[0], now) else "in the last step"
                 raise TaskError(
-                    f"{self.task}.bindings[{name!r}]: it was set to {values[name]!r}, but is {now!r} after training. "
-                    "If a scheduler moves it, bind what the scheduler starts from ('scheduler.base_lrs.0' of a "
-                    "LambdaLR), or a pair (setter, getter) of your own."
+                    f"{self.task}.bindings[{name!r}]: it was set to {values[name]!r}, but is {others[0]!r} {when}. "
+                    f"{self._instead(name, parts)}"
                 )
-        return values
 
     def read(self, parts: Parts) -> dict[str, Value]:
         """Return the values of all hyperparameters that can be read."""
         return {name: getter(parts) for name, getter in self.getters.items()}
 
+    def _instead(self, name: str, parts: Parts) -> str:
+        path = self.paths.get(name)
+        ways = chains(self.task, path, parts) if path else []
+        return next((said for way in ways if path and (said := instead(_part(path), way, parts))), _MOVED)
+
     def _read(self, parts: Parts, values: Hyperparams) -> dict[str, Value]:
         return {name: self.getters[name](parts) if name in self.getters else value for name, value in values.items()}
+
+
+def _where(task: str, name: str, path: str) -> str:
+    return f"{task}.bindings[{name!r}] = {path!r}"
+
+
+def _part(path: str) -> str:
+    return path.split(".")[0]
 
 
 def _agree(given: Value, found: Any) -> bool:

@@ -1,19 +1,23 @@
 """The named parts of a module task: nets, optimisers, schedulers, scalers; and their whole state as one tree."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pbt_gan import codec
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.errors import TaskError, one_line
+from pbt_gan.errors import TaskError, one_line, suggestion
 from pbt_gan.interfaces import Tree
 
 Parts = Mapping[str, Any]
 """Objects by name, each with `state_dict` and `load_state_dict`."""
 
 _METADATA = "_metadata"  # what a net's state_dict says of its layers' versions, in an attribute of the dict
-_HYPERPARAMS = "_hyperparams"
+HYPERPARAMS = "_hyperparams"
+
+
+Build = Callable[[], Any]
+"""Makes new parts."""
 
 
 class LiveParts:
@@ -23,40 +27,80 @@ class LiveParts:
     done with a member depends on its state alone.
 
     Args:
-        made: what `build` returned.
+        build: makes the first parts, and others in their place once they have been given away.
         task: the task's name, for errors.
 
     Raises:
-        TaskError: these are no parts.
+        TaskError: what was built are no parts.
     """
 
-    def __init__(self, made: Any, task: str) -> None:
-        self.parts = _checked(made, task)
+    def __init__(self, build: Build, task: str) -> None:
+        self.parts: dict[str, Any] = {}
+        self._modes: dict[Any, bool] = {}
+        self._build = build
         self._task = task
-        nets = {name: part for name, part in self.parts.items() if hasattr(part, "modules")}
-        self._modes = {module: module.training for net in nets.values() for module in net.modules()}
-        for name, net in nets.items():
-            if any(hasattr(parameter, "materialize") for parameter in net.parameters()):
-                raise TaskError(
-                    f"{task}.build returned {name!r} with lazy layers, which have no weights until they see data. "
-                    "Pass one batch through it in `build`, before the optimiser is made."
-                )
+        self.renew(build)
+
+    @property
+    def nets(self) -> dict[str, Any]:
+        """Those of the parts that are modules."""
+        return {name: part for name, part in self.parts.items() if hasattr(part, "modules")}
+
+    def renew(self, build: Build) -> None:
+        """Build other parts in the place of these, which go first: memory may not hold two sets."""
+        self.give_away()
+        parts = _checked(build(), self._task)
+        _refuse_lazy(parts, self._task)
+        self.parts = parts
+        self._modes = {module: module.training for net in self.nets.values() for module in net.modules()}
+
+    def give_away(self) -> Parts:
+        """Return the parts, which are the caller's from now on; others are built when a state is loaded."""
+        parts, self.parts, self._modes = self.parts, {}, {}
+        return parts
 
     def capture(self, hyperparams: Hyperparams) -> Tree:
         """Return the state of all parts, a copy: state_dicts hold the very tensors that the next order trains."""
         states = {name: part.state_dict() for name, part in self.parts.items()}
         metadata = {name: dict(state._metadata) for name, state in states.items() if hasattr(state, _METADATA)}
-        return codec.clone({**states, _METADATA: metadata, _HYPERPARAMS: dict(hyperparams)})
+        return codec.clone({**states, _METADATA: metadata, HYPERPARAMS: dict(hyperparams)})
 
-    def load(self, state: Tree) -> Hyperparams:
+    def completed(self, given: Tree, new: Tree) -> Tree:
+        """Return a whole state of what is given, `{part: state_dict}`, and of a new state what is not.
+
+        Raises:
+            TaskError: there is no such part, or a net is missing.
+        """
+        for name in given:
+            if name not in new:
+                raise TaskError(
+                    f"{self._task}.build returns no part {name!r}.{suggestion(name, self.parts)} "
+                    f"A state of this task is one of {', '.join(self.parts)}."
+                )
+        for name in self.nets:
+            if name not in given:
+                raise TaskError(
+                    f"{self._task}: the state to adopt lacks the net {name!r}; it has {', '.join(given) or 'nothing'}. "
+                    "Only optimisers, schedulers and the like are made anew."
+                )
+        versions = {name: dict(state._metadata) for name, state in given.items() if hasattr(state, _METADATA)}
+        ours = {name: known for name, known in new[_METADATA].items() if name not in given}
+        return {**new, **given, _METADATA: {**ours, **given.get(_METADATA, {}), **versions}}
+
+    def load(self, state: Tree, mend: str = "Was the task changed since the run began?") -> Hyperparams:
         """Make the parts what they were when the state was captured, and return the hyperparameters of then.
 
-        The state is theirs from now on: an optimiser goes on with the tensors that it is given. Gradients are no part
-        of a state, and go.
+        An optimiser goes on with the tensors that it is given. Gradients are no part of a state, and go.
+
+        Args:
+            state: of these parts; it is theirs from now on.
+            mend: what to do about a state that does not fit.
 
         Raises:
             TaskError: a part does not take its state back.
         """
+        if not self.parts:
+            self.renew(self._build)
         names = {name for name in state if not name.startswith("_")}
         if names != set(self.parts):
             raise TaskError(
@@ -72,12 +116,11 @@ class LiveParts:
                 part.load_state_dict(own)
             except Exception as error:
                 raise TaskError(
-                    f"{self._task}: the part {name!r} does not take its state back: {one_line(error)}. "
-                    "Was the task changed since the run began?"
+                    f"{self._task}: the part {name!r} does not take its state back: {one_line(error)}. {mend}"
                 ) from error
             if hasattr(part, "zero_grad"):
                 part.zero_grad()
-        hyperparams: Hyperparams = state[_HYPERPARAMS]
+        hyperparams: Hyperparams = state[HYPERPARAMS]
         return hyperparams
 
     def train_mode(self) -> None:
@@ -89,6 +132,15 @@ class LiveParts:
         """Put every module into evaluation mode."""
         for module in self._modes:
             module.training = False
+
+
+def _refuse_lazy(parts: Parts, task: str) -> None:
+    for name, part in parts.items():
+        if hasattr(part, "modules") and any(hasattr(parameter, "materialize") for parameter in part.parameters()):
+            raise TaskError(
+                f"{task}.build returned {name!r} with lazy layers, which have no weights until they see data. "
+                "Pass one batch through it in `build`, before the optimiser is made."
+            )
 
 
 def _checked(made: Any, task: str) -> dict[str, Any]:

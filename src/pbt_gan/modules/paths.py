@@ -8,9 +8,13 @@ from pbt_gan.core.population import Value
 from pbt_gan.errors import TaskError, suggestion
 from pbt_gan.modules.parts import Parts
 
-_GROUPS = "param_groups"
+GROUPS = "param_groups"
 
 Steps = Sequence[str]
+"""What leads on from an object: attributes, keys, indices."""
+
+Chain = Sequence[tuple[Any, Steps]]
+"""The objects on the way to a place, each with the steps from there to the place."""
 
 
 def read(where: str, path: str, parts: Parts) -> Value:
@@ -26,9 +30,7 @@ def read(where: str, path: str, parts: Parts) -> Value:
     """
     values = []
     for steps in _branches(where, path, parts):
-        here: Any = parts
-        for step in steps:
-            here = _child(where, here, step)
+        here = held(parts, steps, where)
         values.append(here.item() if _is_tensor(here) else here)
     if any(value != values[0] for value in values):
         raise TaskError(f"{where}: the parameter groups differ, they have {values}. Bind the groups one by one.")
@@ -46,18 +48,42 @@ def write(where: str, path: str, parts: Parts, value: Value) -> None:
         _put(where, parts, steps, value)
 
 
+def chains(where: str, path: str, parts: Parts) -> list[Chain]:
+    """Return the way to each place that a path means: to one, or to that of each parameter group.
+
+    Raises:
+        TaskError: it leads nowhere.
+    """
+    found: list[Chain] = []
+    for name, *steps in _branches(where, path, parts):
+        here = _child(where, parts, name)
+        chain: list[tuple[Any, Steps]] = [(here, steps)]
+        for number, step in enumerate(steps, 1):
+            here = _child(where, here, step)
+            chain.append((here, steps[number:]))
+        found.append(chain)
+    return found
+
+
+def held(here: Any, steps: Steps, where: str = "") -> Any:
+    """Return what stands some steps from an object."""
+    for step in steps:
+        here = _child(where, here, step)
+    return here
+
+
 def _branches(where: str, path: str, parts: Parts) -> list[Steps]:
     """Return the steps to every place that a path means."""
     name, *steps = path.split(".")
     part = _child(where, parts, name)
-    groups = getattr(part, _GROUPS, None)
+    groups = getattr(part, GROUPS, None)
     if not groups:
         return [(name, *steps)]
     if steps[0].isdigit():
-        return [(name, _GROUPS, *steps)]
+        return [(name, GROUPS, *steps)]
     if hasattr(part, steps[0]) and steps[0] not in groups[0]:
         return [(name, *steps)]
-    return [(name, _GROUPS, str(number), *steps) for number in range(len(groups))]
+    return [(name, GROUPS, str(number), *steps) for number in range(len(groups))]
 
 
 def _put(where: str, here: Any, steps: Steps, value: Value) -> Any:

@@ -1,7 +1,7 @@
 """The module task: what a person writes to have their ordinary PyTorch trained by a population."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,8 +10,12 @@ from numpy.random import Generator
 
 from pbt_gan.core.space import Domain
 from pbt_gan.interfaces import Images, Problem
-from pbt_gan.modules.bindings import Binding
 from pbt_gan.modules.parts import Parts
+
+Setter = Callable[[Parts, Any], None]
+Getter = Callable[[Parts], Any]
+Binding = str | Setter | tuple[Setter, Getter]
+"""A path such as "optimiser.lr" or "net.2.p"; or a setter; or a setter and a getter."""
 
 
 class ModuleTask(ABC):

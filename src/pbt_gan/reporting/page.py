@@ -107,7 +107,8 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     yield _plot(
         folder / "plots" / "scores.png",
         "Scores",
-        f"One line a member, darker the better it ends; the ancestry of the best in orange.{grey} Right: smoothed.",
+        f"One line for each member, the darker the better it ended; the ancestry of the best in orange.{grey} Right: "
+        "smoothed.",
         lambda: plots.scores(history, other),
     )
     if other is not None and other.reports:
@@ -134,7 +135,7 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     yield _plot(
         folder / "plots" / "lineage.png",
         "Family tree",
-        "A dot is a member after an interval; a line leads from weights to those that went on from them.",
+        "A dot is a member after an interval; a line leads from its weights to those that were trained on from them.",
         lambda: plots.lineage(history),
     )
 

@@ -10,7 +10,7 @@ from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Listener, Problem
 from pbt_gan.references import MAIN, reference_to
 
-_RULES = ("exploit", "explore")
+_RULES = ("policy", "exploit", "explore")
 
 
 @dataclass(frozen=True)

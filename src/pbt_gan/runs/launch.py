@@ -7,9 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import tomli_w
-
 from pbt_gan import files
+from pbt_gan.config import toml
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
@@ -287,7 +286,7 @@ def _here(project: Project) -> dict[str, Any]:
 
 
 def _write_settings(project: Project, store: DiskStore) -> None:
-    files.write(store.folder / "config.toml", tomli_w.dumps(project.config.plain()).encode())
+    files.write(store.folder / "config.toml", toml.written(project.config.plain()))
     began_with = store.run.get("versions", {})
     environment = {"versions": versions(), "machine": _here(project), "began_with": began_with}
     files.write(store.folder / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())

@@ -16,7 +16,6 @@ from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree
-from pbt_gan.modules.adapter import ModuleAdapter
 from pbt_gan.modules.parts import Parts
 from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
@@ -27,7 +26,18 @@ from pbt_gan.validation import validated
 
 @dataclass(frozen=True)
 class Run:
-    """What a run did, from its folder or from memory."""
+    """What a run did, from its folder or from memory.
+
+    `pbt_gan.run` returns one, and `Run.open("runs/0001-digits")` reads one, also while it trains.
+
+    >>> import pbt_gan
+    >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
+    >>> best = done.best  # the report with the highest score
+    >>> [step for step, hyperparams in done.schedule()][0]  # what led to it, by the age of its weights
+    0
+    >>> len(done.table())  # a row a report; pandas.DataFrame takes it as it is
+    16
+    """
 
     config: Mapping[str, Any]  # the resolved configuration
     journal: Sequence[Record]  # the effective records
@@ -120,7 +130,7 @@ class Run:
                 raise ConfigError("No member of this run has a finite score yet; name a member by its number.")
             return found
         last = self.history.last
-        if not which.isdigit() or int(which) not in last:
+        if not (which.isdecimal() and len(which) < 10) or int(which) not in last:
             words = ["best", "last-best"]  # a number that is near another is no slip of the hand
             there = suggestion(which, words) or instead("", [*words, *map(str, last)])
             raise ConfigError(f"--member {which}: there is none.{there}")
@@ -165,8 +175,10 @@ class Run:
             ConfigError: the task is no ModuleTask, or there is no such member.
             RunFolderError, DamageError: as of `state`.
         """
+        from pbt_gan.modules.trainer import ModuleTrainer  # needs torch, which reading a run does not
+
         state, trainer = self.state(member), self._attached()
-        if not isinstance(trainer, ModuleAdapter):
+        if not isinstance(trainer, ModuleTrainer):
             raise ConfigError(f"The task of this run is no ModuleTask; run.state({member!r}) gives a member's weights.")
         return trainer.parts(state)
 

@@ -16,7 +16,7 @@ from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, draw
 from pbt_gan.errors import TaskError
 from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Trainer, Training, Tree
-from pbt_gan.modules.adapter import ModuleAdapter
+from pbt_gan.modules.trainer import ModuleTrainer
 from pbt_gan.testing.leaves import difference, differences, leaf
 
 _SEED = 7
@@ -148,7 +148,7 @@ class TaskConformance(ABC):
         kept = codec.encode(state)
         task.trainer.score(state, stream(_SEED, "eval"))
         place = difference(codec.decode(kept), state)
-        if place is None and isinstance(task.trainer, ModuleAdapter):
+        if place is None and isinstance(task.trainer, ModuleTrainer):
             place = difference(state, task.trainer.changed(state))
         assert place is None, (
             f"Scoring changed {place} of the state: a member is judged by a net that nobody trained. Leave the nets in "

@@ -129,5 +129,5 @@ def test_every_run_is_an_ordinary_one(done):
 
 def test_another_experiment_is_not_mixed_in(done):
     _, folder = done
-    with pytest.raises(RunFolderError, match="would be another one"):
+    with pytest.raises(RunFolderError, match="would be another experiment"):
         conduct(toy(pbt={"ready_interval": 20}), folder)

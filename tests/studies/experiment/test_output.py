@@ -96,7 +96,8 @@ def test_numbers_show_their_spread_and_their_sign():
 
 def test_more_arms_than_there_are_colours_and_lines_have_a_plot(tmp_path):
     names = [f"arm-{number}" for number in range(19)]
-    experiment = toy(experiment={"arms": names, "seeds": [0], "own": {name: {"seed": 0} for name in names}})
+    own = {name: {"seed": 0} for name in names}
+    experiment = toy(pbt={"total_steps": 10}, experiment={"arms": names, "seeds": [0], "own": own})
     assert conduct(experiment, tmp_path / "here")
     result = Result.read(experiment, tmp_path / "here")
     assert result is not None

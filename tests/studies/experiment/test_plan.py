@@ -62,7 +62,7 @@ def test_an_arm_of_ones_own_lays_its_changes_over_the_config():
         ({"arms": ["pbt", "pbt"]}, "name each one once"),
         ({"seeds": []}, "experiment.seeds"),
         ({"seeds": [1, 1]}, "name each one once"),
-        ({"arms": ["pbt"], "baseline": "fixed"}, "baseline fixed is none of the arms"),
+        ({"arms": ["pbt"], "baseline": "fixed"}, "baseline fixed is not one of the arms"),
         ({"arms": ["replay"]}, "needs the runs of pbt"),
         ({"equal": "watts"}, "experiment.equal"),
         ({"armz": ["pbt"]}, "experiment.armz is not a setting"),
@@ -91,7 +91,7 @@ def test_an_experiment_may_get_more_seeds_and_arms_and_nothing_else(tmp_path: Pa
     keep(toy(executor={"workers": 2}), folder)
     before = (folder / FILE).read_bytes()
     for other in ({"pbt": {"total_steps": 80}}, {"experiment": {"equal": "steps"}}):
-        with pytest.raises(RunFolderError, match="it would be another one"):
+        with pytest.raises(RunFolderError, match="that would be another experiment"):
             keep(toy(**other), folder)
     assert (folder / FILE).read_bytes() == before
 

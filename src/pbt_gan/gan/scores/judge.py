@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import Generator
 
 from pbt_gan.gan.data import Dataset
-from pbt_gan.gan.scores.scorers import KERNEL_IMAGES, RECIPES, digests, prepare_scorers, read_scorer
+from pbt_gan.gan.scores.score import Score
+from pbt_gan.gan.scores.scorers import RECIPES, digests, prepare_scorers, read_scorer
+from pbt_gan.gan.scores.table import SCORES, measurable
 from pbt_gan.gan.settings import MetricsSettings
 
 if TYPE_CHECKING:
@@ -21,11 +23,6 @@ finite."""
 
 _PREFIXES = {"select": "", "held-out": "held_out_"}
 _SPOKEN = {"select": "", "held-out": "held-out "}
-_FORMULAS = {
-    "cs": ("classifier score", "exp(mean KL(p(y|x) ‖ p(y)))", "higher"),
-    "fcd": ("Fréchet classifier distance", "|μ₁ − μ₂|² + tr(C₁ + C₂ − 2(C₁C₂)^½)", "lower"),
-    "kcd": ("kernel classifier distance", "unbiased MMD², kernel (x·y/d + 1)³", "lower"),
-}
 
 
 class Judge:
@@ -39,16 +36,17 @@ class Judge:
     """
 
     def __init__(self, dataset: Dataset, metrics: MetricsSettings, folder: Path, device: str) -> None:
-        from pbt_gan.gan.scores.scorer import Scorer  # imports torch
+        from pbt_gan.gan.scores.scorer import own_scorer  # imports torch
 
         self._samples = _samples(metrics)
-        self._scorers = {role: Scorer(read_scorer(folder, role, dataset), device) for role in RECIPES}
+        self._scorers = {role: own_scorer(read_scorer(folder, role, dataset), device) for role in RECIPES}
 
     def measure(self, sample: Sample, rng: Generator) -> list[dict[str, float]]:
         """Return every metric of each member, nan where its samples are not finite.
 
-        `score` is what exploit ranks by: `cs`, or the negated `fcd` where the data has no labels. Selection and
-        held-out metrics use different latents. An equal `rng`, not the same one again, gives equal latents.
+        `score` is what exploit ranks by: the first of the table that can be measured, negated if lower is better. So it
+        is `cs`, or the negated `fcd` where the data has no labels. Selection and held-out metrics use different
+        latents. An equal `rng`, not the same one again, gives equal latents.
         """
         roles = [
             [
@@ -60,7 +58,7 @@ class Judge:
         members: list[dict[str, float]] = [
             {**selecting, **held_out} for selecting, held_out in zip(*roles, strict=True)
         ]
-        return [{"score": own["cs"] if "cs" in own else -own["fcd"], **own} for own in members]
+        return [{"score": _ranked(own), **own} for own in members]
 
 
 def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -69,45 +67,49 @@ def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[s
     checksums = digests(folder)
     for role, prefix in _PREFIXES.items():
         network = read_scorer(folder, role, dataset)["card"]
-        for key in ("cs", "fcd", "kcd") if network["predicts"] == "labels" else ("fcd", "kcd"):
-            name, formula, better = _FORMULAS[key]
+        for key, score in measurable(probabilities=network["predicts"] == "labels").items():
             count = _samples(metrics)[role]
             cards[prefix + key] = {
                 "short": f"{_SPOKEN[role]}{key.upper()}",
-                "name": f"{name} ({key.upper()})",
-                "formula": formula,
-                "better": better,
+                "name": f"{score.name} ({key.upper()})",
+                "formula": score.formula,
+                "better": score.better,
                 "used_for": "selection" if role == "select" else "judging only (held out)",
-                "samples": min(count, KERNEL_IMAGES) if key == "kcd" else count,
+                "samples": min(count, score.most_images or count),
                 "splits": 1,
                 "latents": f"the same for every member; those of {role}",
-                "reference": _reference(key, dataset),
+                "reference": _reference(score, dataset),
                 "network": f"scorers/{role}.safetensors",
                 "network_sha256": checksums[f"scorers/{role}"],
                 "network_predicts": network["predicts"],
                 "network_accuracy": network["accuracy"],
                 "network_seed": network["seed"],
                 "network_width": network["shape"]["width"],
-                **({"of_real_images": network["score_of_real_images"]} if key == "cs" else {}),
+                **({"of_real_images": network["score_of_real_images"]} if score.needs_probabilities else {}),
             }
-    ranked = "cs" if "cs" in cards else "fcd"
-    sign = "" if ranked == "cs" else "negated "
-    score = {
+    ranked = next(iter(cards))
+    sign = "" if cards[ranked]["better"] == "higher" else "negated "
+    first = {
         **cards[ranked],
         "short": f"{sign}{cards[ranked]['short']}",
         "name": f"{sign}{cards[ranked]['name']}",
         "better": "higher",
         "same_as": f"{sign}{ranked}",
     }
-    return {"score": score, **cards}
+    return {"score": first, **cards}
 
 
-def _reference(key: str, dataset: Dataset) -> str | None:
-    if key == "cs":
+def _ranked(measured: Mapping[str, float]) -> float:
+    key = next(iter(measured))
+    return measured[key] if SCORES[key].better == "higher" else -measured[key]
+
+
+def _reference(score: Score, dataset: Dataset) -> str | None:
+    if score.reference is None:
         return None
     count = len(dataset.images)
-    if key == "kcd" and count > KERNEL_IMAGES:
-        return f"{KERNEL_IMAGES:,} of the {count:,} images of {dataset.name}, evenly spread"
+    if score.most_images is not None and count > score.most_images:
+        return f"{score.most_images:,} of the {count:,} images of {dataset.name}, evenly spread"
     return f"all {count:,} images of {dataset.name}, which are also the training images"
 
 

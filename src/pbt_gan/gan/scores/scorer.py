@@ -1,35 +1,64 @@
-"""Compares samples with the real images, as one scorer sees both."""
+"""Measures samples with one network, beside what it sees of the real images."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from pbt_gan.gan.scores.classifier import load_classifier
-from pbt_gan.gan.scores.formulas import Cloud, Moments, classifier_score, frechet_distance, kernel_distance
-from pbt_gan.gan.scores.scorers import KERNEL_IMAGES
+from pbt_gan.gan.scores.score import Reals, Seen
+from pbt_gan.gan.scores.table import measurable
 
 
-class Scorer:
-    """One scorer, and what it makes of the real images.
+class FeatureNetwork(Protocol):
+    """Looks at images."""
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it gives probabilities of classes that say something about the images."""
+
+    def __call__(self, images: Tensor) -> Seen:
+        """Return what it sees of uint8[N, H, W, C]."""
+
+
+class OwnNetwork:
+    """The classifier of a scorer of this package.
 
     Args:
         scorer: as `scorers.train_scorer` made it.
-        device: where its network runs.
+        device: where it runs.
     """
 
     def __init__(self, scorer: Mapping[str, Any], device: str) -> None:
-        card, reference = scorer["card"], scorer["reference"]
+        card = scorer["card"]
         self._classifier = load_classifier(scorer["weights"], **card["shape"]).to(device)
-        self._moments = Moments(torch.from_numpy(reference["mean"]), torch.from_numpy(reference["covariance"]))
-        self._cloud = Cloud.of(torch.from_numpy(reference["kernel_features"]))
-        self._names = ("cs", "fcd", "kcd") if card["predicts"] == "labels" else ("fcd", "kcd")
         self._device = device
+        # How an image was rotated is only a lesson: the probabilities of it say nothing about how good it is.
+        self.classifies = card["predicts"] == "labels"
+
+    def __call__(self, images: Tensor) -> Seen:
+        """See `FeatureNetwork`."""
+        features, probabilities = self._classifier.measure(images.to(self._device))
+        return Seen(features, probabilities if self.classifies else None)
+
+
+class Scorer:
+    """One network, and the scores that it can measure.
+
+    Args:
+        network: looks at the samples.
+        reals: what it saw of the real images.
+    """
+
+    def __init__(self, network: FeatureNetwork, reals: Reals) -> None:
+        self._network = network
+        self._scores = measurable(probabilities=network.classifies)
+        self._references = {key: score.reference and score.reference(reals) for key, score in self._scores.items()}
 
     def measure(self, members: Sequence[Tensor | None]) -> list[dict[str, float]]:
-        """Return CS (where classes are known), FCD and KCD of each member's images, all nan for None.
+        """Return every score of each member's images, all nan for None.
 
         Args:
             members: uint8[N, H, W, C] each; N may differ.
@@ -38,18 +67,20 @@ class Scorer:
         if not whole:
             return [self._nothing() for _ in members]
         # All in common batches: they are fewer and fuller than those of each member alone.
-        features, probabilities = self._classifier.measure(torch.cat(whole).to(self._device))
+        features, probabilities = self._network(torch.cat(whole))
         counts = [len(images) for images in whole]
-        seen = zip(torch.split(features, counts), torch.split(probabilities, counts), strict=True)
-        return [self._nothing() if images is None else self._measured(*next(seen)) for images in members]
+        parts = torch.split(probabilities, counts) if probabilities is not None else [None] * len(whole)
+        seen = map(Seen, torch.split(features, counts), parts)
+        return [self._nothing() if images is None else self._measured(next(seen)) for images in members]
 
-    def _measured(self, features: Tensor, probabilities: Tensor) -> dict[str, float]:
-        measured = {
-            "cs": classifier_score(probabilities),
-            "fcd": frechet_distance(self._moments, Moments.of(features)),
-            "kcd": kernel_distance(self._cloud, Cloud.of(features[:KERNEL_IMAGES])),
-        }
-        return {name: measured[name] for name in self._names}
+    def _measured(self, seen: Seen) -> dict[str, float]:
+        return {key: score.measure(seen, self._references[key]) for key, score in self._scores.items()}
 
     def _nothing(self) -> dict[str, float]:
-        return dict.fromkeys(self._names, math.nan)
+        return dict.fromkeys(self._scores, math.nan)
+
+
+def own_scorer(scorer: Mapping[str, Any], device: str) -> Scorer:
+    """Return what measures with a scorer of this package; see `OwnNetwork`."""
+    reals = {name: torch.from_numpy(array) for name, array in scorer["reference"].items()}
+    return Scorer(OwnNetwork(scorer, device), reals)

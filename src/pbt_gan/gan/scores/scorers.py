@@ -19,12 +19,12 @@ from pbt_gan import files
 from pbt_gan.codec import decode, encode
 from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset
+from pbt_gan.gan.scores.classifier_score import classifier_score
+from pbt_gan.gan.scores.frechet import Moments
+from pbt_gan.gan.scores.kernel import KERNEL_IMAGES
 
 STEPS = 1_000
 """How long a scorer is trained at the start of a run, in batches: 10 to 40 seconds on one core."""
-
-KERNEL_IMAGES = 1_000
-"""How many real images, evenly spread over the data, the kernel distance compares with; its cost is their square."""
 
 ROTATED_IMAGES = 20_000
 """At most so many images, evenly spread over the data, teach rotations: each is there four times."""
@@ -101,7 +101,6 @@ def train_scorer(dataset: Dataset, role: str, steps: int) -> bytes:
     import torch
 
     from pbt_gan.gan.scores.classifier import load_classifier, train_classifier
-    from pbt_gan.gan.scores.formulas import Moments, classifier_score
 
     _log.info("training the scorer %r of %s, %d steps", role, dataset.name, steps)
     recipe = RECIPES[role]

@@ -27,8 +27,8 @@ def write(result: Result, folder: Path) -> None:
     drawn = picture(result)
     files.write(folder / PICTURE, drawn)
     files.write(folder / DATA, (json.dumps(strict(plain(result)), indent=2, allow_nan=False) + "\n").encode())
-    files.write(folder / MARKDOWN, markdown(result).encode())
-    files.write(folder / PAGE, page(result, drawn).encode())
+    files.write(folder / MARKDOWN, markdown(result).encode(errors="replace"))
+    files.write(folder / PAGE, page(result, drawn).encode(errors="replace"))
 
 
 def plain(result: Result) -> dict[str, Any]:

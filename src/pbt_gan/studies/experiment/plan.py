@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
 from pydantic import Field, field_validator
 
 from pbt_gan import files
@@ -25,7 +24,7 @@ FILE = "experiment.toml"
 Unit = Literal["images", "steps", "device_s"]
 
 _FREE = ("executor", "checkpoints", "listeners", "name", "experiment.seeds", "experiment.arms", "experiment.baseline")
-"""What may change when an experiment goes on: none of it changes a run that is there already."""
+"""What may change when an experiment goes on, since none of it changes a run that is there already."""
 
 
 class ExperimentSettings(Settings):
@@ -113,17 +112,21 @@ def keep(experiment: Experiment, folder: Path) -> None:
     """
     path = folder / FILE
     if path.exists():
-        for key, (then, now) in differences(_before(path), experiment.plain()).items():
+        for key, (then, now) in differences(_before(path), _as_kept(experiment)).items():
             added = then is None and key.removeprefix("experiment.own.") in experiment.settings.own
             if not added and not any(key == free or key.startswith(f"{free}.") for free in _FREE):
                 raise RunFolderError(
-                    f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: it would be another "
-                    "one. Name another --out."
+                    f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: that would be another "
+                    "experiment. Name another --out."
                 )
     elif folder.is_dir() and any(not item.name.startswith(".") for item in folder.iterdir()):
         raise RunFolderError(f"{folder} holds other files; name an empty folder with --out.")
     files.make_folder(folder)
-    files.write(path, tomli_w.dumps(experiment.plain()).encode())
+    files.write(path, toml.written(experiment.plain()))
+
+
+def _as_kept(experiment: Experiment) -> Table:
+    return toml.parse(toml.written(experiment.plain()).decode(), FILE)
 
 
 def _before(path: Path) -> Table:
@@ -138,13 +141,13 @@ def _check(experiment: Experiment) -> None:
     known = {*ARMS, *settings.own}
     for name in settings.own:
         if name in ARMS:
-            raise ConfigError(f"experiment.own.{name} has the name of an arm that is there; choose another.")
+            raise ConfigError(f"experiment.own.{name} has the name of an arm that is built in; choose another.")
     for name in (*settings.arms, *([settings.baseline] if settings.baseline else ())):
         if name not in known:
             there = "There are those of your own in [experiment.own.NAME], and"
             raise ConfigError(f"There is no arm {name!r}.{instead(name, sorted(known), there)}")
     if experiment.baseline not in settings.arms:
-        raise ConfigError(f"The baseline {experiment.baseline} is none of the arms {', '.join(settings.arms)}.")
+        raise ConfigError(f"The baseline {experiment.baseline} is not one of the arms {', '.join(settings.arms)}.")
     for name in settings.arms:
         needed = experiment.arm(name).after
         if needed is not None:

@@ -35,10 +35,12 @@ def protocol(result: Result) -> list[str]:
         f"steps (PBT: {pbt.population_size} × {number(pbt.total_steps)}), scored every {number(pbt.score_interval)}, "
         f"ready every {number(pbt.ready_interval)}. Runs are read up to the {UNITS[result.unit]} that all arms of a "
         "seed have reached.",
-        f"Selected by {selection}; best: the highest of a whole run. “best” and a metric: that held-out metric of the "
-        "same report, which selected nothing. Median: of the members' last scores; one that diverged counts as worst.",
+        f"Selected by {selection}. best: the highest score of a whole run; best with the name of a metric: that metric "
+        "in the same report, which selected nothing. median: of the members' last scores; one that diverged counts "
+        "as the worst.",
         f"Gain: mean of the differences, paired by seed. {CONFIDENCE:.0%} interval: {METHODS['interval']}. P(better): "
-        f"that a run of the arm beats a run of the baseline. p: {METHODS['p']}; p (Holm): {METHODS['correction']}.",
+        f"the probability that a run of the arm beats a run of the baseline. p: {METHODS['p']}; "
+        f"p (Holm): {METHODS['correction']}.",
         *([caution] if caution else []),
     ]
 

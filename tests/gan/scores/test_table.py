@@ -11,7 +11,9 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from pbt_gan.gan.scores.formulas import Cloud, Moments, classifier_score, frechet_distance, kernel_distance
+from pbt_gan.gan.scores.classifier_score import classifier_score
+from pbt_gan.gan.scores.frechet import Moments, frechet_distance
+from pbt_gan.gan.scores.kernel import Cloud, kernel_distance
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Metric .* will save all extracted features in buffer:UserWarning"),

@@ -1,0 +1,37 @@
+"""What a score is: a number for images, from what a network sees of them. What is not finite gives nan, never an error.
+
+Formulas are computed in float64 on the CPU. The modules that the table names are imported to tell what is measured, so
+they import torch where they compute, not at their top.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Seen(NamedTuple):
+    """What a network sees of N images."""
+
+    features: "Tensor"  # [N, D]
+    probabilities: "Tensor | None"  # [N, K], each row sums to 1; None: it knows no classes
+
+
+Reals = Mapping[str, "Tensor"]
+"""What a scorer keeps of the real images: `mean` [D] and `covariance` [D, D] of the features of all, float64, and
+`kernel_features`, those of some."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number for a set of images."""
+
+    name: str
+    formula: str
+    better: Literal["higher", "lower"]
+    measure: Callable[[Seen, Any], float]  # of samples, and what `reference` made of the reals
+    reference: Callable[[Reals], Any] | None  # made once; None: it compares with nothing
+    needs_probabilities: bool = False
+    most_images: int | None = None  # it looks at no more than so many samples, and as many reals; None: at all
