@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbt_gan.errors import RunFolderError, StorageError
+from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.lock import RunLock, held
 from pbt_gan.store.paused import PausedRun
 from pbt_gan.store.reader import read_run
