@@ -96,7 +96,7 @@ def test_a_commit_removes_what_the_last_one_named_and_nothing_else(tmp_path: Pat
     assert set(files_of(tmp_path / "disk")) == {"mine.safetensors", f"{key(3)}.safetensors"}
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 3), st.integers(0, 3))
 def test_two_runs_behind_one_link_never_take_each_others_files(
     tmp_path_factory: pytest.TempPathFactory, committed: int, others: int, more: int, further: int

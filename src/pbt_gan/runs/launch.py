@@ -287,6 +287,6 @@ def _here(project: Project) -> dict[str, Any]:
 
 def _write_settings(project: Project, store: DiskStore) -> None:
     files.write(store.folder / "config.toml", toml.written(project.config.plain()))
-    began_with = store.run.get("versions", {})
+    began_with = store.run.get("began_with") or store.run.get("versions", {})
     environment = {"versions": versions(), "machine": _here(project), "began_with": began_with}
     files.write(store.folder / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())

@@ -98,15 +98,17 @@ def read(path: Path, after: Contents | None = None) -> Contents:
         raise RunFolderError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def upgraded(path: Path, contents: Contents) -> Contents:
+def upgraded(path: Path, contents: Contents, versions: Json) -> Contents:
     """Write a journal of an older format anew as one of this version, in one step; others stay as they are.
 
-    The older pbt-gan refuses it from then on, as it should: it would drop without a word what is added now.
+    The older pbt-gan refuses it from then on, as it should: it would drop without a word what is added now. It looks at
+    the first line only, and says that whoever is named there has written it.
     """
     first, *rest = contents.entries
     if first["format"] == FORMAT:
         return contents
-    return _written(path, [{**first, "format": FORMAT}, *rest])
+    began_with = first.get("versions", {})
+    return _written(path, [{**first, "format": FORMAT, "versions": versions, "began_with": began_with}, *rest])
 
 
 def damaged(path: Path, line: int) -> DamageError:
