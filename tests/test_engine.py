@@ -1,4 +1,5 @@
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -122,6 +123,50 @@ def test_unequal_speeds_and_lost_workers_change_no_record_of_a_synchronous_run()
     failures: Mapping[Attempt, FailureKind] = {(1, 1, 1): "worker", (1, 1, 2): "machine", (3, 4, 1): "deadline"}
     assert trained(SimulatedExecutor(Quadratic(), seed=0, slots=3, duration=unequal)) == calm
     assert trained(SimulatedExecutor(Quadratic(), seed=0, slots=4, duration=unequal, failures=failures)) == calm
+
+
+def test_workers_that_come_and_go_change_no_record_and_the_loop_waits_while_there_is_none():
+    calm = MemoryStore()
+    Engine(controller(), SimulatedExecutor(Quadratic(), seed=0), calm).run(State(), CONTEXT)
+    looks = []
+
+    class Watched(SimulatedExecutor):
+        def free_slots(self):
+            looks.append(super().free_slots())
+            return looks[-1]
+
+    shifts = {0: [(1_000.0, 1_012.0), (2_000.0, math.inf)], 1: [(1_005.0, 1_500.0)]}
+    store = MemoryStore()
+    Engine(controller(), Watched(Quadratic(), seed=0, slots=2, shifts=shifts), store).run(State(), CONTEXT)
+    assert {0, 1, 2} <= set(looks)
+    assert len(looks) < 100
+    lost = [record for record in store.records if isinstance(record, Failure)]
+    assert {failure.kind for failure in lost} == {"machine"}
+    decided = [[r for r in records if isinstance(r, Report | Exploit)] for records in (calm.records, store.records)]
+    assert sorted(decided[0], key=str) == sorted(decided[1], key=str)
+
+
+def test_an_order_that_never_ends_is_given_again_after_its_deadline_or_ends_the_run():
+    def stuck(attempts):
+        return lambda order, slot: math.inf if order.member == 2 and order.attempt <= attempts else order.steps
+
+    store = MemoryStore()
+    executor = SimulatedExecutor(Quadratic(), seed=0, slots=2, duration=stuck(2))
+    Engine(controller(), executor, store, deadline_s=500.0).run(State(), CONTEXT)
+    lost = [record for record in store.records if isinstance(record, Failure)]
+    assert [(each.member, each.attempt, each.kind) for each in lost[:2]] == [(2, 1, "deadline"), (2, 2, "deadline")]
+    assert "500 s" in lost[0].error
+    executor = SimulatedExecutor(Quadratic(), seed=0, slots=2, duration=stuck(3))
+    with pytest.raises(WorkerError, match=r"attempt 3 of 3. See what the task waits for, or resume with a longer"):
+        Engine(controller(), executor, MemoryStore(), deadline_s=500.0).run(State(), CONTEXT)
+
+
+def test_a_state_that_found_no_room_ends_the_run_after_what_was_done_is_safe():
+    store = MemoryStore()
+    executor = SimulatedExecutor(Quadratic(), seed=0, failures={(2, 3, 1): "storage"})
+    with pytest.raises(StorageError, match=r"storage, by script\. Free some space and resume the run"):
+        Engine(controller(), executor, store).run(State(), CONTEXT)
+    assert store.commits[-1][0] == 10
 
 
 def test_an_asynchronous_run_waits_for_nobody():

@@ -4,22 +4,17 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.failures import fatal
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Answer, Failure, FailureKind, Record, Report
-from pbt_gan.errors import PbtGanError, StorageError, TaskError, WorkerError, one_line, place
+from pbt_gan.core.records import Answer, Failure, Record, Report
+from pbt_gan.errors import PbtGanError, StorageError, TaskError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
 log = logging.getLogger(__name__)
-
-ATTEMPTS = 3
-"""How often an order is given whose worker was lost, before the run ends."""
-
-RETRIED = frozenset[FailureKind](["worker", "machine", "deadline"])
-"""Kinds of failure after which an order is given again: elsewhere, or next time, it may well succeed."""
 
 News = tuple[Record, Images | None]
 
@@ -73,7 +68,7 @@ def _in_a_rule(error: Exception) -> TaskError:
     log.error("A rule failed.", exc_info=error)
     told = TaskError(
         f"An exploit or explore rule raised {one_line(error)}. Mend it at {place(error)}, and resume the run; "
-        "log.txt has the traceback."
+        "log.txt has the whole traceback."
     )
     told.__cause__ = error
     return told
@@ -90,6 +85,7 @@ class Engine:
         listeners: Sequence[Listener] = (),
         *,
         commit_every_s: float = 60.0,
+        deadline_s: float | None = None,
         stop: Stop | None = None,
     ) -> None:
         self._controller = controller
@@ -97,6 +93,7 @@ class Engine:
         self._store = store
         self._audience = Audience(listeners)
         self._commit_every_s = commit_every_s
+        self._deadline_s = deadline_s  # of each order; None: it may take as long as it takes
         self._stop = stop or Stop()
         self._news: list[News] = []  # journaled, and not told to the audience yet
         self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way
@@ -108,7 +105,7 @@ class Engine:
         Raises:
             TaskError: the task or a rule raised, or the task trained with other hyperparameters than ordered. What was
                 done is committed.
-            WorkerError: workers cannot be started, or those of one order died three times. Likewise.
+            WorkerError, OutOfMemoryError, StorageError: see `core.failures`. Likewise.
             StorageError: the journal or a checkpoint could not be written.
         """
         ending = "error"
@@ -130,7 +127,7 @@ class Engine:
             if reason := self._stop.wanted():
                 return state, reason
             state, orders = self._controller.ask(state, self._executor.free_slots())
-            self._executor.submit(orders)
+            self._executor.submit([replace(order, deadline_s=self._deadline_s) for order in orders])
             self._tell_news()  # only now: pictures are made while the workers train
             try:
                 answers = self._executor.next_reports(_POLL_S)
@@ -138,8 +135,9 @@ class Engine:
                     self._verify(answer, state.pending.get(answer.member))
                 state, records = self._controller.tell(state, answers)
                 self._journal(records, answers)
-                for answer in answers:
-                    self._accept(answer)
+                for error in map(self._accept, answers):
+                    if error is not None:
+                        return state, error
             except StorageError:
                 raise
             except PbtGanError as error:
@@ -166,18 +164,12 @@ class Engine:
                 f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
             )
 
-    def _accept(self, answer: Answer) -> None:
+    def _accept(self, answer: Answer) -> PbtGanError | None:
+        """Tell the log of a failure; return what ends the run, if anything does."""
         if not isinstance(answer, Failure):
-            return
-        log.error("Member %d, %s: %s\n%s", answer.member, answer.worker, answer.error, answer.details)
-        place = f"Member {answer.member} in its interval {answer.interval} ({answer.worker}): {answer.error}"
-        if answer.kind not in RETRIED:
-            raise TaskError(f"{place}. Mend the task and resume the run.")
-        if answer.attempt >= ATTEMPTS:
-            raise WorkerError(
-                f"{place}. That was attempt {answer.attempt} of {ATTEMPTS}; is memory short? "
-                "Resume with fewer workers, or see log.txt."
-            )
+            return None
+        log.error("Member %d, %s (%s): %s\n%s", answer.member, answer.worker, answer.kind, answer.error, answer.details)
+        return fatal(answer)
 
     def _journal(self, records: Sequence[Record], answers: Sequence[Answer] = ()) -> None:
         if self._store is not None and records:

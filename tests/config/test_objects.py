@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pbt_gan.config.objects import build_plan, build_space, build_task, resolve, task_reference
+from pbt_gan.config import objects
+from pbt_gan.config.domains import build_space
+from pbt_gan.config.objects import build_plan, build_task, resolve, task_reference, workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
@@ -56,9 +58,10 @@ def test_naming_a_hyperparameter_evolves_it_and_two_numbers_are_a_range():
 
 def test_a_resolved_configuration_resolves_to_itself():
     config, task = built({"space": {"lr": [1e-4, 1e-2], "k": {}}, "pbt": {"ready_interval": 20}})
-    resolved = resolve(config, task)
+    resolved = resolve(config, task, build_space(config, task))
     assert resolved.pbt.score_interval == 20
-    assert resolve(validated(Config, resolved.plain()), task) == resolved
+    again = validated(Config, resolved.plain())
+    assert resolve(again, task, build_space(again, task)) == resolved
     assert build_space(resolved, task) == build_space(config, task)
 
 
@@ -68,9 +71,37 @@ def test_a_tasks_own_list_of_two_values_stays_a_list():
         def space(self):
             return {"lr": Float((1e-3, 1e-2), (1e-6, 1e-1), "log")}
 
-    resolved = resolve(validated(Config, {}), Two())
+    config = validated(Config, {})
+    resolved = resolve(config, Two(), build_space(config, Two()))
     domain = build_space(validated(Config, resolved.plain()), Two())["lr"]
     assert {domain.draw(stream(seed)) for seed in range(40)} == {1e-3, 1e-2}
+
+
+def test_how_many_workers_there_are_is_not_settled_when_it_was_left_open(monkeypatch):
+    config, task = built({"pbt": {"population_size": 50}})
+    resolved = resolve(config, task, build_space(config, task))
+    for cores in (3, 7):
+        monkeypatch.setattr(objects, "usable_cores", lambda cores=cores: cores)
+        assert workers_of(resolved) == cores
+    assert resolved.plain()["executor"]["workers"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("executor", "workers"),
+    [
+        ({}, 4),
+        ({"workers": 3}, 3),
+        ({"workers": "3"}, 3),
+        ({"workers": 200}, 10),
+        ({"workers": 1}, 1),
+        ({"device": "cuda:0,cuda:1"}, 2),
+        ({"device": "cuda:0,cuda:1", "workers": 6}, 6),
+        ({"name": "serial", "workers": 3}, 1),
+    ],
+)
+def test_there_are_as_many_workers_as_cores_devices_or_wishes_but_no_more_than_members(executor, workers, monkeypatch):
+    monkeypatch.setattr(objects, "usable_cores", lambda: 4)
+    assert workers_of(validated(Config, {"executor": executor, "pbt": {"population_size": 10}})) == workers
 
 
 @pytest.mark.parametrize(

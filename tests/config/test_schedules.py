@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.config.objects import build_plan, build_space, resolve
+from pbt_gan.config.domains import build_space
+from pbt_gan.config.objects import build_plan, resolve
 from pbt_gan.config.schedules import ScheduleSettings, read_schedule, schedule_settings, schedule_text
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged, read_config
@@ -47,8 +48,9 @@ def test_in_a_config_a_replay_keeps_whose_random_numbers_it_repeats():
 
 def plan_of(schedule, **pbt):
     config = validated(Config, {"task": "quadratic", "pbt": {"total_steps": 200, "schedule": schedule, **pbt}})
-    resolved = resolve(config, Quadratic())
-    assert resolve(resolved, Quadratic()) == resolved
+    space = build_space(config, Quadratic())
+    resolved = resolve(config, Quadratic(), space)
+    assert resolve(resolved, Quadratic(), space) == resolved
     return build_plan(resolved, build_space(resolved, Quadratic()))
 
 
@@ -69,7 +71,7 @@ def test_a_run_that_is_trained_further_decays_to_its_new_end():
     config = validated(
         Config, {"task": "quadratic", "pbt": {"total_steps": 100, "schedule": {"decay": "linear", "of": ["h1"]}}}
     )
-    written = resolve(config, Quadratic()).plain()  # what a run's folder holds
+    written = resolve(config, Quadratic(), build_space(config, Quadratic())).plain()  # what a run's folder holds
     longer = validated(Config, merged(written, {"pbt": {"total_steps": 400}}))
     schedules = [
         build_plan(each, build_space(each, Quadratic())).schedule for each in (validated(Config, written), longer)
@@ -86,7 +88,7 @@ def test_a_file_lies_beside_the_config_that_names_it(tmp_path: Path, monkeypatch
     by_config = read_config("there/my.toml")
     by_option = read_config("quadratic", [{"pbt": {"schedule": "there/s.toml"}}])
     for config in (by_config, by_option):
-        schedule = resolve(config, Quadratic()).pbt.schedule
+        schedule = resolve(config, Quadratic(), build_space(config, Quadratic())).pbt.schedule
         assert schedule is not None
         assert [dict(row.values) for row in schedule.rows] == [{"h0": 0.25}]
 

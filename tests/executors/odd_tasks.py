@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -39,6 +40,55 @@ class Sleeper(Still):
         (self.folder / f"{os.getpid()}-{child.pid}").touch()
         time.sleep(600)
         return Training(state, hyperparams)
+
+
+class Busy(Still):
+    """Is in one call into C for about two seconds, which holds Python's lock meanwhile: no other thread runs."""
+
+    def train(self, state, hyperparams, steps, streams):
+        until_s = time.monotonic() + 2.0
+        count = 1_000_000
+        while time.monotonic() < until_s:
+            sum(range(count))
+            count = min(2 * count, 30_000_000)
+        return Training(state, hyperparams)
+
+
+class Scribbler(Still):
+    """Writes into every connection of its process, as one does who closes files by number and opens others."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text.encode()
+
+    def train(self, state, hyperparams, steps, streams):
+        for handle in range(3, 100):
+            try:
+                connected = stat.S_ISSOCK(os.fstat(handle).st_mode)
+            except OSError:
+                continue
+            if connected:
+                os.write(handle, self.text)
+        time.sleep(600)
+
+
+class Failing(Still):
+    """Raises something from a table."""
+
+    def __init__(self, error: str) -> None:
+        self.error = error
+
+    def train(self, state, hyperparams, steps, streams):
+        match self.error:
+            case "task":
+                raise KeyError("lost")
+            case "memory":
+                np.empty(1 << 60, np.uint8)
+            case "torch's memory":
+                import torch
+
+                torch.empty(1 << 60, dtype=torch.uint8)
+            case "storage":
+                Path("/dev/full").write_bytes(b"x")
 
 
 class Parent(Still):

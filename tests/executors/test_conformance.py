@@ -1,5 +1,7 @@
 """Every executor of the package against the public suite."""
 
+import math
+
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.simulated import SimulatedExecutor
@@ -14,6 +16,12 @@ class TestSerialExecutor(ExecutorConformance):
 class TestSimulatedExecutor(ExecutorConformance):
     def make(self, task, *, seed, folder, workers):
         return SimulatedExecutor(task, seed=seed, folder=folder, slots=workers)
+
+
+class TestSimulatedExecutorWhoseWorkersComeLate(ExecutorConformance):
+    def make(self, task, *, seed, folder, workers):
+        late = {slot: [(5.0 + 20 * slot, math.inf)] for slot in range(workers)}
+        return SimulatedExecutor(task, seed=seed, folder=folder, slots=workers, shifts=late)
 
 
 class TestProcessesExecutor(WorkersConformance):

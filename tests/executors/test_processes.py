@@ -1,5 +1,6 @@
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import ConfigError, WorkerError
-from pbt_gan.executors import processes, scratch
+from pbt_gan.executors import processes, scratch, watch
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import TaskReference
@@ -41,6 +43,12 @@ def start(task: TaskReference = WALK, workers: int = 2) -> closing[ProcessesExec
 
 def odd(name: str, **arguments: str) -> TaskReference:
     return TaskReference(f"{ODD}:{name}", arguments)
+
+
+def process(post: Any) -> subprocess.Popen[bytes]:
+    """Return the process of the worker at a post."""
+    found: subprocess.Popen[bytes] = post.worker.process
+    return found
 
 
 def plain(member: int) -> Order:
@@ -78,10 +86,10 @@ def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
                     member = lost.pop() if lost else next(fresh)
                     attempts[member] = attempts.get(member, 0) + 1
                     executor.submit([order(member, attempt=attempts[member])])
-            victim = executor._workers[rng.integers(2)]
+            victim = executor._posts[rng.integers(2)]
             if kills < 15 and victim.ready:  # one that is killed while it starts is counted, and ends the run
                 time.sleep(rng.uniform(0, 0.005))
-                victim.process.kill()
+                process(victim).kill()
                 kills += 1
             for answer in executor.next_reports(0.05):
                 if isinstance(answer, Report):
@@ -107,13 +115,113 @@ def test_a_worker_is_missed_even_if_something_holds_its_connection_open(tmp_path
     os.kill(child, signal.SIGKILL)
 
 
+@pytest.fixture
+def hurried(monkeypatch):
+    """Let workers show more often that they live, and be missed sooner."""
+    monkeypatch.setattr(processes, "_BEAT_S", 0.05)
+    monkeypatch.setattr(processes, "_QUIET_S", 0.1)
+    monkeypatch.setattr(watch, "SILENT_S", 0.5)
+
+
+def test_a_stopped_worker_is_named_and_goes_on_when_it_is_woken(hurried, caplog):
+    with start(workers=1) as executor:
+        answers(executor, FIRST[:1])
+        (post,) = executor._posts
+        process(post).send_signal(signal.SIGSTOP)
+        executor.submit(FIRST[1:2])
+        wait_until(lambda: executor.next_reports(0.05) or caplog.records)
+        assert re.match(r"worker-0 has been silent for [01] s: member 1, interval 1\. ", caplog.messages[0])
+        process(post).send_signal(signal.SIGCONT)
+        (answer,) = collected(executor, 1)
+        assert isinstance(answer, Report)
+        assert re.match(r"worker-0 answers again, after \d+ s\.", caplog.messages[1])
+
+
+@pytest.mark.slow
+def test_a_worker_in_a_long_call_is_not_called_silent_though_its_heart_cannot_beat(hurried, caplog):
+    with start(odd("Busy"), workers=1) as executor:
+        (answer,) = answers(executor, [plain(0)])
+    assert isinstance(answer, Report)
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("text", ["a line of the task's own, not a message\n", "\0" * 15 + "\2" + "\0" * 8 + "no"])
+def test_what_strays_into_a_workers_connection_is_a_failure_of_its_own_kind(text):
+    with start(odd("Scribbler", text=text), workers=1) as executor:
+        executor.submit([plain(0)])
+        (answer,) = collected(executor, 1)
+        assert isinstance(answer, Failure)
+        assert answer.kind == "protocol"
+        assert "worker-0 sent what is no message of a worker" in answer.error
+        assert executor.free_slots() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        ("task", "task", "KeyError: 'lost'"),
+        ("memory", "memory", "Unable to allocate"),
+        ("storage", "storage", "No space left on device"),
+        pytest.param("torch's memory", "memory", "allocate", marks=pytest.mark.slow),
+    ],
+)
+def test_a_failure_says_whether_task_memory_or_disk_is_to_blame(error, kind, said):
+    with start(odd("Failing", error=error), workers=1) as executor:
+        (answer,) = answers(executor, [plain(0)])
+    assert isinstance(answer, Failure)
+    assert answer.kind == kind, answer.details
+    assert said in answer.error
+    assert ("odd_tasks.py, line " in answer.place) == (kind == "task")
+
+
+def test_a_state_for_which_there_is_no_room_anywhere_is_a_failure_of_storage(place):
+    with start(workers=1) as executor:
+        answers(executor, FIRST[:1])
+        for scratch_folder in place.iterdir():
+            for key in ("m01-i0001", ".m01-i0001"):  # every write to it fails as on a full disk
+                (scratch_folder / key).symlink_to("/dev/full")
+        (answer,) = answers(executor, FIRST[1:2])
+        assert isinstance(answer, Failure)
+        assert answer.kind == "storage", answer.details
+        assert "There is no room for a member's state" in answer.error
+        (answer,) = answers(executor, FIRST[2:3])
+        assert isinstance(answer, Report)
+
+
+def test_a_worker_of_which_memory_was_short_says_so():
+    with start(workers=1) as executor:
+        (answer,) = answers(executor, [order(0, deed="die")])
+    assert isinstance(answer, Failure)
+    assert (answer.kind, answer.error) == ("worker", "worker-0 was killed by SIGKILL (is memory short?)")
+
+
+@pytest.mark.parametrize("limit", [3, 4, 5, 6, 7, 8, 10])
+def test_where_too_few_files_may_be_open_it_is_told_in_a_line_and_nothing_is_left(limit):
+    program = f"""
+import resource
+from pbt_gan.errors import WorkerError, StorageError
+from pbt_gan.executors import processes
+from pbt_gan.interfaces import TaskReference
+executors = []
+used = len(__import__("os").listdir("/dev/fd")) - 1
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + {limit}, 100))
+try:
+    processes.ProcessesExecutor(TaskReference("pbt_gan.testing.walk:RandomWalk"), seed=0, workers=4)
+except (WorkerError, StorageError) as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+    assert run.returncode == 0
+    assert "Too many open files" in run.stdout
+
+
 def test_signals_to_the_whole_job_do_not_end_the_workers_before_the_run():
     with start() as executor:
         executor.submit(FIRST[:2])
         collected(executor, 2)
-        for worker in executor._workers:
+        for post in executor._posts:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-                worker.process.send_signal(number)
+                process(post).send_signal(number)
         assert all(isinstance(answer, Report) for answer in answers(executor, FIRST))
 
 
@@ -156,7 +264,7 @@ from pbt_gan.executors import processes
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]
 executor = processes.ProcessesExecutor(TaskReference("pbt_gan.testing.walk:RandomWalk"), seed=0, workers=2)
-print(*(worker.process.pid for worker in executor._workers))
+print(*(post.worker.process.pid for post in executor._posts))
 """
     run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)
     assert run.returncode == 0

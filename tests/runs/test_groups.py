@@ -10,7 +10,7 @@ import pytest
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.core.records import Exploit, Report
-from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.errors import ConfigError, OutOfMemoryError
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.scores import scorers
 from pbt_gan.runs import grouping
@@ -173,7 +173,7 @@ def test_a_task_that_fails_in_the_trial_is_told_of_by_the_run(tmp_path, trials, 
         "pbt": {"population_size": 2, "total_steps": 2, "ready_interval": 1},
         "executor": "serial",
     }
-    with pytest.raises(TaskError, match="MemoryError: no room"):
+    with pytest.raises(OutOfMemoryError, match="MemoryError: no room"):
         start(Project(validated(Config, failing)), tmp_path / "run")
     assert "Groups cannot be tried (MemoryError: no room); members are trained one at a time." in caplog.messages
     assert vectorize(tmp_path / "run") == "off"

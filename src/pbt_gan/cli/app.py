@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from pbt_gan.config.executors import EXECUTORS
+
 app = typer.Typer(
     name="pbt-gan",
     help="Train GANs with Population Based Training.\n\n"
@@ -31,7 +33,7 @@ def _preset_names(incomplete: str) -> list[str]:
 
 
 def _executor_names(incomplete: str) -> list[str]:
-    return [name for name in ("processes", "serial") if name.startswith(incomplete)]
+    return [name for name in EXECUTORS if name.startswith(incomplete)]
 
 
 def _version(wanted: bool) -> None:
@@ -55,10 +57,15 @@ MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after th
 ExecutorName = Annotated[
     str | None,
     Option(
-        "--executor", metavar="NAME", autocompletion=_executor_names, help="Where members train: processes, serial."
+        "--executor",
+        metavar="NAME",
+        autocompletion=_executor_names,
+        help=f"Where members train: {', '.join(EXECUTORS)}.",
     ),
 ]
-Workers = Annotated[int | None, Option(metavar="N", help="Worker processes; one a core if not given.")]
+Workers = Annotated[
+    int | None, Option(metavar="N", help="Worker processes; one a core that may be used, if not given.")
+]
 Vectorize = Annotated[
     str | None,
     Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),

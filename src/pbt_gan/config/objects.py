@@ -1,16 +1,17 @@
 """From a configuration to the objects of a run: task, plan, executor, listeners."""
 
 import inspect
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pbt_gan import references
-from pbt_gan.config.settings import Config, DomainSettings, Named
+from pbt_gan.config.domains import written
+from pbt_gan.config.effects import effective
+from pbt_gan.config.executors import EXECUTORS
+from pbt_gan.config.settings import Config, Named
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE, Context
@@ -19,11 +20,10 @@ from pbt_gan.core.policies import POLICIES
 from pbt_gan.core.policy import Policy
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
-from pbt_gan.core.space import Choice, Domain, Integer, Range, Space, check_values, draw
+from pbt_gan.core.space import Space, check_values, draw
 from pbt_gan.core.strategy import Rule, Strategy, chosen, moved
 from pbt_gan.errors import ConfigError, PbtGanError, instead, one_line, place, suggestion
-from pbt_gan.executors.processes import ProcessesExecutor
-from pbt_gan.executors.serial import SerialExecutor
+from pbt_gan.executors.cores import usable_cores
 from pbt_gan.executors.work import build
 from pbt_gan.interfaces import Executor, Listener, Problem, TaskReference
 from pbt_gan.validation import unknown
@@ -38,7 +38,7 @@ def task_reference(config: Config) -> TaskReference:
         if name not in TASKS:
             raise unknown("task", name, TASKS)
         name = TASKS[name]
-    arguments = dict(config.task.options)
+    arguments = effective(config.task.name, config.task.options, config.space)
     if config.metrics:
         arguments["metrics"] = dict(config.metrics)
     return TaskReference(name, arguments)
@@ -54,19 +54,27 @@ def build_task(reference: TaskReference) -> Problem:
     if not (isinstance(factory, type) and hasattr(factory, "as_task")):
         raise ConfigError(f"{reference.name} is no subclass of pbt_gan.Task or pbt_gan.ModuleTask.")
     _check_arguments("task", factory, reference.arguments)
-    with _told("task", reference.name):
+    with _explained("task", reference.name):
         return build(reference)
 
 
-def resolve(config: Config, task: Problem) -> Config:
-    """Return the configuration with everything filled in that was left open, enough to run again elsewhere."""
-    space = build_space(config, task)
+def resolve(config: Config, task: Problem, space: Space) -> Config:
+    """Return the configuration with everything filled in that was left open, enough to run again elsewhere.
+
+    How many workers there are stays open: that is the machine's matter, and may be another one's tomorrow.
+
+    Args:
+        config: as it was read.
+        task: what it names.
+        space: of what is evolved.
+    """
     score_interval = config.pbt.score_interval or config.pbt.ready_interval
     schedule = config.pbt.schedule
     if schedule is not None:
         schedule = schedule.resolved(space)
-    names = {name: _domain_settings(domain) for name, domain in space.items()}
-    arguments = {**config.task.options, **task.arguments()}
+    names = {name: written(domain) for name, domain in space.items()}
+    options = {name: value for name, value in config.task.options.items() if name not in task.idle}
+    arguments = effective(config.task.name, {**options, **task.arguments()}, names)
     metrics = arguments.pop("metrics", config.metrics)
     return config.model_copy(
         update={
@@ -76,20 +84,6 @@ def resolve(config: Config, task: Problem) -> Config:
             "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
         }
     )
-
-
-def build_space(config: Config, task: Problem) -> Space:
-    """Return the evolved hyperparameters: those that the config names, else those that the task evolves by itself."""
-    own = task.space
-    space: dict[str, Domain] = {}
-    for name in config.space or task.evolved:
-        if name not in own:
-            raise ConfigError(
-                f"space.{name}: the task has no such hyperparameter.{instead(name, sorted(own), 'It has')}"
-            )
-        space[name] = _domain(name, own[name], config.space.get(name, DomainSettings()))
-        space[name].check(name)
-    return space
 
 
 def build_plan(config: Config, space: Space) -> Plan:
@@ -123,18 +117,19 @@ def build_plan(config: Config, space: Space) -> Plan:
         initial=config.pbt.initial,
         schedule=schedule,
     )
-    with _told("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
+    with _explained("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
         plan.policy(plan)
     return plan
 
 
 def workers_of(config: Config) -> int:
     """Return how many members, or groups of them, train side by side."""
-    if config.executor.name == "serial":
+    settings = config.executor
+    if EXECUTORS[settings.name].here:
         return 1
-    workers = config.executor.workers
-    count = _usual_workers(config) if workers == "auto" else workers
-    return min(count, config.pbt.population_size)  # more would have no work
+    usual = usable_cores() if settings.devices == ["cpu"] else len(settings.devices)
+    workers = usual if settings.workers == "auto" else settings.workers
+    return min(workers, config.pbt.population_size)  # more would have no work
 
 
 def build_executor(config: Config, task: Problem | TaskReference, folder: Path, group: int = 1) -> Executor:
@@ -142,28 +137,17 @@ def build_executor(config: Config, task: Problem | TaskReference, folder: Path, 
 
     Args:
         config: the run's.
-        task: an object is trained by the serial executor only.
+        task: an object is trained only by an executor that trains here.
         folder: holds the files that the task prepared.
         group: how many members a worker trains at a time.
     """
     settings = config.executor
-    if settings.name == "serial":
-        return SerialExecutor(
-            task,
-            seed=config.seed,
-            folder=folder,
-            device=settings.device,
-            group=group,
-            deterministic=settings.deterministic,
-        )
-    assert isinstance(task, TaskReference), "an object is trained by the serial executor"
-    return ProcessesExecutor(
+    return EXECUTORS[settings.name].make(
         task,
+        settings,
+        workers_of(config),
         seed=config.seed,
         folder=folder,
-        workers=workers_of(config),
-        devices=settings.devices,
-        threads=settings.threads,
         group=group,
         deterministic=settings.deterministic,
     )
@@ -223,15 +207,15 @@ def _try(strategy: Strategy, space: Space) -> None:
     values = draw(space, rng)
     members = [Member(id, values, 1, 1, 1, (float(id), float(id)), f"m{id}") for id in range(4)]
     exploit, explore = strategy.exploit, strategy.explore
-    with _told("pbt.exploit", exploit.name, exploit.options):
+    with _explained("pbt.exploit", exploit.name, exploit.options):
         chosen(exploit, members[0], PopulationView.of(members), rng, None)
-    with _told("pbt.explore", explore.name, explore.options):
+    with _explained("pbt.explore", explore.name, explore.options):
         moved(explore, values, space, rng, Context(step=1, budget_left=0.5, scores=(1.0,)))
 
 
 def _load(where: str, name: str) -> Any:
     """Return what a reference names, which must be callable."""
-    with _told(where, name):
+    with _explained(where, name):
         found = references.load(name)
     if not callable(found):
         raise ConfigError(f"{where} = {name!r} is {found!r}, but must be a class or a function.")
@@ -239,7 +223,7 @@ def _load(where: str, name: str) -> Any:
 
 
 @contextmanager
-def _told(where: str, name: str, options: Mapping[str, Any] | None = None) -> Iterator[None]:
+def _explained(where: str, name: str, options: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Tell in one line what a person's own code, or an option of a wrong type, has raised."""
     try:
         yield
@@ -249,49 +233,3 @@ def _told(where: str, name: str, options: Mapping[str, Any] | None = None) -> It
         given = f" with {dict(options)}" if options else ""
         mend = f"Mend it at {place(error)}." if references.is_reference(name) else "Has an option a wrong type?"
         raise ConfigError(f"{where} = {name!r}{given} fails: {one_line(error)}. {mend}") from error
-
-
-def _domain(name: str, own: Domain, changed: DomainSettings) -> Domain:
-    fields = {key: value for key, value in changed.model_dump().items() if value is not None}
-    allowed = set(own.__dataclass_fields__)
-    for key in fields:
-        if key not in allowed:
-            raise ConfigError(
-                f"space.{name}.{key}: {name} is a {type(own).__name__.lower()} and has {', '.join(sorted(allowed))}."
-            )
-    if "init" in fields:
-        fields["init"] = _init(fields["init"], own)
-    if isinstance(own, Integer):
-        fields = {key: _whole(value) if key in ("init", "bounds") else value for key, value in fields.items()}
-    return replace(own, **fields)
-
-
-def _init(value: Any, own: Domain) -> Any:
-    if not isinstance(value, tuple) or isinstance(own, Choice):
-        return value
-    if len(value) == 1:
-        return value[0]
-    return Range(*value) if len(value) == 2 else value
-
-
-def _whole(value: Any) -> Any:
-    """TOML bounds such as [1, 10] arrive as floats; what is no whole number is left for the check to refuse."""
-    if isinstance(value, tuple):
-        return tuple(_whole(item) for item in value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _domain_settings(domain: Domain) -> DomainSettings:
-    fields = {name: getattr(domain, name) for name in domain.__dataclass_fields__}
-    if isinstance(fields["init"], Range):
-        fields["init"] = (fields["init"].low, fields["init"].high)
-    elif isinstance(fields["init"], tuple) and len(fields["init"]) == 2 and not isinstance(domain, Choice):
-        fields["init"] *= 2  # a list of two would be read as a range; twice each is drawn alike
-    return DomainSettings(**fields)
-
-
-def _usual_workers(config: Config) -> int:
-    devices = config.executor.devices
-    if devices != ["cpu"]:
-        return len(devices)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.core.strategy import Copies, Who
 from pbt_gan.validation import Scalar, Settings
@@ -100,11 +101,12 @@ class CheckpointSettings(Settings):
 class ExecutorSettings(Settings):
     """Where members train. It may be changed on resume; on a CPU it changes no bit of the result."""
 
-    name: Literal["processes", "serial"] = "processes"
+    name: str = next(iter(EXECUTORS))  # one of that table
     workers: Literal["auto"] | int = "auto"  # auto: one a core, or one a GPU, of the machine that it goes on on
     vectorize: Literal["auto", "off"] | int = "auto"  # how many members a worker trains as one group
     device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
     threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
+    deadline_s: float | None = Field(default=None, gt=0)  # for what a worker has at a time; None: no limit
     deterministic: bool = False  # on a GPU: equal bits in every run, at a cost; a CPU is always so
 
     @model_validator(mode="before")
@@ -112,15 +114,12 @@ class ExecutorSettings(Settings):
     def _short(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
-    @field_validator("vectorize", mode="before")
+    @field_validator("name")
     @classmethod
-    def _whole(cls, value: Any) -> Any:
-        if value in ("auto", "off"):
-            return value
-        count = int(value) if isinstance(value, str) and value.isdecimal() else value
-        if type(count) is not int or not 1 <= count <= 100_000:
-            raise ValueError("use auto, off, or how many members a worker trains together, such as 4")
-        return count if count > 1 else "off"
+    def _there(cls, value: str) -> str:
+        if value not in EXECUTORS:
+            raise ValueError(f"use {' or '.join(EXECUTORS)}")
+        return value
 
     @field_validator("workers", mode="before")
     @classmethod
@@ -131,6 +130,16 @@ class ExecutorSettings(Settings):
         if type(count) is not int or not 1 <= count <= 1_024:
             raise ValueError("use auto, or a whole number from 1 to 1024")
         return count
+
+    @field_validator("vectorize", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        if value in ("auto", "off"):
+            return value
+        count = int(value) if isinstance(value, str) and value.isdecimal() else value
+        if type(count) is not int or not 1 <= count <= 100_000:
+            raise ValueError("use auto, off, or how many members a worker trains together, such as 4")
+        return count if count > 1 else "off"
 
     @field_validator("device")
     @classmethod
@@ -148,9 +157,18 @@ class ExecutorSettings(Settings):
         return self.device.split(",")
 
     @model_validator(mode="after")
-    def _one_place(self) -> "ExecutorSettings":
-        if self.name == "serial" and "," in self.device:
-            raise ValueError(f"the serial executor trains on one device, not on {self.device}; use processes")
+    def _here(self) -> "ExecutorSettings":
+        if not EXECUTORS[self.name].here:
+            return self
+        if "," in self.device:
+            raise ValueError(f"the {self.name} executor trains on one device, not on {self.device}; use processes")
+        if self.threads > 1:
+            raise ValueError(f"the {self.name} executor trains with one thread, not with {self.threads}; use processes")
+        if self.deadline_s is not None:
+            raise ValueError(
+                f"the {self.name} executor trains in this process, which deadline_s = {self.deadline_s:g} cannot end; "
+                "use processes"
+            )
         return self
 
 

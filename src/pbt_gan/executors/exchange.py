@@ -5,12 +5,31 @@ import mmap
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from pbt_gan import codec
 from pbt_gan.errors import StorageError
+from pbt_gan.executors.failing import FULL
+from pbt_gan.executors.work import States
 from pbt_gan.interfaces import Tree
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
+_FULL = (*FULL, errno.ENOMEM)
+
+
+class Kept(States, Protocol):
+    """The states of a whole run, as a crew keeps them for its workers."""
+
+    def encoded(self, key: str) -> bytes | memoryview:
+        """Return a state in the checkpoint codec."""
+        ...
+
+    def restore(self, key: str, data: bytes) -> None:
+        """Take an encoded state in."""
+        ...
+
+    def keep(self, keys: frozenset[str]) -> None:
+        """Drop every state that is not named."""
+        ...
 
 
 class Memory:

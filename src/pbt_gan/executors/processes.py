@@ -1,6 +1,7 @@
 """Worker processes on one machine: members train side by side and exchange states through shared memory."""
 
 import atexit
+import errno
 import logging
 import os
 import selectors
@@ -9,32 +10,36 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pbt_gan import errors
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Report
-from pbt_gan.errors import ConfigError, TaskError, WorkerError
-from pbt_gan.executors.exchange import SharedMemory
+from pbt_gan.errors import ConfigError, StorageError, TaskError, WorkerError
+from pbt_gan.executors.crew import Crew
+from pbt_gan.executors.exchange import Kept, SharedMemory
 from pbt_gan.executors.messages import Channel, Message
 from pbt_gan.executors.scratch import Scratch, places
 from pbt_gan.executors.threads import environment
 from pbt_gan.executors.work import NOTHING
+from pbt_gan.executors.workers import Alive, Answered, Event, Lost, Ready, Unbuilt
 from pbt_gan.interfaces import TaskReference
 
 log = logging.getLogger(__name__)
 
-_STARTS = 3  # deaths of one worker in a row, before it was ready, that end the run
+_BEAT_S = 1.0  # between two heartbeats of a worker
 _GRACE_S = 5.0  # between a worker's last word and its end
-_LOOK_S = 0.2  # a death is seen after this at the latest, even if something that the worker started holds its socket
+_QUIET_S = 2.0  # without a heartbeat: then its process is asked whether it works
+_OVERSLEPT_S = 1.0  # a wait that took so much longer: this process was stopped
 
 
-class ProcessesExecutor:
+class ProcessesExecutor(Crew):
     """Trains one member, or one group of them, in each worker process.
 
     Workers are plain child processes: nothing is pickled and the caller's main module is not imported again. They end
@@ -53,6 +58,7 @@ class ProcessesExecutor:
     Raises:
         ConfigError: there are no workers.
         WorkerError: the system starts no more processes.
+        StorageError: there is no place for their states.
     """
 
     def __init__(
@@ -69,158 +75,76 @@ class ProcessesExecutor:
     ) -> None:
         if workers < 1:
             raise ConfigError(f"executor.workers = {workers}, but there must be at least 1.")
+        self._devices = devices
         self._environment = {
             **os.environ,
             **environment(threads),
             "PYTHONPATH": os.pathsep.join(place or str(Path.cwd()) for place in sys.path),
         }
-        self._group = group
-        self._selector = selectors.DefaultSelector()
-        self._workers: list[_Worker] = []
-        self._scratch: list[Scratch] = []
+        self._start = {
+            "task": task.name,
+            "arguments": task.arguments,
+            "seed": seed,
+            "folder": str(folder),
+            "deterministic": deterministic,
+            "beat_s": _BEAT_S,
+        }
+        self._scratch = _scratch()
+        self._folders = [scratch.path for scratch in self._scratch]
+        super().__init__(SharedMemory(self._folders), posts=workers, group=group)
         atexit.register(self.close)
         try:
-            self._scratch = [Scratch(place) for place in places()]
-            self._states = SharedMemory([scratch.path for scratch in self._scratch])
-            self._task = task.name
-            self._start = {
-                "task": task.name,
-                "arguments": task.arguments,
-                "seed": seed,
-                "folder": str(folder),
-                "deterministic": deterministic,
-            }
-            for number in range(workers):
-                self._workers.append(self._started(f"worker-{number}", devices[number % len(devices)]))
-        except BaseException:
+            self._selector = selectors.DefaultSelector()
+            self._fill()
+        except BaseException as error:
             self.close()
+            if isinstance(error, OSError):
+                raise _unstarted("worker processes", error) from error
             raise
-
-    def free_slots(self) -> int:
-        """How many orders can be submitted now; workers that are still starting count."""
-        return self._group * len(self._free())
-
-    def submit(self, orders: Sequence[Order]) -> None:
-        """Share orders out among the free workers, as evenly as they go."""
-        free = self._free()[: len(orders)]
-        assert len(orders) <= self._group * len(free), "the caller gives no more orders than there are free slots"
-        for place, worker in enumerate(free):
-            worker.train(orders[place * len(orders) // len(free) : (place + 1) * len(orders) // len(free)])
-
-    def next_reports(self, timeout_s: float) -> list[Answer]:
-        """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first.
-
-        Raises:
-            TaskError, ConfigError, DataError: a worker could not build its task.
-            WorkerError: a worker died again and again before it was ready.
-        """
-        until_s = time.monotonic() + timeout_s
-        while True:
-            left_s = max(0.0, until_s - time.monotonic())
-            answers = self._look(min(left_s, _LOOK_S))
-            if answers or left_s == 0.0:
-                return sorted(answers, key=lambda answer: answer.member)
-
-    def encoded(self, checkpoint: str) -> memoryview:
-        """Return a kept state in the checkpoint codec."""
-        return self._states.encoded(checkpoint)
-
-    def restore(self, checkpoint: str, data: bytes) -> None:
-        """Take a state in, encoded."""
-        self._states.restore(checkpoint, data)
-
-    def keep(self, checkpoints: frozenset[str]) -> None:
-        """Drop every state that is not named; those of orders under way are safe."""
-        orders = [order for worker in self._workers for order in worker.orders.values()]
-        under_way = {key for order in orders for key in (*order.sources.values(), order.checkpoint)}
-        self._states.keep(checkpoints | under_way)
 
     def close(self) -> None:
         """Kill the workers and remove their shared memory. May be called twice."""
         atexit.unregister(self.close)
-        for worker in self._workers:
-            worker.kill()
-        for worker in self._workers:
-            worker.bury()
+        super().close()
         for scratch in self._scratch:
             scratch.close()
-        self._selector.close()
-        self._workers = []
+        if hasattr(self, "_selector"):
+            self._selector.close()
 
-    def _free(self) -> list["_Worker"]:
-        """Return the workers without orders, those first that are ready."""
-        return sorted((worker for worker in self._workers if not worker.orders), key=lambda worker: not worker.ready)
+    def _hire(self, number: int) -> "_Process":
+        name, start = f"worker-{number}", {**self._start, "device": self._devices[number % len(self._devices)]}
+        return _Process(name, start, self._environment, self._folders, self._selector)
 
-    def _look(self, wait_s: float) -> list[Answer]:
-        readable = {key.data for key, _ in self._selector.select(wait_s)}
-        answers: list[Answer] = []
-        for place, worker in enumerate(self._workers):
-            try:
-                if worker in readable:
-                    answers += self._read(worker)
-                elif worker.process.poll() is not None:
-                    raise EOFError
-            except EOFError:
-                answers += self._replace(place)
-        return answers
-
-    def _read(self, worker: "_Worker") -> Iterable[Answer]:
-        for message in worker.channel.receive():
-            match message.content["type"]:
-                case "ready":
-                    worker.ready = True
-                case "unbuilt":
-                    raise _unbuilt(worker.name, self._task, message)
-                case _:
-                    answer = _answer(message)
-                    del worker.orders[answer.member]
-                    yield answer
-
-    def _replace(self, place: int) -> list[Answer]:
-        """Bury a dead worker and start another of its name."""
-        dead = self._workers[place]
-        self._selector.unregister(dead.channel)
-        how = dead.how_it_died()
-        dead.kill()
-        dead.bury()
-        log.warning("%s %s; it is started anew.", dead.name, how)
-        deaths = 0 if dead.ready else dead.deaths + 1
-        if deaths == _STARTS:
-            raise WorkerError(
-                f"{dead.name} {how}, as the {deaths - 1} before it did, while it was starting. "
-                "Is memory short? Use fewer workers, or see what it wrote to the terminal."
-            )
-        self._workers[place] = self._started(dead.name, dead.device, deaths)
-        return [
-            Failure(order.member, order.interval, order.attempt, dead.name, f"{dead.name} {how}", "worker")
-            for order in dead.orders.values()
-        ]
-
-    def _started(self, name: str, device: str, deaths: int = 0) -> "_Worker":
-        worker = _Worker(name, device, deaths, self._environment, [str(scratch.path) for scratch in self._scratch])
-        self._selector.register(worker.channel, selectors.EVENT_READ, worker)
-        with suppress(OSError):  # dead already: seen when its answer is waited for
-            worker.channel.send({**self._start, "device": device})
-        return worker
+    def _wait(self, timeout_s: float) -> None:
+        began_s = time.monotonic()
+        self._selector.select(timeout_s)
+        overslept_s = time.monotonic() - began_s - timeout_s
+        if overslept_s > _OVERSLEPT_S:  # perhaps the whole machine was, and its heartbeats with it
+            self._excuse(overslept_s)
 
 
-class _Worker:
+class _Process:
     """A worker process, as the run's process sees it."""
 
     def __init__(
-        self, name: str, device: str, deaths: int, environment: dict[str, str], folders: Sequence[str]
+        self,
+        name: str,
+        start: Mapping[str, Any],
+        environment: Mapping[str, str],
+        folders: Sequence[Path],
+        selector: selectors.BaseSelector,
     ) -> None:
         self.name = name
-        self.device = device
-        self.deaths = deaths  # of its predecessors in a row, each before it was ready
-        self.ready = False
-        self.orders: dict[int, Order] = {}  # under way, by member
-        ours, theirs = socket.socketpair()
+        self._selector = selector
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _unstarted(name, error) from error
         with theirs:
             handle = theirs.fileno()
             try:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "pbt_gan.executors.worker", name, str(handle), *folders],
+                    [sys.executable, "-P", "-m", "pbt_gan.executors.worker", name, str(handle), *map(str, folders)],
                     env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=2,  # what a task prints must not mix with what a command prints
@@ -229,32 +153,117 @@ class _Worker:
                 )
             except OSError as error:
                 ours.close()
-                raise WorkerError(f"Cannot start {name}: {error.strerror}. Use fewer workers.") from error
-        self.channel = Channel(ours)
+                raise _unstarted(name, error) from error
+        self._channel = Channel(ours)
+        self._selector.register(self._channel, selectors.EVENT_READ)
+        self._heard_s = time.monotonic()
+        self._worked: str | None = None
+        self._send(start)
 
-    def train(self, orders: Sequence[Order]) -> None:
-        self.orders = {order.member: order for order in orders}
-        values = [{field.name: getattr(order, field.name) for field in fields(order)} for order in orders]
-        with suppress(OSError):  # dead already: seen when its answer is waited for
-            self.channel.send({"orders": values})
+    def train(self, orders: Sequence[Order], sources: Kept) -> None:
+        """Send the orders; the states lie in memory that the process maps too."""
+        self._send(
+            {"orders": [{field.name: getattr(order, field.name) for field in fields(order)} for order in orders]}
+        )
 
-    def kill(self) -> None:
+    def events(self) -> Sequence[Event]:
+        ended = self.process.poll() is not None  # asked first: what it has sent before is still to be read
+        try:
+            events = [self._event(message) for message in self._channel.receive(wait=False)]
+        except EOFError:
+            return [self._end()]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # Something in that process has written to the connection, which belongs to us.
+            return [Lost(f"sent what is no message of a worker ({errors.one_line(error)})", "protocol")]
+        if events:
+            self._heard_s = time.monotonic()
+        elif ended:  # something that it has started may hold its end of the connection open
+            events = [self._end()]
+        elif time.monotonic() - self._heard_s >= _QUIET_S and self._works():
+            events = [Alive()]
+        return events
+
+    def close(self) -> None:
+        """Kill the process and all that it has started."""
         with suppress(ProcessLookupError, PermissionError):  # there is nobody left
             os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(KeyError, ValueError):
+            self._selector.unregister(self._channel)
+        self._channel.close()
+        try:
+            self.process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:  # waits for a disk that does not answer; it will never run again
+            log.warning("%s, process %d, cannot be ended just now.", self.name, self.process.pid)
 
-    def bury(self) -> None:
-        self.process.wait()
-        self.channel.close()
+    def _send(self, content: Mapping[str, Any]) -> None:
+        with suppress(OSError):  # dead already: seen when it is asked for news
+            self._channel.send(content)
 
-    def how_it_died(self) -> str:
+    def _event(self, message: Message) -> Event:
+        match message.content["type"]:
+            case "alive":
+                return Alive()
+            case "ready":
+                return Ready()
+            case "unbuilt":
+                return Unbuilt(_unbuilt(message))
+            case "failed" | "report":
+                return Answered(_answer(message))
+            case other:
+                raise ValueError(f"type {other!r}")
+
+    def _works(self) -> bool:
+        """Whether the process has used processor time since it was last asked.
+
+        A call into C may hold Python's lock for long, and no heartbeat comes then.
+        """
+        self._heard_s = time.monotonic()
+        before, self._worked = self._worked, _processor_time(self.process.pid)
+        return before is not None and before != self._worked
+
+    def _end(self) -> Lost:
         try:
             code = self.process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
-            return "closed its connection"
+            return Lost("closed its connection", "protocol")
         if code >= 0:
-            return f"ended with exit code {code}"
-        hint = " (is memory short?)" if -code == signal.SIGKILL else ""
-        return f"was killed by {signal.Signals(-code).name}{hint}"
+            return Lost(f"ended with exit code {code}")
+        hints = {signal.SIGKILL: " (is memory short?)", signal.SIGBUS: " (is shared memory full?)"}
+        return Lost(f"was killed by {signal.Signals(-code).name}{hints.get(signal.Signals(-code), '')}")
+
+
+def _processor_time(pid: int) -> str | None:
+    """Return a process's processor time, as the system writes it; None: this one does not tell."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return " ".join(after_name[11:13])  # in user and in kernel mode, in ticks
+
+
+def _scratch() -> list[Scratch]:
+    """Return a folder at each place that there is; one that is no good, such as a disk without locks, is left out.
+
+    Raises:
+        StorageError: there is none.
+    """
+    found, refused = [], []
+    for place in places():
+        try:
+            found.append(Scratch(place))
+        except OSError as error:
+            refused.append(f"{place}: {error.strerror or error}")
+    if not found:
+        raise StorageError(
+            f"There is no place for members' states ({'; '.join(refused)}). Point the variable TMPDIR to a folder that "
+            "can be written, or use --executor serial."
+        )
+    return found
+
+
+def _unstarted(what: str, error: OSError) -> WorkerError:
+    files = " Allow more open files (ulimit -n), or use" if error.errno in (errno.EMFILE, errno.ENFILE) else " Use"
+    return WorkerError(f"Cannot start {what}: {error.strerror}.{files} fewer workers.")
 
 
 def _answer(message: Message) -> Answer:
@@ -266,10 +275,10 @@ def _answer(message: Message) -> Answer:
     return Report(**{**values, "unverified": tuple(values["unverified"])}, preview=preview)
 
 
-def _unbuilt(worker: str, task: str, message: Message) -> Exception:
+def _unbuilt(message: Message) -> Exception:
     """Return the error of a worker's task as one of this process."""
     kind: type[Exception] = getattr(errors, message.content["kind"], TaskError)
-    error = kind(f"{worker} cannot build the task {task!r}: {message.content['error']}.")
+    error = kind(f"{message.content['error']}.")
     if message.content["details"]:
-        error.add_note(message.content["details"])
+        error.__cause__ = errors.RemoteError(message.content["details"])
     return error

@@ -28,13 +28,16 @@ class Scratch:
 
     def __init__(self, place: Path) -> None:
         sweep(place)
-        while True:
+        self._handle = -1
+        while self._handle < 0:  # until a folder could be locked before another owner's sweep found it
             self.path = Path(tempfile.mkdtemp(prefix=f"pbt-gan-scratch-{os.getpid()}-", dir=place))
-            self._handle = os.open(self.path, os.O_RDONLY)
-            fcntl.flock(self._handle, fcntl.LOCK_EX)
-            if self.path.exists():  # else a sweep came in between
-                return
-            os.close(self._handle)
+            try:
+                self._handle = _locked(self.path, fcntl.LOCK_EX)
+            except FileNotFoundError:  # swept after it was made: nobody can tell it from one whose owner died just then
+                continue
+            except OSError:
+                self.path.rmdir()
+                raise
 
     def close(self) -> None:
         """Remove the folder; may be called twice."""
@@ -50,9 +53,26 @@ def sweep(place: Path) -> None:
         if not _NAME.fullmatch(path.name):
             continue
         with suppress(OSError):  # in use, somebody else's, or gone
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            handle = _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(path, ignore_errors=True)
             finally:
                 os.close(handle)
+
+
+def _locked(path: Path, how: int) -> int:
+    """Return an open folder that is locked and lies at its path.
+
+    Raises:
+        FileNotFoundError: it was removed before it was locked.
+        OSError: somebody else holds the lock, or there can be none.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, how)
+        if not os.path.samestat(os.fstat(handle), path.lstat()):
+            raise FileNotFoundError(path)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle

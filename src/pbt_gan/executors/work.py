@@ -5,7 +5,8 @@ import os
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +15,12 @@ import numpy as np
 from numpy.random import Generator
 
 from pbt_gan import references
+from pbt_gan.core.failures import REMEDIES
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
 from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import TaskError, one_line, unfit
+from pbt_gan.errors import PbtGanError, TaskError, one_line, own_place, unfit
+from pbt_gan.executors.failing import kind_of
 from pbt_gan.interfaces import (
     GroupTrainer,
     Images,
@@ -76,6 +79,19 @@ def attached(problem: Problem, folder: Path, device: str) -> Trainer:
     return trainer
 
 
+@contextmanager
+def building(worker: str) -> Iterator[None]:
+    """Tell what a task raises while it is built or attached by its line, wherever that is done."""
+    try:
+        yield
+    except PbtGanError:
+        raise
+    except (Exception, SystemExit) as error:
+        kind = kind_of(error)
+        mend = f"Mend {own_place(error) or 'the task'}." if kind == "task" else REMEDIES[kind].mend
+        raise REMEDIES[kind].error(f"{worker} cannot build the task: {one_line(error)}. {mend}") from error
+
+
 def assembled(states: States, sources: Mapping[str, str]) -> Tree:
     """Return the state that an order begins with, each component from the checkpoint that is named for it."""
     taken = {key: states.take(key) for key in sorted(set(sources.values()))}
@@ -90,17 +106,25 @@ Clock = Callable[[], float]
 """Seconds since some moment."""
 
 
-def device_clock(device: str) -> Clock:
+def device_clock(device: str, *, alone: bool = False) -> Clock:
     """Return the clock by which the cost of an order is measured.
 
-    On a CPU it counts the processor time of this process, all its threads together, so that what else the machine does
-    is not charged to a member; on another device it is the wall clock.
+    On a CPU it counts processor time, so that what else the machine does is not charged to a member; on another device
+    it is the wall clock.
+
+    Args:
+        device: where members train.
+        alone: whether this process does nothing else: then all its threads are counted, those of a task and of torch's
+            pools among them. If not, only the calling thread is: members have one intra-op thread there, on which torch
+            goes backward too, and the others write checkpoints and draw pictures.
     """
-    return time.process_time if device == "cpu" else time.perf_counter
+    if device != "cpu":
+        return time.perf_counter
+    return time.process_time if alone else time.thread_time
 
 
 def carry_out(
-    trainer: Trainer, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.process_time
+    trainer: Trainer, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.thread_time
 ) -> list[Answer]:
     """Train members, keep their new states, and score exactly those; return one answer an order.
 
@@ -119,10 +143,12 @@ def _answers(
     try:
         return [*_reports(trainer, group, states, seed, worker, clock)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
-        told, details = one_line(error), traceback.format_exc()
+        told, details, kind = one_line(error), traceback.format_exc(), kind_of(error)
+        # Of another kind the order is given again, and the frames below would keep the memory that was short.
+        where, cause = (own_place(error), error) if kind == "task" else ("", None)
     if len(group) == 1:
         (order,) = group
-        return [Failure(order.member, order.interval, order.attempt, worker, told, details=details)]
+        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, details, cause)]
     members = ", ".join(str(order.member) for order in group)
     log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
     half = len(group) // 2

@@ -9,8 +9,10 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from queue import SimpleQueue
@@ -23,7 +25,7 @@ from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import States, attached, build, carry_out, device_clock
+from pbt_gan.executors.work import States, attached, build, building, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
@@ -39,18 +41,20 @@ def main() -> None:
     inbox: Inbox = SimpleQueue()
     Thread(target=_listen, args=(channel, inbox, folders), daemon=True).start()
     start = inbox.get()
+    Thread(target=_beat, args=(channel, start["beat_s"]), daemon=True).start()
     try:
-        if start["deterministic"]:
-            make_deterministic(start["device"])
-        problem = build(TaskReference(start["task"], start["arguments"]))
-        trainer = attached(problem, Path(start["folder"]), start["device"])
-    except (Exception, SystemExit) as error:
-        meant = isinstance(error, PbtGanError)  # for a person: where it was raised is of no use to them
-        kind, details = (type(error).__name__, "") if meant else ("TaskError", traceback.format_exc())
+        with building(name):
+            if start["deterministic"]:
+                make_deterministic(start["device"])
+            problem = build(TaskReference(start["task"], start["arguments"]))
+            trainer = attached(problem, Path(start["folder"]), start["device"])
+    except PbtGanError as error:
+        details = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
+        kind = type(error).__name__
         channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
-    states, clock = _states(folders, start["device"]), device_clock(start["device"])
+    states, clock = _states(folders, start["device"]), device_clock(start["device"], alone=True)
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         try:
@@ -81,10 +85,19 @@ def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:
         os.killpg(0, signal.SIGKILL)  # this process and all that the task has started
 
 
+def _beat(channel: Channel, every_s: float) -> None:
+    """Show that this process runs, while it trains too: a thread of its own, since a step may take long."""
+    with suppress(OSError):  # nobody is left to listen
+        while True:
+            channel.send({"type": "alive"})
+            time.sleep(every_s)
+
+
 def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
     """Return the message of an answer; pixels travel as they are, behind the JSON."""
     values = {field.name: getattr(answer, field.name) for field in fields(answer)}
     if isinstance(answer, Failure):
+        del values["cause"]  # its traceback is among the details
         return {"type": "failed", "values": values}, b""
     preview = values.pop("preview")
     if preview is None:

@@ -101,7 +101,7 @@ def line(record: Record) -> str:
         case Failure():
             return (
                 f"{member_name(record.member)} failed in interval {record.interval}, attempt {record.attempt}, "
-                f"on {record.worker}: {record.error}"
+                f"on {record.worker} ({record.kind}): {record.error}"
             )
 
 

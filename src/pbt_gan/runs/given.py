@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name
 from pbt_gan.errors import ConfigError
@@ -56,7 +57,7 @@ class Given:
         Raises:
             ConfigError: another one was asked for.
         """
-        if self.task is None or config.executor.name == "serial":
+        if self.task is None or EXECUTORS[config.executor.name].here:
             return config
         if "name" in config.executor.model_fields_set:
             raise ConfigError(

@@ -9,10 +9,11 @@ from typing import Any
 
 from pbt_gan import files
 from pbt_gan.config import toml
+from pbt_gan.config.domains import build_space
+from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
-    build_space,
     build_task,
     check_devices,
     listener_makers,
@@ -21,7 +22,7 @@ from pbt_gan.config.objects import (
     workers_of,
 )
 from pbt_gan.config.settings import Config
-from pbt_gan.config.source import Table, read_config, read_config_table
+from pbt_gan.config.source import Table, merged, read_config_table
 from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.records import Record
 from pbt_gan.engine import Engine, Stop
@@ -56,8 +57,9 @@ class Project:
         self.reference = task_reference(config)
         self.task = task if task is not None else build_task(self.reference)
         self._source = task if task is not None else self.reference
-        self.config = resolve(config, self.task)
-        self.plan = build_plan(self.config, build_space(self.config, self.task))
+        space = build_space(config, self.task)
+        self.config = resolve(config, self.task, space)
+        self.plan = build_plan(self.config, space)
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         check_devices(self.config)
@@ -76,7 +78,7 @@ class Project:
     def executor(self, folder: Path) -> Executor:
         """Start the workers; the project is prepared."""
         # In this process nothing is built, and no data read, a second time.
-        source = self.task if self.config.executor.name == "serial" else self._source
+        source = self.task if EXECUTORS[self.config.executor.name].here else self._source
         return build_executor(self.config, source, scorers(folder), group_of(self.config))
 
 
@@ -160,7 +162,7 @@ def go_on(
         if config is None:
             said = read_config_table(None, [change or {}])
             found = followed(found, said, fingerprint)
-            config = read_config(None, [found, said])
+            config = validated(Config, merged(found, said))
             check_places(config.plain())
         found = followed(found, config.plain(), fingerprint)
         project = Project(config, task)
@@ -200,7 +202,8 @@ def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
     reference = task_reference(own)
     # Built a second time, and its data read, only if its settings are not those of the project's task.
     same = task is not None or reference in (project.reference, task_reference(project.config))
-    return resolve(own, project.task if same else build_task(reference))
+    built = project.task if same else build_task(reference)
+    return resolve(own, built, build_space(own, built))
 
 
 def _as_built(config: Config, then: Table, task: Problem | None) -> Table:
@@ -231,6 +234,7 @@ def _train(
         store,
         [*(listeners(store.folder) if listeners else ()), *own],
         commit_every_s=project.config.checkpoints.every_s,
+        deadline_s=project.config.executor.deadline_s,
         stop=stop,
     )
     state = engine.run(state, _context(project, store.records, store.folder))

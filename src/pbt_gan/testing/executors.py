@@ -9,11 +9,24 @@ from pathlib import Path
 import pytest
 
 from pbt_gan import codec
+from pbt_gan.core.population import WHOLE
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import PbtGanError, TaskError, WorkerError
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import Executor, TaskReference
-from pbt_gan.testing.walk import FIRST, MISDEEDS, SECOND, SEED, RandomWalk, answers, collected, comparable, key, order
+from pbt_gan.testing.walk import (
+    FIRST,
+    MISDEEDS,
+    SECOND,
+    SEED,
+    RandomWalk,
+    answers,
+    collected,
+    comparable,
+    key,
+    order,
+    slots_of,
+)
 
 Start = Callable[..., Executor]
 
@@ -111,10 +124,10 @@ class ExecutorConformance(ABC):
 
     def test_as_many_orders_are_under_way_as_there_were_slots(self, start: Start) -> None:
         executor = start()
-        slots = executor.free_slots()
-        assert slots >= 1
+        slots = slots_of(executor)
         executor.submit(FIRST[:slots])
         assert executor.free_slots() == 0
+        executor.submit([])
         found = collected(executor, slots)
         assert [answer.member for answer in found] == [each.member for each in FIRST[:slots]]
         assert executor.free_slots() == slots
@@ -132,6 +145,7 @@ class ExecutorConformance(ABC):
     def test_states_of_orders_under_way_need_not_be_named_to_be_kept(self, start: Start) -> None:
         executor = start(1)
         answers(executor, FIRST)
+        slots_of(executor)
         executor.submit([SECOND[0]])
         executor.keep(frozenset())
         (report,) = collected(executor, 1)
@@ -161,9 +175,45 @@ class ExecutorConformance(ABC):
 
     def test_it_may_be_closed_twice_and_in_the_middle(self, start: Start) -> None:
         executor = start()
-        executor.submit(FIRST[: executor.free_slots()])
+        executor.submit(FIRST[: slots_of(executor)])
         executor.close()
         executor.close()
+
+    def test_while_nothing_is_under_way_there_is_no_answer_and_nobody_is_hurried(self, start: Start) -> None:
+        executor = start()
+        executor.submit([])
+        assert executor.next_reports(0.05) == []
+        assert slots_of(executor) > 0
+
+    def test_a_state_may_be_put_together_from_several_donors(self, start: Start, reference: Executor) -> None:
+        executor = start()
+        mixed = [
+            replace(order(0, 2), sources={"point": key(0, 1), WHOLE: key(2, 1)}),
+            replace(order(1, 2), sources={WHOLE: key(3, 1), "strides": key(4, 1)}),
+            replace(order(2, 2), sources={"point": key(1, 1), "strides": key(4, 1), "deed": key(0, 1)}),
+        ]
+        for orders in (FIRST, mixed):
+            expected = [comparable(answer) for answer in answers(reference, orders)]
+            assert [comparable(answer) for answer in answers(executor, orders)] == expected
+        for each in mixed:
+            assert bytes(executor.encoded(each.checkpoint)) == bytes(reference.encoded(each.checkpoint))
+        states = {member: codec.decode(bytes(executor.encoded(key(member, 2)))) for member in (0, 1)}
+        assert states[0]["strides"] == [0.1 * 3, 0.1]  # the donor's, and then its own
+        assert states[1]["strides"] == [0.1 * 5, 0.2]
+
+    def test_all_donors_of_an_order_under_way_are_kept(self, start: Start) -> None:
+        executor = start(1)
+        answers(executor, FIRST)
+        slots_of(executor)
+        executor.submit([replace(order(0, 2), sources={"point": key(1, 1), WHOLE: key(2, 1)})])
+        executor.keep(frozenset())
+        (report,) = collected(executor, 1)
+        assert isinstance(report, Report), report
+
+    def test_a_deadline_that_is_kept_changes_nothing(self, start: Start, reference: Executor) -> None:
+        hurried = [replace(each, deadline_s=3_600.0) for each in FIRST]
+        expected = [comparable(answer) for answer in answers(reference, FIRST)]
+        assert [comparable(answer) for answer in answers(start(), hurried)] == expected
 
 
 class WorkersConformance(ExecutorConformance):
@@ -183,6 +233,25 @@ class WorkersConformance(ExecutorConformance):
         (again,) = answers(executor, [order(1, attempt=2)])
         (expected,) = answers(reference, [order(1, attempt=2)])
         assert comparable(again) == comparable(expected)
+
+    @pytest.mark.parametrize("deed", ["hang", "stop"])
+    def test_a_worker_past_its_deadline_is_ended_and_its_order_can_be_given_again(
+        self, start: Start, reference: Executor, deed: str
+    ) -> None:
+        executor = start()
+        slots = slots_of(executor)
+        good, late = answers(executor, [order(0), replace(order(1, deed=deed), deadline_s=0.2)])
+        assert isinstance(late, Failure)
+        assert (late.member, late.interval, late.attempt, late.kind) == (1, 1, 1, "deadline")
+        assert late.worker in late.error
+        assert "0.2 s" in late.error
+        if isinstance(good, Failure):  # it was in one group with the other
+            assert good.kind == "deadline"
+        assert executor.free_slots() == slots
+        (again,) = answers(executor, [order(1, attempt=2)])
+        (expected,) = answers(reference, [order(1, attempt=2)])
+        assert comparable(again) == comparable(expected)
+        assert executor.next_reports(0.05) == [], "nothing more is heard of the first attempt"
 
     def test_every_worker_may_die_again_and_again(self, start: Start) -> None:
         executor = start()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -22,6 +23,9 @@ PATIENCE_S = 60.0
 """How long the suite waits for an answer before it calls an executor hung."""
 
 _BLOCK = 5  # steps of one random stream
+BLOWS = ("die", "hang", "stop")
+"""What may befall a worker: it is killed, its training never ends, its process is stopped."""
+
 MISDEEDS = {  # what a task must not do, and what its answer then says
     "raise": "ArithmeticError: stumbled",
     "exit": "SystemExit: 3",
@@ -51,7 +55,7 @@ class RandomWalk(Task):
         """The length of a step, and the deed of this order: to walk, or one thing that a task must not do."""
         return {
             "stride": Float(init=0.1, bounds=(1e-3, 10.0), scale="log"),
-            "deed": Choice(("walk", "die", *MISDEEDS), init="walk"),
+            "deed": Choice(("walk", *BLOWS, *MISDEEDS), init="walk"),
         }
 
     @property
@@ -139,6 +143,10 @@ def _do(deed: object) -> None:
             raise SystemExit(3)
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "hang":
+            threading.Event().wait()
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def order(member: int, interval: int = 1, *, source: str | None = None, attempt: int = 1, deed: str = "walk") -> Order:
@@ -169,13 +177,14 @@ SECOND = [order(member, 2, source=key(donor, 1)) for member, donor in enumerate(
 def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failure]:
     """Carry out orders, as many at a time as the executor has slots, and return one answer each, sorted by member."""
     found: list[Report | Failure] = []
-    submitted = 0
-    while submitted < len(orders):
-        some = orders[submitted : submitted + executor.free_slots()]
-        executor.submit(some)
-        submitted += len(some)
-        found += collected(executor, 1)
-    found += collected(executor, len(orders) - len(found))
+    left = list(orders)
+    until_s = time.monotonic() + PATIENCE_S
+    while left or len(found) < len(orders):
+        slots = executor.free_slots()
+        executor.submit(left[:slots])
+        left = left[slots:]
+        found += executor.next_reports(1.0)
+        assert time.monotonic() < until_s, f"{len(found)} of {len(orders)} answers came in {PATIENCE_S:.0f} s"
     return sorted(found, key=lambda answer: answer.member)
 
 
@@ -187,6 +196,15 @@ def collected(executor: Executor, count: int) -> list[Report | Failure]:
         assert time.monotonic() < until_s, f"{len(found)} of {count} answers came in {PATIENCE_S:.0f} s"
         found += executor.next_reports(1.0)
     return sorted(found, key=lambda answer: answer.member)
+
+
+def slots_of(executor: Executor) -> int:
+    """Wait until an executor has free slots, and return how many."""
+    until_s = time.monotonic() + PATIENCE_S
+    while not (slots := executor.free_slots()):
+        assert time.monotonic() < until_s, f"no slot was free in {PATIENCE_S:.0f} s"
+        assert executor.next_reports(1.0) == []
+    return slots
 
 
 def comparable(answer: Report | Failure) -> Mapping[str, str]:

@@ -1,0 +1,95 @@
+"""How long a worker has been silent, or at what it was given, and when that is worth a word."""
+
+from collections.abc import Sequence
+
+from pbt_gan.core.population import Order
+
+SILENT_S = 10.0
+"""Without a sign of life for so long, a worker is said to be silent: ten heartbeats are missing, each a thread's only
+work, and its process has used no processor time either."""
+
+STARTING_S = 60.0
+"""The same of a worker that is starting: on a cold disk the interpreter alone may take long."""
+
+SLOW = 10.0
+"""A worker is said to be slow when it takes so many times longer than any before."""
+
+SLOW_S = 60.0
+"""And at least so long; a first one-second step beside many quick ones is nothing to talk about."""
+
+UNKNOWN_S = 600.0
+"""Nobody has answered yet: then it is said after this."""
+
+
+class Watch:
+    """What is known of the time of one worker; all times are in seconds of one clock.
+
+    Args:
+        now_s: when it was hired.
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self.silent = False
+        """Whether it was said to be."""
+        self._slow = False  # likewise
+        self._heard_s = now_s
+        self._began_s = now_s
+
+    def heard(self, now_s: float) -> str:
+        """Note a sign of life; return what there is to say."""
+        silent_s, was_silent = now_s - self._heard_s, self.silent
+        self._heard_s, self.silent = now_s, False
+        return f"answers again, after {silent_s:.0f} s." if was_silent else ""
+
+    def begun(self, now_s: float) -> None:
+        """Note that it begins what it was given: now, or again when it is ready."""
+        self._began_s, self._slow = now_s, False
+
+    def at_it_s(self, now_s: float) -> float:
+        """Return for how long it has been at what it was given."""
+        return now_s - self._began_s
+
+    def excuse(self, away_s: float) -> None:
+        """Leave out a time in which nobody watched."""
+        self._heard_s += away_s
+        self._began_s += away_s
+
+    def concern(self, now_s: float, ready: bool, orders: Sequence[Order], longest_s: float | None) -> str:
+        """Return what there is to say now about its silence or slowness: each once, then nothing.
+
+        Args:
+            now_s: the moment.
+            ready: whether it has built its task.
+            orders: what it was given.
+            longest_s: that any worker took for as much; None: nobody has answered yet.
+        """
+        task = "; ".join(f"member {order.member}, interval {order.interval}" for order in orders)
+        silent_s = now_s - self._heard_s
+        if not self.silent and silent_s >= (SILENT_S if ready else STARTING_S):
+            self.silent = True
+            return (
+                f"has been silent for {silent_s:.0f} s: {task or 'it has nothing to do just now'}. Its process is "
+                "stopped or cannot run; executor.deadline_s would end and replace it."
+            )
+        if orders and not self._slow and self.at_it_s(now_s) >= (_slow_s(longest_s) if ready else UNKNOWN_S):
+            self._slow = True
+            compared = (
+                "nobody has answered yet" if longest_s is None else f"the longest until now took {longest_s:.3g} s"
+            )
+            compared = compared if ready else "it is still building its task"
+            return (
+                f"has not answered for {self.at_it_s(now_s):.0f} s: {task}; {compared}. If it hangs, stop the run and "
+                "see what the task waits for; executor.deadline_s would end and retry it."
+            )
+        return ""
+
+    def concern_s(self, orders: Sequence[Order], longest_s: float | None) -> float:
+        """Return when an order's deadline or its slowness is due, if nothing happens before; inf: never."""
+        if not orders:
+            return float("inf")
+        limits = [order.deadline_s for order in orders if order.deadline_s is not None]
+        return self._began_s + min([*limits, float("inf") if self._slow else _slow_s(longest_s)])
+
+
+def _slow_s(longest_s: float | None) -> float:
+    return UNKNOWN_S if longest_s is None else max(SLOW_S, SLOW * longest_s)
