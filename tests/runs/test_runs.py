@@ -204,7 +204,7 @@ def test_the_number_of_workers_is_that_of_the_machine_on_which_a_run_goes_on(tmp
     assert read_run(tmp_path / "run").config["executor"]["workers"] == "auto"
     project = Project(validated(Config, merged(read_run(tmp_path / "run").config, {"executor": {"name": "processes"}})))
     for cores in (2, 5):
-        monkeypatch.setattr("pbt_gan.config.objects._usual_workers", lambda config, cores=cores: cores)
+        monkeypatch.setattr("pbt_gan.config.objects.usable_cores", lambda cores=cores: cores)
         assert workers_of(project.config) == cores
     go_on(tmp_path / "run", change={"executor": {"name": "processes"}})
     environment = json.loads((tmp_path / "run" / "environment.json").read_text())
