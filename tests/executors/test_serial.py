@@ -94,6 +94,7 @@ def test_a_worker_process_is_charged_with_all_its_threads_and_a_gpu_by_the_clock
     assert device_clock("cuda:0") is device_clock("cuda:0", alone=True) is time.perf_counter
 
 
+@pytest.mark.slow
 def test_no_executor_imports_torch_by_itself():
     program = "import sys, pbt_gan.testing, pbt_gan.executors.processes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
