@@ -16,7 +16,6 @@ from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, draw
 from pbt_gan.errors import TaskError
 from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Trainer, Training, Tree
-from pbt_gan.modules.trainer import ModuleTrainer
 from pbt_gan.testing.leaves import difference, differences, leaf
 
 _SEED = 7
@@ -143,6 +142,8 @@ class TaskConformance(ABC):
             )
 
     def test_scoring_changes_nothing(self, tmp_path: Path) -> None:
+        from pbt_gan.modules.trainer import ModuleTrainer  # imports torch, for which no other task should wait
+
         task = self._task(tmp_path)
         state = self._used(task)
         kept = codec.encode(state)
