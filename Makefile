@@ -1,6 +1,7 @@
 # Each target makes the virtual environment that it needs; nothing has to be installed by hand.
 #   make demo     train on the embedded data set, compare with random search, leave everything in runs/
 #   make test     the test suite
+#   make test-fast  most of its tests in half a minute, with fewer examples: the loop of everyday work
 #   make lint     format, lint, types, import rules, and whether the documents are true to the code
 #   make check    make lint, then the tests, then the documentation
 #   make docs     the documentation site, in build/site; a warning is an error
@@ -12,14 +13,19 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# What should be marked slow. (The loop keeps its compiled tests: to compile them takes as long as a third of them.)
+SLOWEST = --durations 5 --durations-min 1
 
-.PHONY: demo test check lint docs package bench golden environment environment-dev environment-docs
+.PHONY: demo test test-fast check lint docs package bench golden environment environment-dev environment-docs
 
 demo: environment
 	$(BIN)/pbt-gan demo
 
 test: environment-dev
 	$(PYTEST) --numprocesses auto --dist worksteal
+
+test-fast: environment-dev
+	PYTHONDONTWRITEBYTECODE= $(PYTEST) -n auto --dist worksteal --hypothesis-profile fast -m "not slow" $(SLOWEST) tests
 
 check: lint test docs
 

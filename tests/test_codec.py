@@ -112,6 +112,7 @@ def test_the_file_opens_with_safe_open_and_has_one_key_of_metadata(tmp_path: Pat
     assert json.loads(metadata["pbt_gan"])["dict"][1] == ["step", 3]
 
 
+@pytest.mark.slow
 def test_equal_trees_give_equal_bytes_in_another_process() -> None:
     script = "import numpy as np, hashlib; from pbt_gan import codec; print(hashlib.sha256(codec.encode("
     script += "{'b': np.arange(5), 'a': [0.1, float('inf'), {1: 'x', 'y': None}]})).hexdigest())"

@@ -33,6 +33,7 @@ def test_the_classifier_is_short_and_learns(tmp_path):
     assert (run.folder / "report.html").exists() if run.folder else False
 
 
+@pytest.mark.slow
 class TestClassifier(TaskConformance):
     def make(self):
         return references.load(f"{EXAMPLES / 'classifier.py'}:Classifier")()

@@ -39,6 +39,7 @@ def started(command, closed, **options):
     return subprocess.run(["sh", "-c", f'exec "$0" "$@" {closing}', *command], timeout=120, check=False, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", CLOSED, ids=str)
 def test_whatever_is_closed_no_file_that_is_opened_later_is_a_standard_stream(tmp_path, closed):
     given = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
@@ -75,6 +76,7 @@ def test_a_run_with_closed_streams_is_trained_shown_and_gone_on_with(tmp_path, e
     assert not [path for path in files if b"HELLO" in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_run_of_the_python_interface_holds_them_too(tmp_path):
     (tmp_path / "loud.py").write_text(TASK)
     (tmp_path / "go.py").write_text(
@@ -85,6 +87,7 @@ def test_a_run_of_the_python_interface_holds_them_too(tmp_path):
     assert read_run(tmp_path / "run").ending == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reader", "code"), [("true", 1), ("head -1", 1), ("cat", 0)])
 def test_whoever_reads_no_further_is_told_nothing_more(tmp_path, reader, code):
     command = f"{sys.executable} -m pbt_gan presets digits | ({reader}) > /dev/null; exit ${{PIPESTATUS[0]}}"
@@ -93,6 +96,7 @@ def test_whoever_reads_no_further_is_told_nothing_more(tmp_path, reader, code):
     assert ended.returncode in (0, code)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has it")  # noqa: PTH110
 def test_a_full_disk_behind_standard_output_is_told_in_a_line(tmp_path):
     command = f"{sys.executable} -m pbt_gan presets digits > /dev/full"

@@ -163,11 +163,13 @@ def named_files_are_there(repository: Repository) -> Iterator[str]:
 
 
 def no_path_of_a_machine(repository: Repository) -> Iterator[str]:
-    """No file holds a path that is only there on somebody's machine."""
+    """No file holds a path that is only there on somebody's machine; the homes of `user` and `me` are examples."""
     homes = "|".join(("home", "root", "Users", "work", "opt"))
     for path in repository.tracked:
         if path.suffix not in BINARY:
-            for found in re.findall(rf"(?<![\w.}}])/(?:{homes})/\w+", path.read_text(encoding="utf-8")):
+            for found in re.findall(
+                rf"(?<![\w.}}])/(?:{homes})/(?!(?:me|user)\b)\w+", path.read_text(encoding="utf-8")
+            ):
                 yield f"{repository.name(path)}: {found} is a path of somebody's machine"
 
 

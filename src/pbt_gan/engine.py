@@ -68,7 +68,7 @@ def _in_a_rule(error: Exception) -> TaskError:
     log.error("A rule failed.", exc_info=error)
     told = TaskError(
         f"An exploit or explore rule raised {one_line(error)}. Mend it at {place(error)}, and resume the run; "
-        "log.txt has the traceback."
+        "log.txt has the whole traceback."
     )
     told.__cause__ = error
     return told

@@ -67,6 +67,14 @@ class OutOfMemoryError(PbtGanError):
     """A member, even alone, does not fit into the memory that is left."""
 
 
+class RemoteError(Exception):
+    """What was raised in another process: its traceback as text. The cause of the error that tells of it here."""
+
+    def __str__(self) -> str:
+        """Return the traceback on lines of its own, as it would stand there."""
+        return f"\n{self.args[0]}"
+
+
 def printable(text: str) -> str:
     r"""Return a text on one line, without what could move a cursor, colour a terminal or hide: names may hold anything.
 

@@ -1,7 +1,7 @@
 """The contracts between the parts: Problem, Trainer, Executor, RunStore, Listener. Nothing here imports torch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -135,6 +135,24 @@ class Problem(ABC):
 
         They are written into the run's config, so that a later default changes no run that has begun.
         """
+        return {}
+
+    @classmethod
+    def without_effect(
+        cls, arguments: Mapping[str, Any], begun: Collection[str] = (), devices: Collection[str] = ()
+    ) -> Mapping[str, str]:
+        """Return the arguments that would be ignored beside the others, each with the reason; none is simply wrong.
+
+        Args:
+            arguments: for the constructor.
+            begun: hyperparameters that are evolved and begin where the config says, whatever the arguments are.
+            devices: where members are to train; empty: that is not known, or of no interest.
+        """
+        return {}
+
+    @property
+    def idle(self) -> Mapping[str, str]:
+        """Hyperparameters that other arguments would let evolve, each with the reason why these do not."""
         return {}
 
     def prepare(self, folder: Path) -> None:

@@ -18,6 +18,7 @@ def multiplications(module, size):
     return round(module(torch.ones(1, 3, size, size)).sum().item())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     [
@@ -37,6 +38,7 @@ def test_padding_is_not_counted(module):
     assert counted(lambda: module(image).sum().backward()) == pytest.approx(3 * once)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_gradient_is_counted():
     module = nn.Conv2d(3, 2, 5, stride=2, padding=2, bias=False)
     once = 2 * multiplications(module, 8)

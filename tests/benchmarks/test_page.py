@@ -57,6 +57,7 @@ def test_writing_it_twice_changes_nothing(page):
     assert filled(once, lines(*group())) == once
 
 
+@pytest.mark.slow
 def test_everything_that_was_measured_is_drawn():
     parts = [Measurement(part, 3.0, "ms", setting={"case": "digits", "device": "cuda"}) for part in PARTS]
     limit = {"case": "digits", "dtype": "float32", "members": 1, "device": "cpu"}

@@ -11,6 +11,8 @@ from benchmarks.plain import Member, load
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.training.loop import make_step
 
+pytestmark = pytest.mark.slow
+
 SEED_DCGAN: dict[str, Any] = {"kernel": 5, "full_size_layer": False, "bias_before_norm": True, "init": "uniform"}
 NETS: dict[str, tuple[int, int, dict[str, Any]]] = {
     "digits": (8, 1, {}),
@@ -36,6 +38,7 @@ def pair(request):
     return settings, images.double() / 127.5 - 1, step, {"params": g[None]}, {"params": d[None]}, member
 
 
+@pytest.mark.slow
 def test_there_are_as_many_parameters(pair):
     _, _, step, _, _, member = pair
     for module, net in ((member.generator, step.generator), (member.discriminator, step.discriminator)):

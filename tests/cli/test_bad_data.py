@@ -84,6 +84,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -138,6 +139,7 @@ def test_data_that_cannot_be_trained_on_is_told_and_no_run_begins(pbt_gan, conte
     assert contents(Path.cwd()) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["missing.npz", "objects.npz", "evil.tar.gz", "size9.npz"])
 def test_data_for_a_preset_is_looked_at_before_a_run_begins(pbt_gan, contents, plain, data, name):
     plain(pbt_gan("train", "digits", "--data", data / name))

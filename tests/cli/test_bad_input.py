@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -140,6 +141,7 @@ def test_a_mistake_is_told_in_a_line_or_two_and_nothing_is_made(pbt_gan, content
     assert {path: after[path] for path in after if "__pycache__" not in path} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -182,6 +184,7 @@ def test_a_mistake_about_a_run_leaves_it_as_it_is(pbt_gan, plain, kept, monkeypa
     assert re.search(told, message, re.S), message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -201,6 +204,7 @@ def test_a_mistake_about_a_run_that_was_stopped_leaves_it_as_it_is(
     assert pbt_gan("resume", begun).code == 0
 
 
+@pytest.mark.slow
 def test_names_with_brackets_and_control_characters_are_only_names(pbt_gan, plain, kept):
     run = shutil.copytree(kept / "toy", "[/bold] run")
     assert f"{run}: finished" in pbt_gan("show", run).out
@@ -210,6 +214,7 @@ def test_names_with_brackets_and_control_characters_are_only_names(pbt_gan, plai
     assert "\x1b" not in plain(pbt_gan("show", "red\x1b[31m\n\nrun"))
 
 
+@pytest.mark.slow
 def test_an_error_that_nobody_foresaw_is_two_lines_with_its_place(pbt_gan, monkeypatch):
     Path("odd.py").write_text(
         "from pbt_gan.toy.quadratic import Quadratic\n"
@@ -227,6 +232,7 @@ def test_an_error_that_nobody_foresaw_is_two_lines_with_its_place(pbt_gan, monke
     assert "Traceback (most recent call last)" in pbt_gan("train", "odd.py:Odd").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["train", "digits", "--set", "task.lr=1"], ["show", "nowhere"], ["train", "--data", "/dev/null"], ["sampel"]],

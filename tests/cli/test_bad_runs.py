@@ -55,6 +55,7 @@ def test_a_damaged_checkpoint_is_told_and_the_run_left_as_it_is(pbt_gan, content
     assert not Path("x.png").exists()
 
 
+@pytest.mark.slow
 def test_a_config_file_that_was_damaged_is_written_again(pbt_gan, kept, begun):
     good = (begun / "config.toml").read_bytes()
     (begun / "config.toml").write_text("seed = [")
@@ -81,6 +82,7 @@ def refuse(monkeypatch, number: int) -> None:
     monkeypatch.setattr(files, "perform", perform)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(errno.EROFS, 2), (errno.EACCES, 2), (errno.ENOSPC, 1), (errno.EIO, 1)])
 def test_a_disk_that_refuses_is_told_by_every_command_that_writes(
     pbt_gan, contents, plain, kept, begun, monkeypatch, number, code

@@ -21,6 +21,7 @@ HEAVY = {"torch", "sklearn", "scipy", "matplotlib", "tensorboard", "numpy", "PIL
 PNG = b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_training_says_how_far_it_is_what_came_out_and_where_everything_lies(pbt_gan, kept):
     said = pbt_gan("train", kept / "toy.toml")
     assert said.code == 0
@@ -35,11 +36,13 @@ def test_training_says_how_far_it_is_what_came_out_and_where_everything_lies(pbt
     } == {"environment.json", "scorers"} & {path.name for path in Path("runs/0001-toy").iterdir()}
 
 
+@pytest.mark.slow
 def test_output_that_is_piped_holds_no_control_characters_and_whole_tables(pbt_gan, kept):
     said = pbt_gan("train", kept / "toy.toml")
     assert not re.search(r"[\x00-\x09\x0b-\x1f…]", said.out + said.err)
 
 
+@pytest.mark.slow
 def test_options_and_set_reach_the_run(pbt_gan, kept):
     options = ["--population", 2, "--steps", 10, "--seed", 5, "--executor", "serial", "--workers", 1, "--device", "cpu"]
     said = pbt_gan(
@@ -70,6 +73,7 @@ def test_a_dry_run_prints_a_config_file_and_the_cost_and_trains_nothing(pbt_gan,
     assert list(Path.cwd().iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_how_members_are_grouped(pbt_gan, kept):
     said = pbt_gan("train", kept / "gan.toml", "--vectorize", "2", "--workers", "1", "--dry-run")
     assert validated(Config, tomllib.loads(said.out)).executor.vectorize == 2
@@ -87,6 +91,7 @@ def test_training_into_a_run_goes_on_with_it_and_a_finished_one_says_so(pbt_gan,
         assert (run / "journal.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_further(pbt_gan, kept, run):
     said = pbt_gan("resume", run, "--steps", 40)
     assert said.code == 0
@@ -94,6 +99,7 @@ def test_a_run_is_trained_further(pbt_gan, kept, run):
     assert max(row.trained_steps for row in read_run(run).records if hasattr(row, "trained_steps")) == 40
 
 
+@pytest.mark.slow
 def test_a_run_that_runs_out_of_time_says_how_it_goes_on(pbt_gan, kept):
     said = pbt_gan("train", kept / "toy.toml", "--out", "run", "--max-time", "0.000001s")
     assert said.code == 0
@@ -123,6 +129,7 @@ def test_a_run_is_shown_as_strict_json(pbt_gan, kept, run):
     assert shown["config"] == dict(read_run(kept / run).config)
 
 
+@pytest.mark.slow
 def test_a_diverged_member_is_shown_as_strict_json(pbt_gan, kept):
     Path("odd.py").write_text(
         "from pbt_gan.toy.quadratic import Quadratic\n"
@@ -138,6 +145,7 @@ def test_a_diverged_member_is_shown_as_strict_json(pbt_gan, kept):
     assert shown["members"][0]["metrics"]["height"] == "Infinity"
 
 
+@pytest.mark.slow
 def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, run):
     (run / "report.html").unlink()
     table = (run / "metrics.csv").read_text()
@@ -149,6 +157,7 @@ def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, run):
     assert "Random search" in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_runs_are_compared_in_numbers_and_in_a_picture(pbt_gan, kept):
     said = pbt_gan("compare", kept / "toy", kept / "gan", "--out", "pictures/compare.png")
     assert said.code == 0
@@ -164,6 +173,7 @@ def test_samples_are_written_as_one_picture(pbt_gan, kept):
     assert Path("new/samples.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", ["best", "last-best", "0", "1"])
 def test_samples_are_written_as_an_array(pbt_gan, kept, member):
     options = ["--member", member, "--count", 5, "--seed", 3]
@@ -211,6 +221,7 @@ def test_nothing_at_all_trains_the_digits(pbt_gan, monkeypatch):
     assert json.loads(said.out)["task"]["data"] == "digits"
 
 
+@pytest.mark.slow
 def test_what_a_first_look_at_new_data_does_is_said(pbt_gan, kept, monkeypatch):
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest has put some there
     monkeypatch.setattr("pbt_gan.gan.scores.scorers.STEPS", 2)
@@ -292,6 +303,7 @@ def separately(*arguments: str, **variables: str) -> subprocess.CompletedProcess
     return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"], ["train", "--populatoin", "3"]])
 def test_help_imports_nothing_heavy(arguments):
     done = separately(*arguments)
@@ -311,17 +323,20 @@ def test_names_are_completed_without_importing_anything_heavy():
     assert not HEAVY & set(imported)
 
 
+@pytest.mark.slow
 def test_commands_and_executors_are_completed():
     assert completed("pbt-gan sh")[0][0] == "show"
     assert completed("pbt-gan train --executor p")[0] == ["processes"]
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_before_torch_is_imported():
     done = separately("train", "digits", "--population", "0")
     assert done.returncode == 2
     assert not {"torch", "sklearn", "matplotlib", "tensorboard"} & set(done.stderr.splitlines()[-1].split())
 
 
+@pytest.mark.slow
 def test_an_experiment_prints_its_table_its_protocol_and_where_the_page_lies(pbt_gan, kept):
     command = ["experiment", kept / "toy.toml", "--arms", "pbt, random-search", "--seeds", "3,5-6", "--equal", "steps"]
     said = pbt_gan(*command)
@@ -346,6 +361,7 @@ def test_an_experiment_that_runs_out_of_time_says_how_it_goes_on(pbt_gan, kept):
     assert "Stopped (time limit). The same command goes on." in said.out
 
 
+@pytest.mark.slow
 def test_a_replay_of_a_gan_is_the_winner_again_and_another_seed_is_not(pbt_gan, kept):
     said = pbt_gan("replay", kept / "gan", "--out", "again")
     assert said.code == 0
@@ -366,6 +382,7 @@ def test_a_replay_that_is_not_the_same_says_why(pbt_gan, kept, tmp_path):
     assert "best, last-best, 0, 1, 2" in said.err
 
 
+@pytest.mark.slow
 def test_the_schedule_of_a_run_trains_another(pbt_gan, kept):
     said = pbt_gan("train", kept / "toy.toml", "--set", f"pbt.schedule={kept / 'toy' / 'schedule.toml'}", "--out", "b")
     assert said.code == 0

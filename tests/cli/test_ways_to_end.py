@@ -12,6 +12,7 @@ from pbt_gan.store.reader import read_run
 FAST = ["--executor", "serial", "--population", "2"]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_on_the_way_says_why_and_how_it_goes_on(pbt_gan):
     Path("frail.py").write_text(
         "from pbt_gan.toy.quadratic import Quadratic\n"

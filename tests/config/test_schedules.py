@@ -27,6 +27,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(rows=ROWS, relative=st.booleans())
 def test_a_schedule_is_the_same_after_it_was_written_and_read(tmp_path_factory, rows, relative):
     path = tmp_path_factory.mktemp("schedules") / "schedule.toml"

@@ -111,7 +111,7 @@ def test_deciding_again_gives_the_journaled_records():
         state, orders = controller.ask(state, 2)
         for order in orders:
             report = answer(order, by_stream(order))
-            decided = controller.decide(state, [report])
+            _, decided = controller.tell(state, [report])
             state, told = controller.tell(state, [report])
             assert decided == told
             records += told

@@ -62,6 +62,7 @@ def means(mode: Mode, together: int, rule: str) -> tuple[float, float]:
     return statistics.mean(copies), statistics.mean(left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["truncation", "tournament"])
 @pytest.mark.parametrize("together", [1, 3, 10])
 def test_asynchronous_pbt_spreads_noise_as_slowly_as_synchronous_pbt(together, rule):
@@ -72,6 +73,7 @@ def test_asynchronous_pbt_spreads_noise_as_slowly_as_synchronous_pbt(together, r
     assert rule != "truncation" or own_left <= 1.25 * left
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     st.integers(0, 2**32 - 1), st.sampled_from(["sync", "async"]), st.integers(1, 10), st.sampled_from(sorted(EXPLOIT))

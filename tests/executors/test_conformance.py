@@ -2,6 +2,8 @@
 
 import math
 
+import pytest
+
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.simulated import SimulatedExecutor
@@ -24,6 +26,7 @@ class TestSimulatedExecutorWhoseWorkersComeLate(ExecutorConformance):
         return SimulatedExecutor(task, seed=seed, folder=folder, slots=workers, shifts=late)
 
 
+@pytest.mark.slow
 class TestProcessesExecutor(WorkersConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers)
@@ -38,11 +41,13 @@ class TestSerialExecutorInGroups(InGroups, ExecutorConformance):
         return SerialExecutor(task, seed=seed, folder=folder, group=3)
 
 
+@pytest.mark.slow
 class TestProcessesExecutorInGroups(InGroups, WorkersConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers, group=2)
 
 
+@pytest.mark.slow
 class TestProcessesExecutorInGroupsOfATaskWithoutGroups(ExecutorConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers, group=2)

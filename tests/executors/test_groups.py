@@ -44,6 +44,7 @@ def test_a_worker_has_as_many_slots_as_its_group_has_members():
         assert executor.free_slots() == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("orders", "sizes"), [(8, [4, 4]), (5, [2, 3]), (2, [1, 1]), (1, [1])])
 def test_orders_are_shared_out_evenly_among_the_workers(orders, sizes):
     with closing(ProcessesExecutor(TaskReference(ODD), seed=0, workers=2, group=4)) as executor:

@@ -41,6 +41,7 @@ class Recorder:
         return piece
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.dictionaries(st.text(), JSON), st.binary(max_size=100)), max_size=3), CUTS)
 def test_messages_arrive_whole_and_in_order_however_the_bytes_are_cut(messages, cuts):

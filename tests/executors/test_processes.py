@@ -70,6 +70,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
     rng = np.random.default_rng(0)
     fresh = itertools.count()
@@ -123,6 +124,7 @@ def hurried(monkeypatch):
     monkeypatch.setattr(watch, "SILENT_S", 0.5)
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_named_and_goes_on_when_it_is_woken(hurried, caplog):
     with start(workers=1) as executor:
         answers(executor, FIRST[:1])
@@ -174,6 +176,7 @@ def test_a_failure_says_whether_task_memory_or_disk_is_to_blame(error, kind, sai
     assert ("odd_tasks.py, line " in answer.place) == (kind == "task")
 
 
+@pytest.mark.slow
 def test_a_state_for_which_there_is_no_room_anywhere_is_a_failure_of_storage(place):
     with start(workers=1) as executor:
         answers(executor, FIRST[:1])
@@ -188,6 +191,7 @@ def test_a_state_for_which_there_is_no_room_anywhere_is_a_failure_of_storage(pla
         assert isinstance(answer, Report)
 
 
+@pytest.mark.slow
 def test_a_worker_of_which_memory_was_short_says_so():
     with start(workers=1) as executor:
         (answer,) = answers(executor, [order(0, deed="die")])
@@ -215,6 +219,7 @@ except (WorkerError, StorageError) as error:
     assert "Too many open files" in run.stdout
 
 
+@pytest.mark.slow
 def test_signals_to_the_whole_job_do_not_end_the_workers_before_the_run():
     with start() as executor:
         executor.submit(FIRST[:2])
@@ -271,6 +276,7 @@ print(*(post.worker.process.pid for post in executor._posts))
     wait_until(lambda: all(gone(int(pid)) for pid in run.stdout.split()))
 
 
+@pytest.mark.slow
 def test_no_open_file_is_left():
     def open_files() -> int:
         return len(list(Path("/dev/fd").iterdir()))

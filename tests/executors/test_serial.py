@@ -10,6 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from pbt_gan.core.records import Report
+from pbt_gan.errors import TaskError
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.work import device_clock
 from pbt_gan.testing.walk import RandomWalk, answers, order
@@ -39,10 +40,11 @@ def test_it_trains_with_one_thread_and_gives_the_others_back(monkeypatch):
     assert (task.counts, task.variable) == ({1}, "1")
 
 
-def test_a_task_that_cannot_be_attached_shows_its_own_error_and_the_threads_come_back(tmp_path):
+def test_a_task_that_cannot_be_attached_is_told_with_its_own_error_and_the_threads_come_back(tmp_path):
     before = threads(), dict(os.environ)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(TaskError, match="serial cannot build the task: FileNotFoundError") as error:
         SerialExecutor(RandomWalk(), seed=0, folder=tmp_path)
+    assert isinstance(error.value.__cause__, FileNotFoundError)
     assert (threads(), dict(os.environ)) == before
 
 
@@ -92,6 +94,7 @@ def test_a_worker_process_is_charged_with_all_its_threads_and_a_gpu_by_the_clock
     assert device_clock("cuda:0") is device_clock("cuda:0", alone=True) is time.perf_counter
 
 
+@pytest.mark.slow
 def test_no_executor_imports_torch_by_itself():
     program = "import sys, pbt_gan.testing, pbt_gan.executors.processes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -42,6 +42,7 @@ def state(trainer):
     return trainer.train(trainer.init(stream(0, "init")), {}, 2, lambda block: stream(0, "train", block)).state
 
 
+@pytest.mark.slow
 def test_settings_and_space_need_no_torch():
     code = "import sys; from pbt_gan.gan.task import GanTask; GanTask().space; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

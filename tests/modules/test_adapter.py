@@ -68,6 +68,7 @@ def test_hooks_device_and_folder_reach_the_task(small, tmp_path):
     assert images.shape == (5, 1, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_module_task_can_be_named_without_torch():
     program = "import sys, pbt_gan; pbt_gan.ModuleTask, pbt_gan.Run; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

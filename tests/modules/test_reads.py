@@ -135,6 +135,7 @@ def by_experiment(makes: list[Any]) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(SCHEDULERS))
 def test_the_table_says_what_an_experiment_finds_that_a_scheduler_reads(kind):
     with warnings.catch_warnings():
@@ -199,6 +200,7 @@ def optimisers() -> list[str]:
     return sorted(name for name, each in vars(torch.optim).items() if inspect.isclass(each) and name != "Optimizer")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", optimisers())
 def test_the_table_says_what_an_experiment_finds_that_an_optimiser_reads(kind):
     usual = stepped(kind)

@@ -124,6 +124,7 @@ def test_worker_processes_report_and_keep_what_the_serial_executor_does(whole, t
             assert shown(processes, orders) == shown(serial, orders)
 
 
+@pytest.mark.slow
 def test_an_executor_that_takes_a_state_over_goes_on_as_the_old_one(whole, make, tmp_path):
     with closing(SerialExecutor(make(), seed=1)) as first, closing(SerialExecutor(make(), seed=1)) as second:
         shown(first, FIRST)

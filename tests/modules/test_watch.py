@@ -207,6 +207,7 @@ def test_a_forward_that_fails_leaves_no_watch_behind():
     assert list(trained("net.scale", step=step).unverified) == []
 
 
+@pytest.mark.slow
 def test_a_compiled_net_trains_whatever_is_bound():
     def build(parts):
         return {"net": torch.compile(parts["net"], backend="eager", fullgraph=True)}

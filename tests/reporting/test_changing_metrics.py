@@ -3,6 +3,7 @@
 import csv
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def test_an_experiment_compares_what_both_arms_have_measured(seeds):
         assert sheet.markdown()
 
 
+@pytest.mark.slow
 def test_a_held_out_metric_and_a_hyperparameter_that_only_later_reports_have_are_in_the_page(synthetic, tmp_path):
     reports = [
         Report(0, 1, 1, 1, math.nan, {}, {}, "a", 0),

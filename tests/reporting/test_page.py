@@ -58,6 +58,7 @@ def full(synthetic, tmp_path_factory):
     return write(synthetic.view(folder, records), baseline), folder
 
 
+@pytest.mark.slow
 def test_the_page_shows_plots_samples_table_cards_and_settings(full):
     elements, folder = full
     pictures = [value for name, value in elements.attributes if name == "src"]
@@ -84,6 +85,7 @@ def test_the_page_shows_plots_samples_table_cards_and_settings(full):
     assert "could not be drawn" not in elements.text
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_but_itself(full):
     elements, _ = full
     assert not {"script", "link", "iframe"} & set(elements.tags)
@@ -93,6 +95,7 @@ def test_the_page_needs_nothing_but_itself(full):
     assert not re.search(r"url\(|https?://|@import", re.sub(r"base64,[^\"]+", "", elements.raw))
 
 
+@pytest.mark.slow
 def test_whatever_a_run_holds_is_escaped(synthetic, tmp_path):
     config = {"name": HOSTILE, "task": {HOSTILE: HOSTILE}, "seed": HOSTILE}
     records = synthetic.with_values(synthetic.records(2, 2), **{HOSTILE: HOSTILE})
@@ -105,10 +108,12 @@ def test_whatever_a_run_holds_is_escaped(synthetic, tmp_path):
     assert html.escape(HOSTILE) in elements.raw
 
 
+@pytest.mark.slow
 def test_the_names_of_published_metrics_are_not_used_for_those_of_our_classifiers(full):
     assert not re.search(r"\b(IS|FID|KID|inception)\b", full[0].text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("members", "intervals", "score"),
     [
@@ -129,6 +134,7 @@ def test_a_run_without_records_has_a_page(synthetic, tmp_path):
     assert "0 members" in write(synthetic.view(tmp_path, [], ending="running")).text
 
 
+@pytest.mark.slow
 def test_a_plot_that_fails_is_a_note_in_the_page(synthetic, tmp_path, monkeypatch, caplog):
     def fail(history):
         raise ValueError("no <ink>")
@@ -140,6 +146,7 @@ def test_a_plot_that_fails_is_a_note_in_the_page(synthetic, tmp_path, monkeypatc
     assert "lineage.png" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_large_population_is_cut_off_in_the_table(synthetic, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "ROWS", 3)
     text = write(synthetic.view(tmp_path, synthetic.records(8, 2))).text

@@ -28,27 +28,32 @@ def every_plot(history):
     return [plots.scores(history), plots.schedules(history), plots.lineage(history), comparison({"PBT": [history]})]
 
 
+@pytest.mark.slow
 def test_scores_show_random_search_in_grey(synthetic):
     history = History.of(synthetic.records(6, 4))
     baseline = History.of(synthetic.records(6, 4, exploit=False))
     assert pixels_of(plots.scores(history, baseline), GREY) > 4 * pixels_of(plots.scores(history), GREY) + 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [plots.scores, plots.schedules, plots.lineage])
 def test_the_ancestry_of_the_best_stands_out_in_every_plot(synthetic, draw):
     assert pixels_of(draw(History.of(synthetic.records(6, 4))), VERMILION) > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [1, 2])
 def test_small_populations_can_be_drawn(synthetic, members):
     assert all(every_plot(History.of(synthetic.records(members, 3))))
 
 
+@pytest.mark.slow
 def test_a_population_that_diverged_can_be_drawn(synthetic):
     history = History.of(synthetic.records(4, 3, score=lambda member, interval: math.nan))
     assert all(every_plot(history))
 
 
+@pytest.mark.slow
 def test_infinite_scores_can_be_drawn(synthetic):
     history = History.of(
         synthetic.records(4, 3, score=lambda member, interval: [math.inf, -math.inf, 1.0, 2.0][member])
@@ -56,11 +61,13 @@ def test_infinite_scores_can_be_drawn(synthetic):
     assert all(every_plot(history))
 
 
+@pytest.mark.slow
 def test_hyperparameters_that_are_no_numbers_can_be_drawn(synthetic):
     records = synthetic.with_values(synthetic.records(3, 2), loss="hinge $\\bad", ema=True, zero=0, one=1)
     assert plots.schedules(History.of(records))
 
 
+@pytest.mark.slow
 def test_drawing_leaves_the_settings_of_matplotlib_and_pyplot_alone(synthetic, monkeypatch):
     import matplotlib
 
@@ -80,6 +87,7 @@ def test_smoothing_keeps_gaps_and_stays_within_the_curve(values):
     assert all(min(finite) - 1e-6 <= x <= max(finite) + 1e-6 for x in result if not math.isnan(x))
 
 
+@pytest.mark.slow
 def test_comparison_takes_several_runs_of_each_arm_and_skips_empty_ones(synthetic):
     runs = [History.of(synthetic.records(4, 3, seed=seed)) for seed in range(3)]
     png = comparison({"PBT": runs, "random search": runs[:1], "not begun": [History.of([])]})
@@ -91,6 +99,7 @@ def test_a_film_strip_needs_samples(synthetic, tmp_path):
     assert filmstrip(history, tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_film_strip_shows_the_ancestry_of_the_best(synthetic, tmp_path):
     history = History.of(synthetic.records(6, 20))
     (tmp_path / "samples").mkdir()

@@ -47,6 +47,7 @@ def test_a_terminal_sees_the_table_and_the_bar(synthetic, monkeypatch):
         assert word in text
 
 
+@pytest.mark.slow
 def test_a_large_population_fits_the_terminal(synthetic, monkeypatch):
     monkeypatch.setattr(progress, "_REFRESH_S", 0.0)
     text = show(synthetic, synthetic.records(50, 1), total_orders=50, force_terminal=True, height=20)

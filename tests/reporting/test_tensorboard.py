@@ -73,6 +73,7 @@ def test_text_and_truth_values_are_no_scalars(synthetic, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_writing_events_imports_neither_torch_nor_tensorflow():
     code = (
         "import sys; from pbt_gan.reporting.tensorboard import _event; _event(step=1); "

@@ -116,6 +116,7 @@ def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name != ".lock.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["before", "amid", "after"])
 @pytest.mark.parametrize("kind", CUTS)
 def test_a_run_cut_at_any_write_ends_as_the_uncut_one(
@@ -132,6 +133,7 @@ def test_a_run_cut_at_any_write_ends_as_the_uncut_one(
         assert (outcome(folder), names(folder)) == expected, f"cut {folder.name}"
 
 
+@pytest.mark.slow
 def test_a_run_cut_again_and_again_ends_as_the_uncut_one(tmp_path: Path, faults: Any, outcome: Any) -> None:
     folder = tmp_path / "run"
     begun = 0

@@ -124,12 +124,14 @@ def test_an_object_is_trained_in_this_process_and_a_run_of_it_goes_on_with_it(tm
         pbt_gan.run(Scaled(3.0), out=tmp_path / "run", **longer)
 
 
+@pytest.mark.slow
 def test_a_run_of_an_object_that_is_resumed_from_elsewhere_says_where_it_goes_on(tmp_path):
     pbt_gan.run(Scaled(2.0), out=tmp_path / "run", **SMALL)
     with pytest.raises(ConfigError, match=r"'Scaled' was made in a program of its own.*call pbt_gan.run\(…, out=…\)"):
         go_on(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_workers_cannot_train_an_object(tmp_path):
     for executor in ("processes", {"name": "processes"}):
         with pytest.raises(ConfigError, match=r"Use executor=\"serial\", or define its class in a file"):
@@ -138,6 +140,7 @@ def test_workers_cannot_train_an_object(tmp_path):
     assert pbt_gan.run(Scaled(2.0), executor="serial", out=tmp_path / "run", **SMALL).ending == "finished"
 
 
+@pytest.mark.slow
 def test_a_class_without_a_name_from_outside_is_trained_in_this_process(tmp_path):
     class Local(Scaled):
         pass
@@ -147,6 +150,7 @@ def test_a_class_without_a_name_from_outside_is_trained_in_this_process(tmp_path
     assert scores(run) == scores(pbt_gan.run(Scaled(3.0), **SMALL))
 
 
+@pytest.mark.slow
 def test_rules_may_be_functions(tmp_path):
     run = pbt_gan.run(
         Quadratic,
@@ -192,6 +196,7 @@ def test_what_was_handed_over_is_not_changed():
     assert settings["pbt"] == before
 
 
+@pytest.mark.slow
 def test_a_run_from_python_leaves_what_one_of_the_command_line_leaves(tmp_path, capfd):
     pbt_gan.run(Quadratic, out=tmp_path / "run", executor="serial", **{**SMALL, "quiet": False})
     assert {path.name for path in (tmp_path / "run").iterdir()} >= {

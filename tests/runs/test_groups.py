@@ -93,6 +93,7 @@ def test_large_images_in_one_program_lead_to_the_same_decisions(game, tmp_path, 
     assert scores["off"] == pytest.approx(scores[5], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("groups", [("off", 5), (5, "off"), (2, 3)])
 def test_a_run_may_go_on_in_other_groups(groups, reference, outcome, tmp_path):
     first, second = (config(vectorize=group) for group in groups)
@@ -122,6 +123,7 @@ def vectorize(folder: Path) -> Any:
     return read_run(folder).config["executor"]["vectorize"]
 
 
+@pytest.mark.slow
 def test_the_group_is_chosen_by_a_trial_and_stands_in_the_config_of_the_run(tmp_path, trials):
     start(Project(config(vectorize="auto")), tmp_path / "run")
     assert vectorize(tmp_path / "run") == 3
@@ -129,6 +131,7 @@ def test_the_group_is_chosen_by_a_trial_and_stands_in_the_config_of_the_run(tmp_
     assert trials == [5]
 
 
+@pytest.mark.slow
 def test_the_same_circumstances_need_no_second_trial_and_others_do(tmp_path, trials):
     for name in ("one", "two"):
         start(Project(config(vectorize="auto")), tmp_path / name)
@@ -139,6 +142,7 @@ def test_the_same_circumstances_need_no_second_trial_and_others_do(tmp_path, tri
     assert vectorize(tmp_path / "two") == vectorize(tmp_path / "workers") == 3
 
 
+@pytest.mark.slow
 def test_what_was_chosen_is_not_chosen_again_when_the_run_goes_on(tmp_path, trials):
     folder = tmp_path / "run"
     start(
@@ -150,6 +154,7 @@ def test_what_was_chosen_is_not_chosen_again_when_the_run_goes_on(tmp_path, tria
     assert vectorize(folder) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("given", "written"), [("off", "off"), (1, "off"), ("2", 2), (40, 40)])
 def test_what_is_given_is_not_tried(tmp_path, trials, given, written):
     start(Project(config(vectorize=given)), tmp_path / "run")

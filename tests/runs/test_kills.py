@@ -151,6 +151,7 @@ class Hunter(Recorder):
             os.kill(prey[0], signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_workers_killed_under_a_run_change_nothing(tmp_path: Path, outcome: Any) -> None:
     def config(executor: str) -> Config:
         pbt = {"population_size": 3, "total_steps": 200, "ready_interval": 10, "exploit": "tournament"}

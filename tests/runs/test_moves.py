@@ -117,6 +117,7 @@ def test_what_is_gone_is_named_with_the_way_to_say_where_it_is(home: Path, name:
     assert contents(home / "run") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "moved", "change"),
     [
@@ -229,6 +230,7 @@ def gan(data: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_a_relative_reference_means_the_same_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "rules.py").write_text(CODE)
     monkeypatch.chdir(tmp_path)

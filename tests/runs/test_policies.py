@@ -52,6 +52,7 @@ def decided(run: Run) -> list[str]:
     return sorted(str(timeless(record)) for record in run.records())
 
 
+@pytest.mark.slow
 def test_a_policy_that_retires_members_leaves_one_that_trains_to_the_end(tmp_path, halving):
     run = train(tmp_path / "run", halving)
     assert [sum(isinstance(r, Retire) and r.interval == i for r in run.records()) for i in (1, 2, 4)] == [4, 2, 1]
@@ -61,10 +62,12 @@ def test_a_policy_that_retires_members_leaves_one_that_trains_to_the_end(tmp_pat
     assert (tmp_path / "run" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_it_decides_the_same_in_workers(tmp_path, halving):
     assert decided(train(tmp_path / "a", halving)) == decided(train(tmp_path / "b", halving, executor="processes"))
 
 
+@pytest.mark.slow
 def test_a_run_with_retired_members_goes_on_as_if_it_had_been_longer_from_the_start(tmp_path, halving):
     options = {"name": halving, "keep": 2}
     train(tmp_path / "run", options, steps=40)

@@ -61,6 +61,7 @@ def replayed(run: Run, folder: Path, member: str = "best", seed: int | None = No
     return Run.open(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("copies", ["all", "weights", "hyperparams"])
 @pytest.mark.parametrize("score_interval", [4, 12])
@@ -72,6 +73,7 @@ def test_a_replay_has_the_weights_of_every_member_bit_for_bit(tmp_path, mode, co
         assert agreement(run, again, member) == Agreement(scores=True, weights=True)
 
 
+@pytest.mark.slow
 def test_a_lineage_through_several_members_is_replayed_in_worker_processes_too(tmp_path):
     run = trained(tmp_path / "run")
     last = run.history.last_best
@@ -111,6 +113,7 @@ def test_what_is_not_kept_any_more_cannot_be_compared(tmp_path):
     assert agreement(Run(run.config, run.records(), "finished"), again) == Agreement(scores=True, weights=None)
 
 
+@pytest.mark.slow
 def test_the_schedule_that_was_found_is_written_and_trains_another_run(tmp_path):
     run = trained(tmp_path / "run")
     write_results(read_run(tmp_path / "run"))

@@ -57,6 +57,7 @@ def test_a_run_in_memory_and_one_in_a_folder_are_equal(finished):
     assert free.schedule() == kept.schedule()
 
 
+@pytest.mark.slow
 def test_workers_change_no_record(tmp_path, finished):
     start(Project(config(executor={"name": "processes", "workers": 2})), tmp_path / "two")
     assert decided(Run.open(tmp_path / "two")) == decided(Run.open(finished))
@@ -82,6 +83,7 @@ def test_more_steps_give_the_run_that_had_them_from_the_start(tmp_path, finished
     assert Run.open(finished).config["pbt"]["total_steps"] == 80
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_another_executor_to_the_same_end(tmp_path, finished):
     folder = tmp_path / "stopped"
     assert start(Project(config()), folder, stop=Stop("enough")) == "enough"
@@ -235,6 +237,7 @@ def test_a_listener_of_ones_own_hears_a_run(tmp_path):
     assert ending == "finished"
 
 
+@pytest.mark.slow
 def test_rules_of_ones_own_decide_in_a_run_and_when_it_goes_on(tmp_path):
     rules = tmp_path / "my_rules.py"
     rules.write_text(

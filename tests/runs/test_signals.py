@@ -192,3 +192,48 @@ def test_a_terminal_that_is_closed_stops_a_run_cleanly(tmp_path):
     _, status = os.waitpid(process, 0)
     assert os.waitstatus_to_exitcode(status) == 129
     assert read_run(tmp_path / "run").ending == "SIGHUP"
+
+
+SLOW_DISK = """
+import sys, threading, time
+from pathlib import Path
+from pbt_gan import files
+whole = files.perform
+def perform(primitive, *arguments):
+    if threading.current_thread() is not threading.main_thread():  # which writes the checkpoints of a commit
+        Path("committing").touch()
+        time.sleep(600)
+    return whole(primitive, *arguments)
+files.perform = perform
+from pbt_gan.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_does_not_wait_for_a_commit_and_the_run_goes_on_from_the_one_before(tmp_path):
+    (tmp_path / "slow_disk.py").write_text(SLOW_DISK)
+    train = [
+        "train",
+        "quadratic",
+        "--out",
+        "run",
+        "--executor",
+        "serial",
+        "--steps",
+        "100000",
+        "--set",
+        "checkpoints.every_s=1000",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "slow_disk.py", *train], cwd=tmp_path, stderr=subprocess.DEVNULL, text=True
+    )
+    wait_for(tmp_path / "run" / "metrics.csv", process)
+    while b'"report"' not in (tmp_path / "run" / "journal.jsonl").read_bytes():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    wait_for(tmp_path / "committing", process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    again = [sys.executable, "-m", "pbt_gan", "resume", "run", "--max-time", "0.01s"]
+    assert subprocess.run(again, cwd=tmp_path, capture_output=True, check=False).returncode == 0

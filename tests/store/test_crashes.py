@@ -109,6 +109,7 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     return outcome(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "place", "lasting"),
     [
@@ -136,6 +137,7 @@ def test_a_run_cut_at_any_write_ends_as_the_uncut_one(
     assert at > 50  # there were that many to cut at
 
 
+@pytest.mark.slow
 def test_a_run_cut_again_and_again_ends_as_the_uncut_one(tmp_path: Path, faults: Any, uncut: tuple[Any, ...]) -> None:
     folder = tmp_path / "run"
     for at in [*range(1, 40), *range(30, 0, -3)]:
@@ -156,6 +158,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes, int]
     return folder, data, data.index(b"\n", data.rindex(b'"commit"')) + 1
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_journal_torn_anywhere_after_its_last_commit_resumes(
@@ -174,6 +177,7 @@ def test_a_journal_torn_anywhere_after_its_last_commit_resumes(
     assert outcome(folder) == uncut
 
 
+@pytest.mark.slow
 def test_a_bit_flipped_up_to_the_last_commit_is_told(tmp_path: Path, stopped: tuple[Path, bytes, int]) -> None:
     _, written, committed = stopped
     path = journal.path_of(tmp_path)

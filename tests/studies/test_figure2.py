@@ -25,6 +25,7 @@ def written(request, tmp_path_factory):
     return out, json.loads(json_file.read_text()), told.getvalue(), SETTINGS[request.param]
 
 
+@pytest.mark.slow
 def test_the_figure_is_a_picture_a_table_and_json(written):
     out, data, told, _ = written
     with Image.open(out) as picture:
@@ -35,6 +36,7 @@ def test_the_figure_is_a_picture_a_table_and_json(written):
         assert name in told
 
 
+@pytest.mark.slow
 def test_theta_is_the_path_of_the_best_weights_step_by_step(written):
     _, data, _, setting = written
     for arm in data["arms"]:
@@ -51,6 +53,7 @@ def arms():
     return four_arms("quadratic", range(3))
 
 
+@pytest.mark.slow
 def test_the_members_of_the_paper_begin_each_arm(arms):
     for repeats in arms.values():
         births = repeats[0].history.births
@@ -60,6 +63,7 @@ def test_the_members_of_the_paper_begin_each_arm(arms):
         ]
 
 
+@pytest.mark.slow
 def test_each_arm_copies_and_moves_what_it_should(arms):
     changes = {arm: repeats[0].history.changes for arm, repeats in arms.items()}
     assert {exploit.copied for exploit in changes["pbt"]} == {("weights", "hyperparams")}
@@ -70,6 +74,7 @@ def test_each_arm_copies_and_moves_what_it_should(arms):
     assert not changes["grid"]
 
 
+@pytest.mark.slow
 def test_pbt_reaches_the_top_and_grid_search_does_not(arms):
     best = {arm: median(repeat.best_q for repeat in repeats) for arm, repeats in arms.items()}
     assert best["pbt"] >= 1.15

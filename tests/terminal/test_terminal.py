@@ -98,6 +98,7 @@ def test_whatever_width_is_claimed_something_is_printed(monkeypatch, columns):
     assert any("first" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_nobody_else_prints():
     for path in SOURCE.rglob("*.py"):
         if path.is_relative_to(SOURCE / "terminal"):

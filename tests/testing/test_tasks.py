@@ -33,6 +33,7 @@ class TestMueller(TaskConformance):
         return Mueller()
 
 
+@pytest.mark.slow
 class TestGan(GroupTaskConformance):
     def make(self):
         return GanTask(width=4, z_size=8, batch_size=16, metrics={"samples": 100, "held_out_samples": 100})
@@ -232,10 +233,12 @@ class Kept(Sound):
         super().train(parts, steps, rng)
 
 
+@pytest.mark.slow
 def test_a_sound_task_passes_every_test():
     assert told(Sound) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "test", "said"),
     [

@@ -1,7 +1,10 @@
 """The command line: it talks to people, and leaves the work to the layers below."""
 
 import errno
+import os
+import signal
 import sys
+import threading
 from typing import Any
 
 from pbt_gan import streams
@@ -12,12 +15,17 @@ _GONE = (errno.EPIPE, errno.EIO)
 """Nobody reads any more: `| head` has read enough, or the terminal was closed."""
 
 
+_INTERRUPTED = 128 + signal.SIGINT
+
+
 def main() -> None:
     """Run `pbt-gan`; what goes wrong ends in one or two lines that say how to mend it, never in a traceback."""
     streams.hold()
     streams.forgive()
     ending = _ending()
     streams.settle()
+    if ending == _INTERRUPTED and any(thread.name.startswith("checkpoints") for thread in threading.enumerate()):
+        os._exit(ending)  # or Python would wait for a commit that a second Ctrl-C has given up
     sys.exit(ending)
 
 
@@ -30,7 +38,7 @@ def _ending() -> Any:
         sys.stdout.flush()
         return ending
     except KeyboardInterrupt:
-        return 130
+        return _INTERRUPTED
     except SystemExit as ending:
         return ending.code
     except OSError as error:

@@ -17,6 +17,8 @@ def build_space(config: Config, task: Problem) -> Space:
     own = task.space
     space: dict[str, Domain] = {}
     for name in config.space or task.evolved:
+        if name in task.idle:
+            raise ConfigError(f"space.{name} has no effect: {task.idle[name]}. Leave it out.")
         if name not in own:
             raise ConfigError(
                 f"space.{name}: the task has no such hyperparameter.{instead(name, sorted(own), 'It has')}"

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pbt_gan import references
 from pbt_gan.config.domains import written
+from pbt_gan.config.effects import effective
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.settings import Config, Named
 from pbt_gan.config.tasks import TASKS
@@ -37,7 +38,7 @@ def task_reference(config: Config) -> TaskReference:
         if name not in TASKS:
             raise unknown("task", name, TASKS)
         name = TASKS[name]
-    arguments = dict(config.task.options)
+    arguments = effective(config.task.name, config.task.options, config.space)
     if config.metrics:
         arguments["metrics"] = dict(config.metrics)
     return TaskReference(name, arguments)
@@ -71,13 +72,15 @@ def resolve(config: Config, task: Problem, space: Space) -> Config:
     schedule = config.pbt.schedule
     if schedule is not None:
         schedule = schedule.resolved(space)
-    arguments = {**config.task.options, **task.arguments()}
+    names = {name: written(domain) for name, domain in space.items()}
+    options = {name: value for name, value in config.task.options.items() if name not in task.idle}
+    arguments = effective(config.task.name, {**options, **task.arguments()}, names)
     metrics = arguments.pop("metrics", config.metrics)
     return config.model_copy(
         update={
             "task": Named(name=config.task.name, **arguments),
             "metrics": metrics,
-            "space": {name: written(domain) for name, domain in space.items()},
+            "space": names,
             "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
         }
     )

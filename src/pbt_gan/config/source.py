@@ -8,6 +8,7 @@ from typing import Any
 
 from pbt_gan import references
 from pbt_gan.config import toml
+from pbt_gan.config.effects import refuse_without_effect
 from pbt_gan.config.settings import Config
 from pbt_gan.config.tasks import TASKS
 from pbt_gan.errors import ConfigError, suggestion
@@ -57,7 +58,9 @@ def read_config_table(source: str | None, changes: Sequence[Table] = ()) -> dict
     for change in changes:
         table = merged(table, change)
     table = _with_absolute_paths(table, Path.cwd())
-    return {key: _with_absolute_references(value, Path.cwd()) for key, value in table.items()}
+    table = {key: _with_absolute_references(value, Path.cwd()) for key, value in table.items()}
+    refuse_without_effect(table, [*changes, *([table] if source is not None and source.endswith(".toml") else [])])
+    return table
 
 
 def read_table(source: str) -> Table:

@@ -1,6 +1,6 @@
 """The controller: which member trains next, and when the policy is asked about those at their ready points.
 
-Frozen state in, new state and plain records out. `tell` is `decide` followed by `apply`; a resumed run folds its
+Frozen state in, new state and plain records out. Whatever changes a state is a record, applied; a resumed run folds its
 journaled records with `apply` and decides nothing again, so that old runs go on under new code.
 """
 
@@ -27,7 +27,6 @@ class State:
     members: Mapping[int, Member] = field(default_factory=dict)  # as they go on
     measured: Mapping[int, Member] = field(default_factory=dict)  # as each one's own last report found it
     keys: tuple[RankKey, ...] = ()  # of every measured member, sorted, worst first
-    ready: Mapping[int, int] = field(default_factory=dict)  # at which trained steps each is due next
     free: tuple[tuple[int, int], ...] = ()  # (trained_steps, id), sorted: who may be given an order
     pending: Mapping[int, Order] = field(default_factory=dict)  # orders not answered yet, by member
     waiting: frozenset[int] = frozenset()  # at a ready point, not decided yet
@@ -83,25 +82,15 @@ class Controller:
         return replace(state, free=tuple(place for place in state.free if place not in taken), pending=pending), orders
 
     def tell(self, state: State, answers: Sequence[Answer]) -> tuple[State, list[Record]]:
-        """Take answers in, all that came together; none for those that come too late, of an order given anew since."""
-        records = self.decide(state, answers)
-        return self.fold(records, state), records
+        """Take answers in, all that came together; return their records, then decisions about those who are now due.
 
-    def decide(self, state: State, answers: Sequence[Answer]) -> list[Record]:
-        """Return what answers lead to: a record of each, then decisions about the members that are now due.
-
-        All answers are taken in before anything is decided. Told one by one, the first would be judged by what the
-        others scored long ago, and the order of the ids would decide.
+        One that comes too late, of an order that was given anew since, has none.
         """
-        records: list[Record] = []
-        for answer in sorted(answers, key=lambda answer: answer.member):
-            order = state.pending.get(answer.member)
-            if order is None or (order.interval, order.attempt) != (answer.interval, answer.attempt):
-                continue
-            # Pictures are for those who watch; records are kept.
-            records.append(replace(answer, preview=None) if isinstance(answer, Report) else answer)
-            state = self.apply(state, records[-1])
-        return [*records, *self._due(state)] if any(isinstance(record, Report) for record in records) else records
+        # All are taken in before anything is decided. Told one by one, the first would be judged by what the others
+        # scored long ago, and the order of the ids would decide.
+        state, records = self._taken(state, answers)
+        decisions = self._due(state) if any(isinstance(record, Report) for record in records) else ()
+        return self.fold(decisions, state), [*records, *decisions]
 
     def fold(self, records: Iterable[Record], state: State | None = None) -> State:
         """Apply records in turn."""
@@ -144,6 +133,17 @@ class Controller:
                 state = self._measured(state, None, member.id)
         return state
 
+    def _taken(self, state: State, answers: Sequence[Answer]) -> tuple[State, list[Record]]:
+        records: list[Record] = []
+        for answer in sorted(answers, key=lambda answer: answer.member):
+            order = state.pending.get(answer.member)
+            if order is None or (order.interval, order.attempt) != (answer.interval, answer.attempt):
+                continue
+            # Pictures are for those who watch; records are kept.
+            records.append(replace(answer, preview=None) if isinstance(answer, Report) else answer)
+            state = self.apply(state, records[-1])
+        return state, records
+
     def _births(self) -> Iterable[Birth]:
         for member in range(self.plan.population_size):
             drawn = draw(self.plan.space, stream(self.plan.seed, "birth", member))
@@ -157,7 +157,7 @@ class Controller:
         if self.plan.schedule is not None:
             hyperparams = self.plan.schedule.applied(hyperparams, self.plan.space, member.step)
             replays = self.plan.schedule.at(member.step).slot
-        end = min(state.ready[member.id], self.plan.total_steps)
+        end = min(member.due, self.plan.total_steps)
         return Order(
             member=member.id,
             interval=interval,
@@ -175,7 +175,7 @@ class Controller:
         """Yield when each member that has steps left is due next, and its id."""
         for member in state.members.values():
             if member.trained_steps < self.plan.total_steps:
-                yield state.ready[member.id], member.id
+                yield member.due, member.id
 
     def _undecided(self, state: State) -> list[int]:
         """Return the waiting members that have steps left; a decision for the others would reach no training."""
@@ -202,7 +202,7 @@ class Controller:
             subpopulation=record.subpopulation,
         )
         state = replace(state, next_id=max(state.next_id, born.id + 1), memory=_latest(state.memory, record.memory))
-        return self._freed(state, born)
+        return self._freed(state, self._until_due(born, state.memory))
 
     def _reported(self, state: State, record: Report) -> State:
         before = state.members[record.member]
@@ -225,10 +225,10 @@ class Controller:
             reports=state.reports + 1,
             best=_better(state.best, member),
         )
-        if member.trained_steps >= state.ready[member.id]:
+        if member.trained_steps >= member.due:
             members = {**state.members, member.id: member}
             return replace(state, members=members, waiting=state.waiting | {member.id})
-        return self._freed(state, member, due=state.ready[member.id])
+        return self._freed(state, member)
 
     def _exploited(self, state: State, record: Exploit) -> State:
         member = replace(
@@ -239,7 +239,7 @@ class Controller:
             sources=record.sources,
         )
         waiting, memory = state.waiting - {member.id}, _latest(state.memory, record.memory)
-        return self._freed(replace(state, waiting=waiting, memory=memory), member)
+        return self._freed(replace(state, waiting=waiting, memory=memory), self._until_due(member, memory))
 
     def _retired(self, state: State, record: Retire) -> State:
         gone = state.members[record.member]
@@ -247,7 +247,6 @@ class Controller:
         return replace(
             state,
             members=_without(state.members, gone.id),
-            ready=_without(state.ready, gone.id),
             waiting=state.waiting - {gone.id},
             memory=_latest(state.memory, record.memory),
         )
@@ -258,17 +257,20 @@ class Controller:
             pending=_without(state.pending, record.member),
             attempts={**state.attempts, record.member: record.attempt},
         )
-        return self._freed(state, state.members[record.member], due=state.ready[record.member])
+        return self._freed(state, state.members[record.member])
 
-    def _freed(self, state: State, member: Member, *, due: int | None = None) -> State:
-        """Let a member train, until it is due: as it was said before, or as the policy says now."""
-        due = self.policy.ready(member, state.memory) if due is None else due
+    def _until_due(self, member: Member, memory: Any) -> Member:
+        """Return a member that trains until the policy wants to decide about it again."""
+        due = self.policy.ready(member, memory)
         if due <= member.trained_steps:
             raise TaskError(
                 f"{type(self.policy).__name__}.ready returned {due} for a member that has trained "
                 f"{member.trained_steps} steps; return a later one."
             )
-        state = replace(state, members={**state.members, member.id: member}, ready={**state.ready, member.id: due})
+        return replace(member, due=due)
+
+    def _freed(self, state: State, member: Member) -> State:
+        state = replace(state, members={**state.members, member.id: member})
         place = (member.trained_steps, member.id)
         if member.trained_steps >= self.plan.total_steps or place in state.free[bisect_left(state.free, place) :][:1]:
             return state

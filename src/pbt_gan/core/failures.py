@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pbt_gan.core.records import Failure, FailureKind
-from pbt_gan.errors import OutOfMemoryError, PbtGanError, StorageError, TaskError, WorkerError
+from pbt_gan.errors import OutOfMemoryError, PbtGanError, RemoteError, StorageError, TaskError, WorkerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +46,6 @@ def fatal(failure: Failure) -> PbtGanError | None:
     who = f"Member {failure.member} in its interval {failure.interval} ({failure.worker})"
     tried = f" That was attempt {failure.attempt} of {remedy.attempts}." if remedy.attempts > 1 else ""
     mend = remedy.mend.format(place=failure.place or "the task")
-    return remedy.error(f"{who}: {failure.error}.{tried} {mend}")
+    told = remedy.error(f"{who}: {failure.error}.{tried} {mend}")
+    told.__cause__ = failure.cause or (RemoteError(failure.details) if failure.details else None)
+    return told

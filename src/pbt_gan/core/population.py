@@ -38,6 +38,7 @@ class Member:
     checkpoint: str | None = None  # where the state lies on which this slot's last score was measured; None: not yet
     sources: Sources = field(default_factory=dict)  # what its next order begins with; empty: a new state
     subpopulation: int = 0  # to which it belongs, for policies that keep several
+    due: int = 0  # trained steps of the slot at which the policy decides about it next
 
     @property
     def score(self) -> float:

@@ -94,6 +94,7 @@ class Failure:
     kind: FailureKind = "task"
     place: str = ""  # where in a person's own code, such as "task.py, line 9"
     details: str = field(default="", compare=False)  # the traceback, for the log; not in the journal
+    cause: BaseException | None = field(default=None, compare=False, repr=False)  # if raised here; not in the journal
 
 
 Answer = Report | Failure
@@ -180,7 +181,7 @@ def to_json(record: Record) -> dict[str, Any]:
             if not record.unverified:
                 del fields["unverified"]
         case Failure():
-            del fields["details"]
+            del fields["details"], fields["cause"]
         case Birth():
             usual = Birth(record.member, record.hyperparams, record.origin)
             fields = {

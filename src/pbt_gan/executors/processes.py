@@ -135,7 +135,6 @@ class _Process:
         selector: selectors.BaseSelector,
     ) -> None:
         self.name = name
-        self._task = str(start["task"])
         self._selector = selector
         try:
             ours, theirs = socket.socketpair()
@@ -207,7 +206,7 @@ class _Process:
             case "ready":
                 return Ready()
             case "unbuilt":
-                return Unbuilt(_unbuilt(self.name, self._task, message))
+                return Unbuilt(_unbuilt(message))
             case "failed" | "report":
                 return Answered(_answer(message))
             case other:
@@ -276,10 +275,10 @@ def _answer(message: Message) -> Answer:
     return Report(**{**values, "unverified": tuple(values["unverified"])}, preview=preview)
 
 
-def _unbuilt(worker: str, task: str, message: Message) -> Exception:
+def _unbuilt(message: Message) -> Exception:
     """Return the error of a worker's task as one of this process."""
     kind: type[Exception] = getattr(errors, message.content["kind"], TaskError)
-    error = kind(f"{worker} cannot build the task {task!r}: {message.content['error']}.")
+    error = kind(f"{message.content['error']}.")
     if message.content["details"]:
-        error.add_note(message.content["details"])
+        error.__cause__ = errors.RemoteError(message.content["details"])
     return error

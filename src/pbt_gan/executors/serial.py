@@ -10,7 +10,7 @@ from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import Kept, Memory
 from pbt_gan.executors.threads import OneThread, keep_memory
-from pbt_gan.executors.work import NOTHING, attached, build, carry_out, device_clock
+from pbt_gan.executors.work import NOTHING, attached, build, building, carry_out, device_clock
 from pbt_gan.executors.workers import Answered, Event, Ready
 from pbt_gan.interfaces import Problem, TaskReference, TaskSource
 from pbt_gan.interrupts import cuttable
@@ -63,7 +63,7 @@ class _Here:
         self._one_thread = OneThread()
         self._clock = device_clock(device)
         self._seed = seed
-        with cuttable(), self._one_thread.held():  # a run that is to stop gives no orders any more
+        with cuttable(), building(self.name), self._one_thread.held():  # a run that is to stop gives no orders any more
             self._trainer = attached(problem, folder, device)
 
     def train(self, orders: Sequence[Order], sources: Kept) -> None:

@@ -5,7 +5,8 @@ import os
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +15,11 @@ import numpy as np
 from numpy.random import Generator
 
 from pbt_gan import references
+from pbt_gan.core.failures import REMEDIES
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
 from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import TaskError, one_line, own_place, unfit
+from pbt_gan.errors import PbtGanError, TaskError, one_line, own_place, unfit
 from pbt_gan.executors.failing import kind_of
 from pbt_gan.interfaces import (
     GroupTrainer,
@@ -77,6 +79,19 @@ def attached(problem: Problem, folder: Path, device: str) -> Trainer:
     return trainer
 
 
+@contextmanager
+def building(worker: str) -> Iterator[None]:
+    """Tell what a task raises while it is built or attached by its line, wherever that is done."""
+    try:
+        yield
+    except PbtGanError:
+        raise
+    except (Exception, SystemExit) as error:
+        kind = kind_of(error)
+        mend = f"Mend {own_place(error) or 'the task'}." if kind == "task" else REMEDIES[kind].mend
+        raise REMEDIES[kind].error(f"{worker} cannot build the task: {one_line(error)}. {mend}") from error
+
+
 def assembled(states: States, sources: Mapping[str, str]) -> Tree:
     """Return the state that an order begins with, each component from the checkpoint that is named for it."""
     taken = {key: states.take(key) for key in sorted(set(sources.values()))}
@@ -129,10 +144,11 @@ def _answers(
         return [*_reports(trainer, group, states, seed, worker, clock)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
         told, details, kind = one_line(error), traceback.format_exc(), kind_of(error)
-        where = own_place(error) if kind == "task" else ""
+        # Of another kind the order is given again, and the frames below would keep the memory that was short.
+        where, cause = (own_place(error), error) if kind == "task" else ("", None)
     if len(group) == 1:
         (order,) = group
-        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, details)]
+        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, details, cause)]
     members = ", ".join(str(order.member) for order in group)
     log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
     half = len(group) // 2

@@ -25,7 +25,7 @@ from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import States, attached, build, carry_out, device_clock
+from pbt_gan.executors.work import States, attached, build, building, carry_out, device_clock
 from pbt_gan.interfaces import TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
@@ -43,13 +43,14 @@ def main() -> None:
     start = inbox.get()
     Thread(target=_beat, args=(channel, start["beat_s"]), daemon=True).start()
     try:
-        if start["deterministic"]:
-            make_deterministic(start["device"])
-        problem = build(TaskReference(start["task"], start["arguments"]))
-        trainer = attached(problem, Path(start["folder"]), start["device"])
-    except (Exception, SystemExit) as error:
-        meant = isinstance(error, PbtGanError)  # for a person: where it was raised is of no use to them
-        kind, details = (type(error).__name__, "") if meant else ("TaskError", traceback.format_exc())
+        with building(name):
+            if start["deterministic"]:
+                make_deterministic(start["device"])
+            problem = build(TaskReference(start["task"], start["arguments"]))
+            trainer = attached(problem, Path(start["folder"]), start["device"])
+    except PbtGanError as error:
+        details = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
+        kind = type(error).__name__
         channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
@@ -96,6 +97,7 @@ def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
     """Return the message of an answer; pixels travel as they are, behind the JSON."""
     values = {field.name: getattr(answer, field.name) for field in fields(answer)}
     if isinstance(answer, Failure):
+        del values["cause"]  # its traceback is among the details
         return {"type": "failed", "values": values}, b""
     preview = values.pop("preview")
     if preview is None:

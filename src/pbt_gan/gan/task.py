@@ -40,15 +40,18 @@ class GanTask(Problem):
             raise ConfigError(f"task.{name} = {arguments[name]!r} has no effect: {reason}. Leave it out.")
 
     @classmethod
-    def without_effect(cls, arguments: Mapping[str, Any], begun: Collection[str] = ()) -> Mapping[str, str]:
+    def without_effect(
+        cls, arguments: Mapping[str, Any], begun: Collection[str] = (), devices: Collection[str] = ()
+    ) -> Mapping[str, str]:
         """Return the arguments that have no effect beside the others, each with the reason.
 
         One that is as it would be by default does no harm and is not among them: runs of earlier versions list all.
         """
-        settings = validated(
-            GanSettings, {name: value for name, value in arguments.items() if name != "metrics"}, "task"
-        )
+        own = {name: value for name, value in arguments.items() if name != "metrics"}
+        settings = validated(GanSettings, own, "task")
         reasons = {name: f"space.{name} says where it begins" for name in Scalars.model_fields if name in begun}
+        if settings.dtype == "tf32" and set(devices) == {"cpu"}:
+            reasons["dtype"] = "a CPU has no TF32"
         return {
             name: reason
             for name, reason in {**reasons, **settings.idle()}.items()
@@ -100,10 +103,7 @@ class GanTask(Problem):
         from pbt_gan.devices import check_device, use_device
         from pbt_gan.gan.trainer import GanTrainer
 
-        tf32 = self.settings.dtype == "tf32"
-        if tf32 and check_device(device) == "cpu":
-            raise ConfigError("task.dtype = 'tf32' has no effect: a CPU has no TF32. Leave it out, or train on a GPU.")
-        use_device(check_device(device), tf32=tf32)
+        use_device(check_device(device), tf32=self.settings.dtype == "tf32")
         return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
 
     def reals(self, count: int) -> Images:

@@ -22,7 +22,7 @@ from pbt_gan.config.objects import (
     workers_of,
 )
 from pbt_gan.config.settings import Config
-from pbt_gan.config.source import Table, read_config, read_config_table
+from pbt_gan.config.source import Table, merged, read_config_table
 from pbt_gan.core.controller import Controller, State
 from pbt_gan.core.records import Record
 from pbt_gan.engine import Engine, Stop
@@ -162,7 +162,7 @@ def go_on(
         if config is None:
             said = read_config_table(None, [change or {}])
             found = followed(found, said, fingerprint)
-            config = read_config(None, [found, said])
+            config = validated(Config, merged(found, said))
             check_places(config.plain())
         found = followed(found, config.plain(), fingerprint)
         project = Project(config, task)

@@ -32,6 +32,7 @@ class DiskStore:
         self._checkpoints = effective.checkpoints
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         self._under_way: tuple[int, Future[dict[str, str]]] | None = None
+        self._given_up: Future[dict[str, str]] | None = None  # a commit whose end a person would not wait for
         self._closed = False
 
     @classmethod
@@ -107,12 +108,16 @@ class DiskStore:
         if self._closed:
             return
         self._closed = True
+        writing = self._given_up
         try:
-            self._thread.shutdown(wait=True, cancel_futures=True)
-            self._journal.append([{"type": "end", "ending": ending, "time": now()}], durable=True)
+            self._thread.shutdown(wait=writing is None, cancel_futures=True)
+            self._journal.append([{"type": "end", "ending": ending, "time": now()}], durable=writing is None)
         finally:
             self._journal.close()
-            self._lock.release()
+            if writing is None:
+                self._lock.release()
+            else:  # it may still be writing here
+                writing.add_done_callback(lambda _: self._lock.release())
 
     def view(self) -> RunView:
         """Return what the run did, once it is closed. Its journal's lines from before it was opened are not read again.
@@ -130,9 +135,13 @@ class DiskStore:
             return
         upto, written = self._under_way
         self._under_way = None
-        digests = written.result()
-        entry = {"type": "commit", "upto": upto, "checkpoints": digests, "time": now()}
-        self._journal.append([entry], durable=True)
+        try:
+            digests = written.result()
+            entry = {"type": "commit", "upto": upto, "checkpoints": digests, "time": now()}
+            self._journal.append([entry], durable=True)
+        except KeyboardInterrupt:
+            self._given_up = written
+            raise
         before, self._checkpoints = self._checkpoints, digests
         # Only now: until this line they were what a resume needs.
         checkpoints.remove(self.folder, sorted(before.keys() - digests.keys()))

@@ -81,6 +81,7 @@ def refused(place: Path | str) -> str:
 # What is read
 
 
+@pytest.mark.slow
 def test_the_digits_are_those_of_scikit_learn():
     from sklearn.datasets import load_digits
 
@@ -514,6 +515,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_file_takes_little_memory(tmp_path, kind):
     for name, content in HOSTILE[kind]().items():

@@ -40,6 +40,7 @@ def test_and_so_it_is_transposed(window):
         torch.testing.assert_close(result.permute(3, 0, 1, 2), theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [convolve, transposed])
 @pytest.mark.parametrize("window", [Window(2, 3, 1), Window(2, 4, 2)])
 def test_both_can_be_differentiated_twice(function, window):

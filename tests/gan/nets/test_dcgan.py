@@ -193,6 +193,7 @@ def test_batches_that_go_through_the_discriminator_together_do_not_meet(size):
         torch.testing.assert_close(logits, of_batch(discriminator, views, images)[0], rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 28, 32])
 def test_with_statistics_given_an_image_does_not_depend_on_its_batch(size):
     generator, _ = nets(size, dtype="float64")

@@ -53,6 +53,7 @@ def test_training_and_loading_leave_the_global_random_state_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_the_accuracy_is_measured_on_images_it_was_not_trained_on():
     images, _ = bars()
     random_labels = np.random.default_rng(1).integers(0, 2, COUNT)

@@ -124,6 +124,7 @@ def test_images_without_labels_are_scored_by_what_rotations_teach(tmp_path, quic
     assert metrics["score"] == -metrics["fcd"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [True, False])
 def test_the_smallest_data_set_can_be_scored(tmp_path, quick, labelled):
     rng = np.random.default_rng(0)
@@ -204,6 +205,7 @@ def test_every_metric_has_a_card_that_is_plain_json(judge, digits_folder):
     assert [found[key]["better"] for key in ("cs", "fcd", "kcd")] == ["higher", "lower", "lower"]
 
 
+@pytest.mark.slow
 def test_preparing_and_describing_shipped_scorers_needs_no_torch(tmp_path):
     code = f"""
 import sys

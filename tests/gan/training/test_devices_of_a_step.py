@@ -33,6 +33,7 @@ def test_a_tensor_elsewhere_is_seen():
         torch.ones(3) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (32, 3)])
 @pytest.mark.parametrize("name", GAMES)
 def test_no_tensor_of_a_step_lies_elsewhere_and_states_keep_their_shapes(name, size, channels):

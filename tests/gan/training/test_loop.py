@@ -46,10 +46,12 @@ def same(one, other):
     return all(torch.equal(*pair) for pair in zip(leaves(one), leaves(other), strict=True))
 
 
+@pytest.mark.slow
 def test_equal_streams_give_equal_bits():
     assert same(trained(make(), BLOCK + 5).state, trained(make(), BLOCK + 5).state)
 
 
+@pytest.mark.slow
 def test_a_state_that_was_encoded_between_two_orders_goes_on_with_the_same_bits():
     loop = make()
     kept = trained(loop, 20).state
@@ -59,6 +61,7 @@ def test_a_state_that_was_encoded_between_two_orders_goes_on_with_the_same_bits(
     assert codec.encode(one) == codec.encode(other)
 
 
+@pytest.mark.slow
 def test_each_block_of_steps_draws_from_a_stream_of_its_own():
     asked = []
 
@@ -86,6 +89,7 @@ CHANGES = {
 GAMES: list[dict[str, Any]] = [{}, {"loss": "hinge"}, {"loss": "wgan-gp", "discriminator_norm": "none"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [(name, arguments) for arguments in GAMES for name in GanTask(**arguments).space],
@@ -194,6 +198,7 @@ def together(loop, members, steps, **hyperparams):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", GAMES)
 def test_members_of_a_group_become_what_each_becomes_alone(arguments):
     loop = make(**arguments)
@@ -206,6 +211,7 @@ def test_members_of_a_group_become_what_each_becomes_alone(arguments):
         assert training.hyperparams == alone.hyperparams == MEMBERS[member]
 
 
+@pytest.mark.slow
 def test_members_of_large_images_too_become_what_each_becomes_alone():
     loop = loop_of(GanSettings.model_validate(SMALL), np.zeros((10, 32, 32, 1), np.uint8))
     for member, training in enumerate(together(loop, range(2), 3)):
@@ -218,6 +224,7 @@ def stacked_everywhere(monkeypatch):
     monkeypatch.setattr(MembersInChannels, "exact", True)
 
 
+@pytest.mark.slow
 def test_large_images_in_one_program_stay_equal_to_each_alone(stacked_everywhere):
     loop = loop_of(
         GanSettings.model_validate({**SMALL, "dtype": "float64"}),
@@ -231,6 +238,7 @@ def test_large_images_in_one_program_stay_equal_to_each_alone(stacked_everywhere
             assert (one - other).abs().max() <= 1e-9 * one.abs().max()
 
 
+@pytest.mark.slow
 def test_a_member_that_diverges_is_trained_no_further_and_its_neighbours_do_not_notice():
     loop, steps = make(), 4 * BLOCK
     group = loop.train(
@@ -248,6 +256,7 @@ def test_a_member_that_diverges_is_trained_no_further_and_its_neighbours_do_not_
         assert same(group[member].state, alone.state)
 
 
+@pytest.mark.slow
 def test_those_who_go_on_keep_their_order(monkeypatch):
     """On a GPU the bits of a member may depend on its place."""
     made: list[list[Trainee]] = []
@@ -269,6 +278,7 @@ def test_those_who_go_on_keep_their_order(monkeypatch):
     assert after == [trainee for trainee in before if trainee is not before[2]]
 
 
+@pytest.mark.slow
 def test_a_group_of_which_all_have_diverged_is_done():
     group = together(make(), range(3), 10 * BLOCK, lr_g=1e38, lr_d=1e38)
     assert all(training.images < 8 * 10 * BLOCK for training in group)

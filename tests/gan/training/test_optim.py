@@ -12,6 +12,7 @@ def target(params):
     return ((params - torch.arange(5.0, dtype=params.dtype)) ** 4).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9), (0.0, 0.99), (0.0, 0.0)])
 def test_adam_moves_as_torchs_adam_does(betas):
     ours = torch.linspace(-1, 1, 5, dtype=torch.float64)

@@ -93,6 +93,7 @@ NEW = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NEW)
 def test_a_game_that_is_added_to_the_table_trains_members_side_by_side_as_alone(add, name):
     add(games, "GAMES", name, NEW[name])
@@ -234,6 +235,7 @@ class FromFile:
         return scaled(torch.from_numpy(self._images[indices.numpy()]).movedim(-1, -3), torch.float32)
 
 
+@pytest.mark.slow
 def test_images_from_a_file_train_to_the_same_bits_as_those_in_memory(tmp_path):
     np.save(tmp_path / "images.npy", IMAGES)
     trainings = [

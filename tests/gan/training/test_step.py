@@ -112,6 +112,7 @@ def test_in_float64_a_group_stays_equal_to_its_members_stacked_by_vmap_for_50_st
         assert (one - other).abs().max() <= 1e-9 * one.abs().max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", sorted(GAMES))
 def test_in_float32_their_images_stay_within_1e_4_for_10_steps(game):
     # Few activations: one that rounding moves over the kink of a ReLU changes a whole gradient.
@@ -122,6 +123,7 @@ def test_in_float32_their_images_stay_within_1e_4_for_10_steps(game):
     assert (one - other).abs().max() <= 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 28, 32])
 @pytest.mark.parametrize("game", sorted(GAMES))
 def test_a_member_that_is_not_finite_does_not_touch_its_neighbours(game, size):
@@ -208,6 +210,7 @@ def test_gradients_change_nothing_in_place():
     assert all(torch.equal(*pair) for pair in zip(inputs, (*batch.values(), *of_g.values()), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 28, 32])
 @pytest.mark.parametrize("game", sorted(GAMES))
 def test_the_gradients_are_the_slopes_of_the_losses(game, size):

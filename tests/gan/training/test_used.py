@@ -42,6 +42,7 @@ def run(name, **task):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", Scalars.model_fields)
 def test_a_step_as_it_should_be_is_let_pass(name):
     reports = [record for record in run(name).records() if isinstance(record, Report)]
@@ -151,6 +152,7 @@ def test_every_scalar_is_ignored_by_one_of_these_on_purpose():
     assert {name for name, *_ in BROKEN} == set(Scalars.model_fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "how", "place", "attribute", "broken"), BROKEN)
 def test_a_step_that_ignores_a_hyperparameter_stops_the_run(monkeypatch, name, how, place, attribute, broken):
     if isinstance(place, str):

@@ -70,6 +70,7 @@ def test_ctrl_c_prints_the_table_of_what_is_finished_and_how_it_goes_on(tmp_path
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_finished_experiment_trains_nothing_again(done, tmp_path: Path):
     experiment, folder = done
     said: list[str] = []
@@ -79,6 +80,7 @@ def test_a_finished_experiment_trains_nothing_again(done, tmp_path: Path):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("journal.jsonl")} == before
 
 
+@pytest.mark.slow
 def test_a_stop_leaves_the_rest_for_the_next_call(tmp_path: Path):
     experiment = toy()
     assert not conduct(experiment, tmp_path / "here", stop=Stop("enough"))
@@ -91,6 +93,7 @@ def test_a_stop_leaves_the_rest_for_the_next_call(tmp_path: Path):
     assert len(said) == 9
 
 
+@pytest.mark.slow
 def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
     _, folder = done
     wider = toy(experiment={"seeds": [0, 1, 2]})
@@ -98,6 +101,7 @@ def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
     assert not finished_runs(toy(experiment={"arms": ["pbt", "fixed"]}), folder)
 
 
+@pytest.mark.slow
 def test_the_replay_has_the_schedule_of_pbts_winner_and_other_random_numbers(done):
     _, folder = done
     for seed in (0, 1):

@@ -22,6 +22,7 @@ def result(done) -> Result:
     return found
 
 
+@pytest.mark.slow
 def test_the_data_hold_every_run_and_every_comparison(result, tmp_path):
     output.write(result, tmp_path)
     data = json.loads((tmp_path / output.DATA).read_text())
@@ -33,6 +34,7 @@ def test_the_data_hold_every_run_and_every_comparison(result, tmp_path):
     assert data["experiment"]["experiment"]["seeds"] == [0, 1]
 
 
+@pytest.mark.slow
 def test_page_and_markdown_hold_tables_plot_and_protocol(result, tmp_path):
     output.write(result, tmp_path)
     page, markdown = ((tmp_path / name).read_text() for name in (output.PAGE, output.MARKDOWN))
@@ -46,6 +48,7 @@ def test_page_and_markdown_hold_tables_plot_and_protocol(result, tmp_path):
     assert markdown.count("| pbt |") == 3
 
 
+@pytest.mark.slow
 def test_the_plot_is_a_picture(result, tmp_path):
     output.write(result, tmp_path)
     with Image.open(io.BytesIO((tmp_path / output.PICTURE).read_bytes())) as image:
@@ -76,6 +79,7 @@ def test_unequal_device_time_is_said(result):
     assert "is not equal: pbt 2.00 times that of random-search" in conditions(slow)[0]
 
 
+@pytest.mark.slow
 def test_a_single_arm_and_a_single_seed_have_a_table_and_a_plot(tmp_path):
     experiment = toy(experiment={"arms": ["pbt"], "seeds": [3]})
     assert conduct(experiment, tmp_path / "here")
@@ -94,6 +98,7 @@ def test_numbers_show_their_spread_and_their_sign():
     assert (signed(0.5), signed(-0.5), signed(0.0)) == ("+0.500", "-0.500", "0")
 
 
+@pytest.mark.slow
 def test_more_arms_than_there_are_colours_and_lines_have_a_plot(tmp_path):
     names = [f"arm-{number}" for number in range(19)]
     own = {name: {"seed": 0} for name in names}

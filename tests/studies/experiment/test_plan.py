@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent.parent.parent
 ALONE = [name for name, arm in ARMS.items() if arm.after is None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arm", ALONE)
 def test_every_arm_trains_as_many_steps_and_is_scored_as_often(arm):
     experiment = read_experiment("digits", [{"experiment": {"arms": [arm], "seeds": [7]}}])
@@ -117,6 +118,7 @@ def test_the_toy_of_these_tests_names_every_kind_of_arm():
     assert set(TOY["experiment"]["arms"]) <= set(ARMS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem)
 def test_the_experiments_of_the_results_can_be_carried_out(path: Path):
     experiment = read_experiment(str(path))

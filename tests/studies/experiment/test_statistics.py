@@ -46,6 +46,7 @@ def test_nothing_is_claimed_from_a_single_pair(pairs):
     assert (found.interval is None) == (found.p is None) == (len(pairs) < LEAST_PAIRS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [2, 5, 6, EXACT_PAIRS, EXACT_PAIRS + 1, 40])
 def test_the_lowest_p_value_is_that_of_an_arm_that_wins_every_time(pairs):
     assert sign_flip(np.linspace(1, 2, pairs)) == pytest.approx(smallest_p(pairs))
@@ -94,6 +95,7 @@ def test_a_95_percent_interval_holds_the_truth_in_95_of_100_experiments(draw, tr
     assert least <= ((low <= true) & (true <= high)).mean() <= most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [6, 9])
 def test_equal_arms_differ_significantly_in_no_more_than_five_of_a_hundred_experiments(pairs):
     rng = np.random.default_rng(pairs)

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from pbt_gan import files
 from pbt_gan.config import toml
+from pbt_gan.config.effects import refuse_without_effect
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name, merged, read_config_table
 from pbt_gan.core.space import Space
@@ -81,7 +82,9 @@ class Experiment:
         table = shared.plain()
         if "schedule" in change.get("pbt", {}):
             table["pbt"].pop("schedule", None)  # another one in its place, not the rows of both
-        return validated(Config, {**merged(table, change), "name": folder_name(f"{name}-{seed}")})
+        table = merged(table, change)
+        refuse_without_effect(table, [change])
+        return validated(Config, {**table, "name": folder_name(f"{name}-{seed}")})
 
     def plain(self) -> dict[str, Any]:
         """Return it as the table of a config file."""
@@ -112,13 +115,13 @@ def keep(experiment: Experiment, folder: Path) -> None:
     """
     path = folder / FILE
     if path.exists():
-        for key, (then, now) in differences(_before(path), _as_kept(experiment)).items():
-            added = then is None and key.removeprefix("experiment.own.") in experiment.settings.own
-            if not added and not any(key == free or key.startswith(f"{free}.") for free in _FREE):
-                raise RunFolderError(
-                    f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: that would be another "
-                    "experiment. Name another --out."
-                )
+        before = _before(path)
+        changed = _changed(before, experiment) and _changed(_resolved(before), experiment)
+        for key, (then, now) in changed.items():
+            raise RunFolderError(
+                f"{folder} holds an experiment with {key} = {then!r}, and now it is {now!r}: that would be another "
+                "experiment. Name another --out."
+            )
     elif folder.is_dir() and any(not item.name.startswith(".") for item in folder.iterdir()):
         raise RunFolderError(f"{folder} holds other files; name an empty folder with --out.")
     files.make_folder(folder)
@@ -134,6 +137,25 @@ def _before(path: Path) -> Table:
         return toml.read(path)
     except ConfigError as error:
         raise RunFolderError(f"{error} Restore it from a copy, or name another --out.") from None
+
+
+def _changed(before: Table, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
+    """Return what differs and must not."""
+    return {
+        key: (then, now)
+        for key, (then, now) in differences(before, _as_kept(experiment)).items()
+        if not (then is None and key.removeprefix("experiment.own.") in experiment.settings.own)
+        and not any(key == free or key.startswith(f"{free}.") for free in _FREE)
+    }
+
+
+def _resolved(before: Table) -> Table:
+    """Return an experiment's table with its configuration resolved anew: a later pbt-gan may list other settings."""
+    config = {key: value for key, value in before.items() if key != "experiment"}
+    try:
+        return {**Project(validated(Config, config)).config.plain(), "experiment": before.get("experiment", {})}
+    except ConfigError:
+        return before
 
 
 def _check(experiment: Experiment) -> None:
