@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.core.strategy import Copies, Who
+from pbt_gan.errors import suggestion
 from pbt_gan.validation import Scalar, Settings
 
 
@@ -118,7 +119,7 @@ class ExecutorSettings(Settings):
     @classmethod
     def _there(cls, value: str) -> str:
         if value not in EXECUTORS:
-            raise ValueError(f"use {' or '.join(EXECUTORS)}")
+            raise ValueError(f"use {' or '.join(EXECUTORS)}.{suggestion(value, EXECUTORS)}")
         return value
 
     @field_validator("workers", mode="before")

@@ -182,6 +182,19 @@ class Run:
             raise ConfigError(f"The task of this run is no ModuleTask; run.state({member!r}) gives a member's weights.")
         return trainer.parts(state)
 
+    def export(self, member: str = "best") -> Tree:
+        """Return of a member's state what one needs to use it: of a ModuleTask `{part: state_dict}` of its nets.
+
+        For example `torch.save(run.export()["net"], "net.pt")`.
+
+        Args:
+            member: as `state` takes it.
+
+        Raises:
+            ConfigError, RunFolderError, DamageError: as of `state`.
+        """
+        return self._attached().export(self.state(member))
+
     def _kept(self) -> Path:
         if self.folder is None:
             raise RunFolderError("A run in memory keeps no weights; train with `out` to have them afterwards.")

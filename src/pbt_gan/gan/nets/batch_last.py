@@ -66,6 +66,7 @@ class BatchLast:
     def batch_norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normalise rows: as groups of one channel, which takes a CPU much less time than its batch norm does."""
         members, rows = len(scale), scale.numel()
+        # What comes back is 1 / √(variance + ε); the variance is solved for, which is cheaper than to sum it up again.
         normal, mean, inverse_deviation = torch.native_group_norm(
             x, scale.flatten(), shift.flatten(), len(x) // members, rows, x[0, 0].numel(), group=rows, eps=EPSILON
         )

@@ -128,6 +128,7 @@ class _Correlate(_Bilinear):
     def forward(coarse: Tensor, fine: Tensor, window: Window) -> Tensor:
         (count, outs, *_, batch), (_, channels, size, *_) = coarse.shape, fine.shape
         places = _places(channels, size, window.kernel, window.stride, fine.device)
+        # Batches of a member are summed up one after another into its own rows, whoever else is in the group.
         result = coarse.new_zeros(window.members, outs, channels, window.kernel, window.kernel)
         totals = cycle(result.view(window.members, outs, -1).unbind())
         pixels, rows = coarse.reshape(count, outs, -1).unbind(), fine.detach().reshape(count, -1, batch).unbind()
@@ -210,4 +211,5 @@ def _places(channels: int, size: int, kernel: int, stride: int, device: torch.de
 
 def _bags(to: Tensor, of: Tensor, count: int, device: torch.device) -> _Bags:
     offsets = F.pad(torch.bincount(to, minlength=count).cumsum(0), (1, 0))
+    # In a stable order: which rows are added first decides the last bits of a sum.
     return _Bags(of[to.argsort(stable=True)].to(device), offsets.to(device))

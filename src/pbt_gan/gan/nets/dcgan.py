@@ -104,6 +104,7 @@ class Generator(Net):
         x = norm("norm0", layers.dense(x, params["dense.weight"], params.get("dense.bias")))
         x = layers.unflatten(x, _coarsest(self.size))
         for n in range(1, halvings(self.size) + 1):
+            # In place, which saves memory: the gradient of batch norm does not need its output.
             x = layers.double(F.relu_(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"))
             if n < len(self.widths):
                 x = norm(f"norm{n}", x)

@@ -72,6 +72,7 @@ class MembersInChannels:
 
     def batch_norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normalise the channels of all members at once."""
+        # Natively: `F.batch_norm` hands out no statistics of the batch, and changes running ones in place.
         normal, mean, inverse_deviation = torch.native_batch_norm(
             x, scale.flatten(), shift.flatten(), None, None, True, 0.0, EPSILON
         )

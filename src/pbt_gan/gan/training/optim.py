@@ -42,6 +42,7 @@ def adam_(
     for name, beta in (("mean", beta1), ("square", beta2)):
         filled = moments[f"{name}_filled"]
         filled += (1 - beta) * (1 - filled)
+    # In float64 up to here: 1 - 0.9999 in float32 has three good digits.
     shares = [(1 - beta).to(params.dtype) for beta in (beta1, beta2)]
     rate = (lr / moments["mean_filled"]).to(params.dtype)
     filled = moments["square_filled"].sqrt().to(params.dtype)

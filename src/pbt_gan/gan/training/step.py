@@ -105,6 +105,7 @@ class Step:
             found = self.discriminator_gradients(weights(own_d), first(weights(g), count), own, own_batch)
             used.note("game", found.used)
             self.update_discriminator(own_d, own, found, used)
+            # Rows of those who take no part in this update keep the losses of their last one.
             losses = {name: torch.cat([value, losses.get(name, value)[count:]]) for name, value in found.losses.items()}
         found = self.generator_gradients(weights(g), weights(d), hyper, batch)
         used.note("game", found.used)
