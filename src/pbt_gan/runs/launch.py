@@ -31,7 +31,7 @@ from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.folder import scorers
-from pbt_gan.runs.grouping import check_groups, decided, group_of
+from pbt_gan.runs.groups import check_groups, decided, group_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.store.disk import DiskStore
