@@ -164,8 +164,6 @@ class ExecutorSettings(Settings):
             return self
         if "," in self.device:
             raise ValueError(f"the {self.name} executor trains on one device, not on {self.device}; use processes")
-        if self.threads > 1:
-            raise ValueError(f"the {self.name} executor trains with one thread, not with {self.threads}; use processes")
         if self.deadline_s is not None:
             raise ValueError(
                 f"the {self.name} executor trains in this process, which deadline_s = {self.deadline_s:g} cannot end; "
