@@ -203,15 +203,14 @@ def test_a_worker_of_which_memory_was_short_says_so():
 def test_where_too_few_files_may_be_open_it_is_told_in_a_line_and_nothing_is_left(limit):
     program = f"""
 import resource
-from pbt_gan.errors import WorkerError, StorageError
+from pbt_gan.errors import ConfigError
 from pbt_gan.executors import processes
 from pbt_gan.interfaces import TaskReference
-executors = []
 used = len(__import__("os").listdir("/dev/fd")) - 1
 resource.setrlimit(resource.RLIMIT_NOFILE, (used + {limit}, 100))
 try:
     processes.ProcessesExecutor(TaskReference("pbt_gan.testing.walk:RandomWalk"), seed=0, workers=4)
-except (WorkerError, StorageError) as error:
+except ConfigError as error:
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)

@@ -21,7 +21,7 @@ import numpy as np
 from pbt_gan import errors
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Report
-from pbt_gan.errors import ConfigError, StorageError, TaskError, WorkerError
+from pbt_gan.errors import ConfigError, PbtGanError, StorageError, TaskError, WorkerError
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.exchange import Kept, SharedMemory
 from pbt_gan.executors.messages import Channel, Message
@@ -56,7 +56,7 @@ class ProcessesExecutor(Crew):
         deterministic: equal bits in every run on a GPU too.
 
     Raises:
-        ConfigError: there are no workers.
+        ConfigError: there are no workers, or too few files may be open for them.
         WorkerError: the system starts no more processes.
         StorageError: there is no place for their states.
     """
@@ -246,12 +246,16 @@ def _scratch() -> list[Scratch]:
 
     Raises:
         StorageError: there is none.
+        ConfigError: no file may be opened any more.
     """
-    found, refused = [], []
+    found: list[Scratch] = []
+    refused: list[str] = []
     for place in places():
         try:
             found.append(Scratch(place))
         except OSError as error:
+            if error.errno == errno.EMFILE and not found:
+                raise _unstarted("worker processes", error) from error
             refused.append(f"{place}: {error.strerror or error}")
     if not found:
         raise StorageError(
@@ -261,9 +265,10 @@ def _scratch() -> list[Scratch]:
     return found
 
 
-def _unstarted(what: str, error: OSError) -> WorkerError:
-    files = " Allow more open files (ulimit -n), or use" if error.errno in (errno.EMFILE, errno.ENFILE) else " Use"
-    return WorkerError(f"Cannot start {what}: {error.strerror}.{files} fewer workers.")
+def _unstarted(what: str, error: OSError) -> PbtGanError:
+    if error.errno == errno.EMFILE:  # a limit that somebody has set
+        return ConfigError(f"Cannot start {what}: {error.strerror}. Allow more (ulimit -n), or use fewer workers.")
+    return WorkerError(f"Cannot start {what}: {error.strerror}. Use fewer workers.")
 
 
 def _answer(message: Message) -> Answer:
