@@ -17,6 +17,7 @@ import pytest
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import ConfigError, WorkerError
+from pbt_gan.executors import process as process_module
 from pbt_gan.executors import processes, scratch, watch
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
@@ -120,7 +121,7 @@ def test_a_worker_is_missed_even_if_something_holds_its_connection_open(tmp_path
 def hurried(monkeypatch):
     """Let workers show more often that they live, and be missed sooner."""
     monkeypatch.setattr(processes, "_BEAT_S", 0.05)
-    monkeypatch.setattr(processes, "_QUIET_S", 0.1)
+    monkeypatch.setattr(process_module, "_QUIET_S", 0.1)
     monkeypatch.setattr(watch, "SILENT_S", 0.5)
 
 
