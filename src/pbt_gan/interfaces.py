@@ -259,7 +259,7 @@ class Executor(Protocol):
     """Says where members train. It has no queue: it is never given more orders than it has free slots."""
 
     def free_slots(self) -> int:
-        """How many orders can be submitted now."""
+        """How many orders can be submitted now; it may vary, and be 0 for a while: workers come and go."""
         ...
 
     def submit(self, orders: Sequence[Order]) -> None:
@@ -267,7 +267,10 @@ class Executor(Protocol):
         ...
 
     def next_reports(self, timeout_s: float) -> list[Answer]:
-        """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first."""
+        """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first.
+
+        Where all orders take place elsewhere it also waits while none is under way, so that who asks need not hurry.
+        """
         ...
 
     def encoded(self, checkpoint: str) -> bytes | memoryview:

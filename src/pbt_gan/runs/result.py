@@ -70,13 +70,13 @@ class Run:
             RunFolderError: it has settings that this version does not know.
         """
         try:
-            validated(Config, view.config)
+            own = validated(Config, view.config).plain()
         except ConfigError as error:
             raise RunFolderError(
                 f"{view.folder} was not made by a pbt-gan like this one: {error} Use the pbt-gan that wrote it."
             ) from error
-        config = located(view.config, view.run.get("places", {}), view.folder, moved)
-        fingerprint = view.run.get("fingerprint", {}) if config != view.config else {}
+        config = located(own, view.run.get("places", {}), view.folder, moved)
+        fingerprint = view.run.get("fingerprint", {}) if config != own else {}
         return cls(config, view.records, view.ending, view.folder, view.cards, fingerprint=fingerprint)
 
     @cached_property

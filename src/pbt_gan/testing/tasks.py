@@ -17,7 +17,6 @@ from pbt_gan.core.space import Choice, Domain, draw
 from pbt_gan.errors import TaskError
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Trainer, Training, Tree
-from pbt_gan.modules.trainer import ModuleTrainer
 from pbt_gan.testing.leaves import difference, differences, leaf
 
 _SEED = 7
@@ -170,6 +169,8 @@ class TaskConformance(ABC):
             )
 
     def test_scoring_changes_nothing(self, tmp_path: Path) -> None:
+        from pbt_gan.modules.trainer import ModuleTrainer  # needs torch, which the suite of an executor does not
+
         task = self._task(tmp_path)
         state = self._used(task)
         kept = codec.encode(state)
