@@ -273,6 +273,10 @@ class Executor(Protocol):
         """
         ...
 
+    def stuck(self) -> bool:
+        """Whether orders are under way and everybody who has one is silent: nothing will happen by itself."""
+        ...
+
     def encoded(self, checkpoint: str) -> bytes | memoryview:
         """Return a kept state in the checkpoint codec."""
         ...

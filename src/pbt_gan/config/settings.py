@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
+from pbt_gan.config.tasks import DEFAULT_TASK
 from pbt_gan.core.strategy import Copies, Who
 from pbt_gan.errors import suggestion
 from pbt_gan.validation import Scalar, Settings
@@ -175,7 +176,7 @@ class Config(Settings):
     """Everything that a run depends on."""
 
     name: str = "run"  # what the run's folder is called after its number
-    task: Named = Named(name="gan")
+    task: Named = Named(name=DEFAULT_TASK)
     seed: int = Field(default=0, ge=0, lt=2**63)
     pbt: PBTSettings = PBTSettings()
     space: Mapping[str, DomainSettings] = Field(default_factory=dict)  # empty: what the task evolves by itself
