@@ -29,6 +29,7 @@ FAILURES = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.one_of(BIRTHS, REPORTS, EXPLOITS, FAILURES))
 def test_a_record_comes_back_from_json_as_it_was(record):
     back = from_json(json.loads(json.dumps(to_json(record))))
