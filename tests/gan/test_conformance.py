@@ -1,6 +1,7 @@
 """The suite for tasks, with every game; and it finds out a loss that asks for a scalar and does nothing with it."""
 
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from pbt_gan.gan.games.game import Game, Loss
 from pbt_gan.gan.task import GanTask
 from pbt_gan.testing.tasks import GroupTaskConformance
 
-SMALL = {"width": 4, "z_size": 8, "batch_size": 16, "metrics": {"samples": 100, "held_out_samples": 100}}
+SMALL: dict[str, Any] = {"width": 4, "z_size": 8, "batch_size": 16, "metrics": {"samples": 100, "held_out_samples": 100}}
 
 
 class TestHinge(GroupTaskConformance):
