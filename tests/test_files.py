@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,42 @@ def test_an_append_after_a_failed_one_begins_where_that_began(tmp_path: Path, fa
     appender.append(b"two\n")
     appender.close()
     assert (tmp_path / "log").read_bytes() == b"one\ntwo\n"
+
+
+def test_halves_of_files_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    for folder in (run / "deep" / "er", run / ".hidden", elsewhere):
+        folder.mkdir(parents=True)
+    (run / "link").symlink_to(elsewhere)
+    halves = [run / ".a.bin.0123abcd.tmp", run / "deep" / "er" / "..b.89abcdef.tmp"]
+    others = [
+        *(run / name for name in (".mine.tmp", "a.bin.0123abcd.tmp", ".a.0123ABCD.tmp", ".a.bin.0123abcd.tmp.txt")),
+        run / ".hidden" / ".a.bin.0123abcd.tmp",
+        elsewhere / ".a.bin.0123abcd.tmp",
+    ]
+    for path in (*halves, *others):
+        path.touch()
+    files.sweep(run)
+    assert not any(path.exists() for path in halves)
+    assert all(path.exists() for path in others)
+
+
+def test_a_half_is_called_as_it_is_swept(tmp_path: Path, faults: Any) -> None:
+    faults.arm(1, RuntimeError("power cut"), place="after")
+    with pytest.raises(RuntimeError):
+        files.write(tmp_path / "a.bin", b"content")
+    faults.calm()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
+    files.sweep(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_lies_behind_a_link_is_nobodys_own(tmp_path: Path) -> None:
+    names = re.compile(r"m\d+\.png")
+    (tmp_path / "own").mkdir()
+    for name in ("m2.png", "m1.png", "mine.png", "m1.png.bak"):
+        (tmp_path / "own" / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    assert [path.name for path in files.own(tmp_path / "own", names)] == ["m1.png", "m2.png"]
+    assert files.own(tmp_path / "link", names) == []
+    assert files.own(tmp_path / "none", names) == []

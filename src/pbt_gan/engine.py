@@ -27,6 +27,7 @@ class Stop:
 
     reason: str | None = None
     deadline_s: float | None = None  # of time.monotonic()
+    standstill: Callable[[bool], None] | None = None  # to be told whether the run stands still, all its workers silent
 
     def wanted(self) -> str | None:
         """Return why the run should end now; None: go on."""
@@ -131,6 +132,8 @@ class Engine:
             self._tell_news()  # only now: pictures are made while the workers train
             try:
                 answers = self._executor.next_reports(_POLL_S)
+                if self._stop.standstill is not None:
+                    self._stop.standstill(self._executor.stuck())
                 for answer in answers:
                     self._verify(answer, state.pending.get(answer.member))
                 state, records = self._controller.tell(state, answers)

@@ -108,6 +108,16 @@ def sweep(folder: Path) -> None:
             remove(Path(place) / name)
 
 
+def own(folder: Path, names: re.Pattern[str]) -> list[Path]:
+    """Return what lies in a folder under the names that this package gives, sorted.
+
+    None of it if the folder is a link: what lies on another disk may be somebody else's, who gives the same names.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if names.fullmatch(path.name))
+
+
 class Appender:
     """A file that only grows, save for a torn end.
 

@@ -25,7 +25,11 @@ Streams = Callable[[int], Generator]
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What `Trainer.train` hands back."""
+    """What `Trainer.train` hands back.
+
+    >>> Training({"weights": [0.5]}, {"lr": 0.1}, {"loss": 0.25}, images=640).unverified
+    ()
+    """
 
     state: Tree  # after the last step
     hyperparams: Hyperparams  # read back from what the last step used, never from the order
@@ -38,7 +42,11 @@ class Trainer(ABC):
     """A problem made ready on one device of one process: it makes, trains and scores members.
 
     It draws randomness only from the generators that it is given. A state handed to `train` belongs to it and may be
-    changed in place; one handed to another method may not.
+    changed in place; one handed to another method may not. It is used so::
+
+        state = trainer.init(rng)
+        training = trainer.train(state, {"lr": 0.1}, steps=100, streams=streams)
+        trainer.score(training.state, rng)["score"]
     """
 
     @abstractmethod
@@ -67,13 +75,19 @@ class Trainer(ABC):
     def adopt(self, state: Tree) -> Tree:
         """Return a state that was made elsewhere (pretrained, say, or by an older version) as one of this trainer's.
 
+        What it lacks is made anew, as `init` would; a state of this trainer's own trains on as it would have. The state
+        that is handed over is not changed, and may be the very one that is returned.
+
         Raises:
             TaskError: it is none that could be trained on here.
         """
         return state
 
     def export(self, state: Tree) -> Tree:
-        """Return of a state what somebody needs who only uses the trained model: no optimisers, no histories."""
+        """Return of a state what somebody needs who only uses the trained model: no optimisers, no histories.
+
+        It can be encoded as a checkpoint, is no larger than the state, and may share its tensors.
+        """
         return state
 
 
@@ -107,7 +121,14 @@ class GroupTrainer(Trainer):
 class Problem(ABC):
     """What a population is trained on, as far as it is known before there is a device: space, data, settings.
 
-    Built in the main process and in each worker from a reference and plain arguments; `attach` makes a trainer of it.
+    Built in the main process and in each worker from a reference and plain arguments; `attach` makes a trainer of it,
+    a new one each time::
+
+        class Mine(pbt_gan.Problem):
+            space = {"lr": Float(Range(1e-4, 1e-1), (1e-6, 1.0), "log")}
+
+            def attach(self, folder, device):
+                return MyTrainer(self.space, device)
     """
 
     groups: bool = False
@@ -122,7 +143,8 @@ class Problem(ABC):
     def attach(self, folder: Path, device: str) -> Trainer:
         """Return what trains members on a device; `folder` is the one that `prepare` filled.
 
-        Called once in each worker, and before that in the main process if members are tried there.
+        Called once in each worker, and before that in the main process if members are tried there. A problem may be
+        attached more than once, so what training changes belongs to the trainer.
         """
 
     @property
@@ -187,7 +209,22 @@ class Problem(ABC):
 
 
 class Task(Problem, Trainer):
-    """A problem that is its own trainer: the short form, for what needs no device."""
+    """A problem that is its own trainer: the short form, for what needs no device and keeps nothing on itself.
+
+    >>> from pbt_gan.core.space import Float
+    >>> class Walk(Task):
+    ...     space = {"stride": Float(0.1, (0.0, 1.0))}
+    ...     def init(self, rng):
+    ...         return {"point": 0.0}
+    ...     def train(self, state, hyperparams, steps, streams):
+    ...         stride = hyperparams.get("stride", 0.1)
+    ...         moves = streams(0).uniform(size=steps)  # block 0 of this order's random numbers
+    ...         return Training({"point": state["point"] + stride * float(moves.sum())}, hyperparams)
+    ...     def score(self, state, rng):
+    ...         return {"score": state["point"]}
+    >>> sorted(Walk().space)
+    ['stride']
+    """
 
     def attach(self, folder: Path, device: str) -> Trainer:
         """Make ready to train, and return this very task."""
@@ -222,7 +259,7 @@ class Executor(Protocol):
     """Says where members train. It has no queue: it is never given more orders than it has free slots."""
 
     def free_slots(self) -> int:
-        """How many orders can be submitted now."""
+        """How many orders can be submitted now; it may vary, and be 0 for a while: workers come and go."""
         ...
 
     def submit(self, orders: Sequence[Order]) -> None:
@@ -230,7 +267,14 @@ class Executor(Protocol):
         ...
 
     def next_reports(self, timeout_s: float) -> list[Answer]:
-        """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first."""
+        """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first.
+
+        Where all orders take place elsewhere it also waits while none is under way, so that who asks need not hurry.
+        """
+        ...
+
+    def stuck(self) -> bool:
+        """Whether orders are under way and everybody who has one is silent: nothing will happen by itself."""
         ...
 
     def encoded(self, checkpoint: str) -> bytes | memoryview:

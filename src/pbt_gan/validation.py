@@ -63,12 +63,13 @@ def _refusal(model: type[BaseModel], error: ValidationError, where: str) -> str:
         return f"{key} is missing; give it a value."
     if first["type"] == "string_unicode":
         return f"{key} is no text in UTF-8, as what a run keeps must be; rename the file, or make a link to it."
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").removesuffix(".")
+    message += "" if message.endswith("?") else "."
     if isinstance(first["input"], Mapping):  # a rule about several settings names them itself
-        return f"{key}: {message}." if key else f"{message}."
+        return f"{key}: {message}" if key else message
     chosen = first["input"] if isinstance(first["input"], str) else ""
     close = suggestion(chosen, _CHOICES.findall(first.get("ctx", {}).get("expected", "")))
-    return f"{key} = {_shown(first['input'])}: {message}.{close}" if key else f"{message}."
+    return f"{key} = {_shown(first['input'])}: {message}{close}" if key else message
 
 
 def _shown(value: Any) -> str:

@@ -24,7 +24,8 @@ def test_a_run_that_fails_on_the_way_says_why_and_how_it_goes_on(pbt_gan):
     assert said.code == 1
     assert "Traceback" not in said.out + said.err
     *_, first, second = said.err.splitlines()
-    assert re.match("TaskError: Member 0 in its interval 1 .*ArithmeticError: stumbled.*Mend the task", first)
+    told = r"TaskError: Member 0 in its interval 1 .*ArithmeticError: stumbled\. Mend .*frail\.py, line 4 and resume"
+    assert re.match(told, first)
     assert second == "What was done until then is kept; go on with: pbt-gan resume runs/0001-frail"
     assert "ArithmeticError" in Path("runs/0001-frail/log.txt").read_text()
     Path("frail.py").write_text("from pbt_gan.toy.quadratic import Quadratic as Frail\n")

@@ -36,7 +36,6 @@ def test_an_unknown_key_at_the_top_names_what_there_is():
         ({"executor": {"workers": True}}, "executor.workers = True"),
         ({"executor": {"deadline_s": 0}}, "executor.deadline_s = 0"),
         ({"executor": {"name": "serial", "deadline_s": 9}}, "executor: the serial executor trains in this process"),
-        ({"executor": {"name": "serial", "threads": 2}}, "executor: the serial executor trains with one thread"),
         ({"executor": {"name": "serial", "device": "cuda:0,cuda:1"}}, "executor: the serial executor trains on one"),
         ({"seed": -1}, "seed = -1"),
         ({"seed": "one"}, "seed = 'one'"),

@@ -91,6 +91,19 @@ class Failing(Still):
                 Path("/dev/full").write_bytes(b"x")
 
 
+class Forgetful(Still):
+    """Forgets to end the first time that anybody is trained."""
+
+    def __init__(self, folder: str) -> None:
+        self.mark = Path(folder) / "hung"
+
+    def train(self, state, hyperparams, steps, streams):
+        if not self.mark.exists():
+            self.mark.touch()
+            time.sleep(600)
+        return Training(state, hyperparams)
+
+
 class Parent(Still):
     """Dies and leaves a child that holds all its files open, its connection among them."""
 

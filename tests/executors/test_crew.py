@@ -126,6 +126,20 @@ def test_a_silent_worker_is_given_no_orders_and_counts_as_no_slot():
     assert [each.member for each in first.orders] == [0]
 
 
+def test_a_run_stands_still_when_everybody_who_has_orders_is_silent():
+    crew, (first, second) = ready(2)
+    assert not crew.stuck()
+    crew.submit([order(0), order(1)])
+    crew.pass_s(watch.SILENT_S + 1, alive=[second])
+    assert not crew.stuck()
+    second.coming.append(answered(order(1)))
+    crew.pass_s(1)
+    assert crew.stuck()
+    first.coming.append(Alive())
+    crew.pass_s(1)
+    assert not crew.stuck()
+
+
 def test_a_worker_much_slower_than_any_before_is_named_once(said):
     crew, (first, second) = ready(2)
     for interval in range(1, 4):

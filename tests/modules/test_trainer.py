@@ -10,7 +10,7 @@ from pbt_gan.core.population import Order
 from pbt_gan.core.records import Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
-from pbt_gan.errors import TaskError
+from pbt_gan.errors import TaskError, place
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.work import NOTHING
@@ -133,16 +133,41 @@ def test_an_executor_that_takes_a_state_over_goes_on_as_the_old_one(whole, make,
         assert shown(second, SECOND) == shown(first, SECOND)
 
 
-def test_a_failure_in_training_is_told_by_its_own_words(small):
-    def train(self, parts, steps, rng):
-        raise ArithmeticError("stumbled")
+def stumble(*arguments):
+    raise ArithmeticError("stumbled")
 
-    with closing(SerialExecutor(small(train=train)(), seed=0)) as executor:
+
+def lived(kind):
+    """Have every method of a task called."""
+    trainer = attached(kind().as_task())
+    state = trainer.train(trainer.init(stream(0)), {"lr": 0.1}, 1, streams).state
+    trainer.score(state, stream(0))
+    trainer.preview(state, stream(0))
+    trainer.sample(state, 1, stream(0))
+
+
+STUMBLES = f"{__file__}, line {stumble.__code__.co_firstlineno + 1}"
+
+
+def test_a_failure_in_training_is_told_by_its_own_words(small):
+    with closing(SerialExecutor(small(train=stumble)(), seed=0)) as executor:
         (failed,) = answers(executor, [replace(order(0), hyperparams={"lr": 0.1})])
-        assert not isinstance(failed, Report)
-        assert failed.error == "ArithmeticError: stumbled"
-        assert "in train\n" in failed.details
-        assert __file__ in failed.details
+    assert not isinstance(failed, Report)
+    assert failed.error == "ArithmeticError: stumbled"
+    assert STUMBLES.replace(f"{__file__},", f'File "{__file__}",') in failed.details
+
+
+@pytest.mark.parametrize("method", ["build", "train", "evaluate", "preview", "sample"])
+def test_an_error_of_the_task_keeps_the_line_where_it_was_raised(small, method):
+    with pytest.raises(ArithmeticError) as error:
+        lived(small(**{method: stumble}))
+    assert place(error.value) == STUMBLES
+
+
+def test_an_error_of_a_setter_keeps_the_line_where_it_was_raised(small):
+    with pytest.raises(ArithmeticError) as error:
+        lived(small(bindings={"lr": (stumble, stumble)}))
+    assert place(error.value) == STUMBLES
 
 
 @pytest.mark.parametrize(
@@ -158,3 +183,54 @@ def test_what_is_no_metric_is_refused(small, changes, said):
     with pytest.raises(TaskError) as error:
         trainer.score(trainer.train(trainer.init(stream(0)), {"lr": 0.1}, 1, streams).state, stream(0))
     assert said in str(error.value)
+
+
+def test_state_dicts_from_elsewhere_are_adopted_and_what_is_not_there_is_new(trainer, make, tmp_path):
+    elsewhere = make().build(stream(5))
+    torch.save({name: elsewhere[name].state_dict() for name in ("net", "small")}, tmp_path / "nets.pt")
+    given = torch.load(tmp_path / "nets.pt", weights_only=True)
+    trainer.train(trainer.init(stream(0)), values(make), 3, streams)  # leaves moments behind, which are not adopted
+    adopted = trainer.adopt(given)
+    assert torch.equal(adopted["net"]["first.weight"], elsewhere["net"].first.weight)
+    assert adopted["optimiser"]["state"] == {}
+    assert adopted["scheduler"]["last_epoch"] == 0
+    done = trainer.train(codec.clone(adopted), values(make), 3, streams)
+    assert done.hyperparams == values(make)
+    again = trainer.train(trainer.adopt(given), values(make), 3, streams)
+    assert codec.encode(again.state) == codec.encode(done.state)
+
+
+def test_a_whole_state_is_adopted_bit_for_bit_even_by_another_worker(trainer, make):
+    done = trainer.train(trainer.init(stream(0)), values(make), 3, streams)
+    kept = codec.encode(done.state)
+    assert codec.encode(trainer.adopt(done.state)) == kept
+    assert codec.encode(attached(make().as_task()).adopt(codec.decode(kept))) == kept
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda state: {**state, "nett": {}},
+            "Whole.build returns no part 'nett'. Did you mean 'net'? A state",
+        ),
+        (lambda state: {"net": state["net"]}, "Whole: the state to adopt lacks the net 'small'; it has net. Only"),
+        (lambda state: {**state, "net": state["small"]}, "the part 'net' does not take its state back: RuntimeError"),
+        (lambda state: {**state, "net": state["small"]}, "Was it made by other nets?"),
+        (lambda state: 3, "a state to adopt is {part: state_dict}, not a int"),
+    ],
+)
+def test_what_cannot_be_adopted_is_refused_by_name(trainer, change, said):
+    with pytest.raises(TaskError) as error:
+        trainer.adopt(change(trainer.init(stream(0))))
+    assert said in str(error.value)
+
+
+def test_an_export_is_the_nets_and_can_be_adopted_again(trainer, make):
+    done = trainer.train(trainer.init(stream(0)), values(make), 3, streams)
+    exported = trainer.export(done.state)
+    assert set(exported) == {"net", "small"}
+    net = make().build(stream(5))["net"]
+    net.load_state_dict(exported["net"])
+    assert torch.equal(net.first.weight, done.state["net"]["first.weight"])
+    assert codec.encode(trainer.export(trainer.adopt(exported))) == codec.encode(exported)

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 
 from pbt_gan import Float, ModuleTask
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError
 from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import Training
+from pbt_gan.modules.paths import chains
+from pbt_gan.modules.watch import watched
 
 
 class Scaled(nn.Module):
@@ -208,9 +211,21 @@ def test_a_forward_that_fails_leaves_no_watch_behind():
 
 
 @pytest.mark.slow
-def test_a_compiled_net_trains_whatever_is_bound():
-    def build(parts):
-        return {"net": torch.compile(parts["net"], backend="eager", fullgraph=True)}
+def test_compiled_code_is_compiled_once_more_for_a_tensor_and_no_oftener():
+    counter = CompileCounter()
+    net = torch.compile(Scaled(), backend=counter, fullgraph=True)
+    for path, most in (("net.dropped.p", 1), ("net.scale", 3)):
+        for _ in range(4):
+            with watched({"h": chains("", path, {"net": net})}):
+                for _ in range(2):
+                    net(torch.ones(4, 2))
+        assert counter.frame_count <= most
 
-    trained("net.dropped.p", build=build)
-    trained("net.scale", build=build)
+
+def test_a_scripted_net_trains_whatever_is_bound():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is not loved any more
+        net = torch.jit.script(Scaled())
+    with watched({"h": chains("", "net.scale", {"net": net})}) as sights:
+        net(torch.ones(4, 2))
+    assert not sights["h"]

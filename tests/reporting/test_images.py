@@ -45,6 +45,20 @@ def test_samples_of_cancelled_reports_are_removed_on_resume(synthetic, tmp_path)
     assert sample_path(tmp_path, 1, 1).exists()
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_pictures_of_ones_own_stay_among_the_samples(synthetic, tmp_path, link):
+    folder = tmp_path / "disk" if link else tmp_path / "samples"
+    folder.mkdir()
+    if link:
+        (tmp_path / "samples").symlink_to(folder)
+    mine = ["my-images.png", "m-i.png", "m00-i0001.png.bak", "mia-in-2026.png"]
+    for name in [*mine, "m00-i0009.png"]:
+        (folder / name).write_bytes(b"mine")
+    SampleGrids().start(synthetic.context(tmp_path, synthetic.records(1, 2)))
+    left = {path.name for path in folder.iterdir()}
+    assert left == {*mine, "reals.png"} | ({"m00-i0009.png"} if link else set())
+
+
 def test_a_task_without_pictures_leaves_no_samples(synthetic, tmp_path):
     listener = SampleGrids()
     listener.start(synthetic.context(tmp_path, reals=None))

@@ -1,4 +1,5 @@
 import io
+import logging
 import subprocess
 import sys
 
@@ -56,6 +57,19 @@ def test_a_large_population_fits_the_terminal(synthetic, monkeypatch):
 def test_a_resumed_run_counts_from_where_it_is(synthetic):
     records = synthetic.records(4, 3)
     assert "12/12 orders" in show(synthetic, records[12:], before=records[:12], total_orders=12)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_the_executor_says_of_its_workers_is_shown_while_nothing_else_happens(synthetic, terminal):
+    output = io.StringIO()
+    listener = Progress(Console(file=output, width=200, force_terminal=terminal))
+    listener.start(synthetic.context(None, (), 240))
+    logging.getLogger("pbt_gan.executors.crew").warning("worker-0 has been silent for 10 s: [member] 3.\nMore.")
+    assert "worker-0 has been silent for 10 s: [member] 3." in output.getvalue()
+    assert "More" not in output.getvalue()
+    listener.close("finished")
+    logging.getLogger("pbt_gan.executors.crew").warning("worker-0 answers again.")
+    assert "again" not in output.getvalue()
 
 
 def test_a_failure_is_told_at_once_and_its_text_is_no_markup(synthetic):

@@ -63,6 +63,17 @@ def test_a_resumed_run_shows_what_the_run_shows_that_was_never_cut(synthetic, tm
         assert table(cut, member) == table(whole, member)
 
 
+def test_events_of_ones_own_stay(synthetic, tmp_path):
+    mine = ["m00/events.out.tfevents.1.mine", "mine/events.out.tfevents.0000000001.pbt-gan", "m00/notes.txt"]
+    for name in [*mine, "m00/events.out.tfevents.0000000001.pbt-gan"]:
+        path = tmp_path / "tensorboard" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+    TensorBoard().start(synthetic.context(tmp_path))
+    left = {str(path.relative_to(tmp_path / "tensorboard")) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == set(mine)
+
+
 def test_text_and_truth_values_are_no_scalars(synthetic, tmp_path):
     records = synthetic.with_values(synthetic.records(1, 1), loss="hinge", ema=True, n_critic=2)
     listen(synthetic, tmp_path, records)

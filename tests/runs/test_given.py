@@ -106,6 +106,8 @@ def test_a_module_task_ends_equally_wherever_it_is_trained_and_cut_off(tmp_path)
     run = pbt_gan.Run.open(tmp_path / "processes")
     parts = run.parts("1")
     assert parts["net"].first.weight.detach().numpy().tobytes() == weights(run)[1]
+    assert set(run.export("1")) == {"net", "small"}
+    assert run.export("1")["net"]["first.weight"].numpy().tobytes() == weights(run)[1]
     assert parts["net"].dropped.p == run.member("1").hyperparams["dropout"]
     assert parts["scheduler"].base_lrs[0] == run.member("1").hyperparams["lr"]
 

@@ -13,7 +13,7 @@ from pbt_gan.core.records import Exploit, Report
 from pbt_gan.errors import ConfigError, OutOfMemoryError
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.scores import scorers
-from pbt_gan.runs import grouping
+from pbt_gan.runs import groups
 from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
@@ -115,7 +115,7 @@ def trials(monkeypatch, tmp_path):
         assert step_s(1) > 0
         return 3
 
-    monkeypatch.setattr(grouping, "fastest", fastest)
+    monkeypatch.setattr(groups, "fastest", fastest)
     return made
 
 
@@ -169,6 +169,55 @@ def test_a_task_without_groups_is_not_tried_and_refuses_them(tmp_path, trials):
     assert trials == []
     with pytest.raises(ConfigError, match=r"quadratic trains one member at a time; use off"):
         Project(validated(Config, {**toy, "executor": {"name": "serial", "vectorize": 2}}))
+
+
+class OnAGpu:
+    """A trial whose timings nobody may ask for: a member takes 100 bytes and its states 10 each."""
+
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def state_bytes(self) -> int:
+        return 10
+
+    def peak_bytes(self, group: int) -> int:
+        return 100 * group
+
+    def free_bytes(self) -> int:
+        pytest.fail("what is free now is another number the next time")
+
+    def total_bytes(self) -> int:
+        return self.memory_bytes
+
+    def step_s(self, group: int, steps: int) -> float:
+        pytest.fail("a timing is another number the next time")
+
+    def release(self) -> None:
+        pass
+
+    memory_bytes = 1_000_000
+
+
+@pytest.mark.parametrize(("memory_bytes", "devices", "group"), [(1_000_000, 1, 5), (450, 1, 3), (1_000_000, 2, 3)])
+def test_on_a_gpu_that_is_to_be_deterministic_memory_decides_and_no_timing(
+    memory_bytes, devices, group, monkeypatch, tmp_path, caplog
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(OnAGpu, "memory_bytes", memory_bytes)
+    monkeypatch.setattr(groups, "Trial", OnAGpu)
+    caplog.set_level("INFO")
+    device = ",".join(f"cuda:{number}" for number in range(devices))
+    given = config(vectorize="auto", name="processes", device=device, deterministic=True)
+    project = Project(config(vectorize="off"))
+    made = groups.decided(given, project.task, project.plan.space, tmp_path)
+    assert made.executor.vectorize == group
+    assert "executor.deterministic leaves nothing to a timing" in caplog.messages[-1]
+
+
+def test_on_a_cpu_a_deterministic_run_has_the_fastest_groups_since_they_change_no_bit(tmp_path, trials):
+    start(Project(config(vectorize="auto", deterministic=True)), tmp_path / "run")
+    assert vectorize(tmp_path / "run") == 3
+    assert trials == [5]
 
 
 def test_a_task_that_fails_in_the_trial_is_told_of_by_the_run(tmp_path, trials, caplog):

@@ -13,6 +13,7 @@ import pytest
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.engine import Stop
 from pbt_gan.errors import RunFolderError
+from pbt_gan.runs.environment import versions
 from pbt_gan.runs.launch import go_on
 from pbt_gan.runs.places import Moved
 from pbt_gan.runs.result import Run
@@ -53,7 +54,10 @@ def test_what_goes_on_has_the_new_format_from_its_first_line_on(old):
     before = list(read(path_of(old)).entries)
     assert go_on(old, moved=moved(old.name), stop=Stop("enough")) == "enough"
     after = read(path_of(old)).entries
-    assert after[0] == {**before[0], "format": FORMAT}  # the line at which an older reader looks
+    began_with = before[0]["versions"]
+    # The line at which an older reader looks; it says who has written it.
+    assert after[0] == {**before[0], "format": FORMAT, "versions": versions(), "began_with": began_with}
+    assert json.loads((old / "environment.json").read_bytes())["began_with"] == began_with
     assert list(after[1 : len(before)]) == before[1:]
     assert after[len(before)]["type"] == "resume"
     assert go_on(old) == "finished"  # and where its task lies is known by now

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import pbt_gan
+from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.core.records import Exploit, Report, timeless
@@ -189,6 +190,34 @@ def test_the_settings_and_the_environment_are_written_beside_the_journal(finishe
     environment = json.loads((finished / "environment.json").read_text())
     assert environment["machine"]["pid"] == os.getpid()
     assert "numpy" in environment["versions"]
+
+
+@pytest.mark.parametrize("name", ["config.toml", "environment.json", "report.html", "checkpoints"])
+def test_what_lies_in_a_folder_before_its_run_is_not_written_over(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(RunFolderError, match=f"holds other files \\({name}\\)"):
+        start(Project(config()), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_number_of_workers_is_that_of_the_machine_on_which_a_run_goes_on(tmp_path, monkeypatch):
+    open_ended = config(pbt={"population_size": 6}, executor={"name": "serial", "workers": "auto"})
+    start(Project(open_ended), tmp_path / "run", stop=Stop("enough"))
+    assert read_run(tmp_path / "run").config["executor"]["workers"] == "auto"
+    project = Project(validated(Config, merged(read_run(tmp_path / "run").config, {"executor": {"name": "processes"}})))
+    for cores in (2, 5):
+        monkeypatch.setattr("pbt_gan.config.objects.usable_cores", lambda cores=cores: cores)
+        assert workers_of(project.config) == cores
+    go_on(tmp_path / "run", change={"executor": {"name": "processes"}})
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["machine"]["workers"] == 5
+    assert read_run(tmp_path / "run").config["executor"]["workers"] == "auto"
+
+
+def test_a_resume_may_fix_the_number_of_workers_and_leave_it_open_again(finished):
+    for steps, said, kept in ((50, 3, 3), (60, "auto", "auto"), (70, "2", 2)):
+        go_on(finished, change={"executor": {"workers": said}, "pbt": {"total_steps": steps}})
+        assert read_run(finished).config["executor"]["workers"] == kept
 
 
 def test_runs_are_numbered_and_a_number_is_never_given_twice(tmp_path):

@@ -85,6 +85,25 @@ def test_a_signal_that_is_ignored_stays_ignored(number):
         signal.signal(number, before)
 
 
+def test_an_interrupt_that_is_ignored_is_heard_while_the_run_stands_still():
+    stop = Stop()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stopped_by_signals(stop):
+            assert stop.standstill is not None
+            stop.standstill(True)
+            stop.standstill(False)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wanted() is None
+            stop.standstill(True)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.wanted() == "interrupted"
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        assert stop.standstill is None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_second_interrupt_ends_at_once_and_a_second_signal_of_another_kind_changes_nothing():
     stop = Stop()
     with stopped_by_signals(stop):

@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -6,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pbt_gan.errors import RunFolderError, StorageError
+from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.lock import RunLock, held
 from pbt_gan.store.paused import PausedRun
 from pbt_gan.store.reader import read_run
@@ -55,3 +58,21 @@ def test_a_folder_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
 
 def test_nobody_holds_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert not held(tmp_path / "none")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_no_run_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(handle: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    store = DiskStore.create(tmp_path / "run", {"config": {}, "cards": {}})
+    store.close("Ctrl-C")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for begin in (lambda: RunLock(tmp_path), lambda: PausedRun(tmp_path / "run")):
+        with pytest.raises(RunFolderError, match=r"without locks .*Train in a folder on a disk of this machine"):
+            begin()
+    assert list(tmp_path.glob("*")) == [tmp_path / "run"]
+    assert not held(tmp_path / "run")
+    assert read_run(tmp_path / "run").ending == "Ctrl-C"

@@ -10,7 +10,7 @@ from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.reporting.text import duration, number
 from pbt_gan.runs.folder import scorers
-from pbt_gan.runs.grouping import group_of, most
+from pbt_gan.runs.groups import group_of, most
 from pbt_gan.runs.launch import Project
 from pbt_gan.runs.trial import Trial
 from pbt_gan.terminal import put

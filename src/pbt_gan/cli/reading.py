@@ -20,6 +20,7 @@ from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
+from pbt_gan.reporting.unverified import unverified
 from pbt_gan.runs.places import Moved
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
@@ -66,7 +67,13 @@ def overview(run: Run) -> RenderableType:
     state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
     head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
     rows = Population.of(run.records()).ranked()
-    return Group(Text(head, "bold", overflow="fold"), *([render(rows)] if rows else []), *_best(run))
+    doubt = unverified(run.history)
+    return Group(
+        Text(head, "bold", overflow="fold"),
+        *([render(rows)] if rows else []),
+        *_best(run),
+        *([Text(doubt)] if doubt else []),
+    )
 
 
 def contents(folder: Path) -> RenderableType:
@@ -167,6 +174,7 @@ def _summary(run: Run) -> dict[str, Any]:
                 "score": report.score,
                 "metrics": dict(report.metrics),
                 "hyperparams": dict(report.hyperparams),
+                "unverified": list(report.unverified),
             }
             for member, report in sorted(run.history.last.items())
         ],

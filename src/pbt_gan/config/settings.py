@@ -8,7 +8,9 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
+from pbt_gan.config.tasks import DEFAULT_TASK
 from pbt_gan.core.strategy import Copies, Who
+from pbt_gan.errors import suggestion
 from pbt_gan.validation import Scalar, Settings
 
 
@@ -118,7 +120,7 @@ class ExecutorSettings(Settings):
     @classmethod
     def _there(cls, value: str) -> str:
         if value not in EXECUTORS:
-            raise ValueError(f"use {' or '.join(EXECUTORS)}")
+            raise ValueError(f"use {' or '.join(EXECUTORS)}.{suggestion(value, EXECUTORS)}")
         return value
 
     @field_validator("workers", mode="before")
@@ -162,8 +164,6 @@ class ExecutorSettings(Settings):
             return self
         if "," in self.device:
             raise ValueError(f"the {self.name} executor trains on one device, not on {self.device}; use processes")
-        if self.threads > 1:
-            raise ValueError(f"the {self.name} executor trains with one thread, not with {self.threads}; use processes")
         if self.deadline_s is not None:
             raise ValueError(
                 f"the {self.name} executor trains in this process, which deadline_s = {self.deadline_s:g} cannot end; "
@@ -176,7 +176,7 @@ class Config(Settings):
     """Everything that a run depends on."""
 
     name: str = "run"  # what the run's folder is called after its number
-    task: Named = Named(name="gan")
+    task: Named = Named(name=DEFAULT_TASK)
     seed: int = Field(default=0, ge=0, lt=2**63)
     pbt: PBTSettings = PBTSettings()
     space: Mapping[str, DomainSettings] = Field(default_factory=dict)  # empty: what the task evolves by itself

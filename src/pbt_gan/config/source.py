@@ -10,15 +10,12 @@ from pbt_gan import references
 from pbt_gan.config import toml
 from pbt_gan.config.effects import refuse_without_effect
 from pbt_gan.config.settings import Config
-from pbt_gan.config.tasks import TASKS
+from pbt_gan.config.tasks import BUILT_IN_DATA, DATA, TASKS
 from pbt_gan.errors import ConfigError, suggestion
 from pbt_gan.places import placed, resolved
 from pbt_gan.validation import unknown, validated
 
 Table = Mapping[str, Any]
-
-BUILT_IN_DATA = "digits"
-"""The one data set that is no path."""
 
 
 def presets() -> dict[str, str]:
@@ -142,8 +139,10 @@ def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:
     """Make the paths to images and to a schedule absolute."""
     result = dict(table)
     task, pbt = table.get("task"), table.get("pbt")
-    if isinstance(task, Mapping) and task.get("name") == "gan" and isinstance(task.get("data"), str):
-        result["task"] = {**task, "data": data_place(task["data"], folder)}
+    if isinstance(task, Mapping) and isinstance(task.get("name"), str):
+        argument = DATA.get(task["name"], "")
+        if isinstance(task.get(argument), str):
+            result["task"] = {**task, argument: data_place(task[argument], folder)}
     if isinstance(pbt, Mapping) and "schedule" in pbt:
         schedule = {"file": pbt["schedule"]} if isinstance(pbt["schedule"], str) else pbt["schedule"]
         if isinstance(schedule, Mapping) and isinstance(schedule.get("file"), str):

@@ -1,4 +1,4 @@
-"""The tasks of this package, by the names that a config uses."""
+"""The tasks of this package, by the names that a config uses, and what else a config has to know of them."""
 
 from collections.abc import Mapping
 
@@ -7,3 +7,11 @@ TASKS: Mapping[str, str] = {
     "quadratic": "pbt_gan.toy.quadratic:Quadratic",
     "mueller": "pbt_gan.toy.mueller:Mueller",
 }
+
+DEFAULT_TASK = "gan"
+
+DATA: Mapping[str, str] = {"gan": "data"}
+"""By task, the argument that says where its data lies: a path, or the name of what is built in."""
+
+BUILT_IN_DATA = "digits"
+"""The one data set that is no path."""

@@ -96,6 +96,11 @@ class Crew(ABC):
             if answers or left_s == 0.0:
                 return sorted(answers, key=lambda answer: answer.member)
 
+    def stuck(self) -> bool:
+        """Whether orders are under way and every worker that has one is silent."""
+        busy = [post for post in self._posts if post.orders]
+        return bool(busy) and all(post.watch.silent for post in busy)
+
     def encoded(self, checkpoint: str) -> bytes | memoryview:
         """Return a kept state in the checkpoint codec."""
         return self._states.encoded(checkpoint)

@@ -1,27 +1,53 @@
 """States that stay on a worker's GPU: a donor's is copied there, and leaves it only to be safe."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from pbt_gan import codec
-from pbt_gan.executors.exchange import SharedMemory
+from pbt_gan.executors.work import States
 from pbt_gan.interfaces import Tree
+
+Moment = Any
+"""A point in the work of a device: what it has been given until then."""
+
+
+class Device(Protocol):
+    """How states leave a device while it goes on with something else."""
+
+    def moment(self) -> Moment:
+        """Return the point that its work has reached."""
+        ...
+
+    def fetched(self, state: Tree, made: Moment) -> Tree:
+        """Return a copy of a state on the host, made when the device is past a moment. Called in another thread.
+
+        What of it lies on the host already is returned as it is.
+        """
+        ...
+
+
+class Shared(States, Protocol):
+    """Where states are safe from the end of a worker, and where all workers find them."""
+
+    def holds(self, key: str) -> bool:
+        """Whether a state is there."""
+        ...
 
 
 class Resident:
     """In front of the memory that all workers share: what this worker has put there, its device still holds.
 
-    A state is written by a thread, through pinned memory and on a stream of its own, while the device goes on: the
-    worker scores its members meanwhile, and waits in `settle` before it reports them.
+    A state is written by a thread while the device goes on: the worker scores its members meanwhile, and waits in
+    `settle` before it reports them.
 
     Args:
         shared: says what is kept; what is gone there is dropped here.
         device: where the states are.
     """
 
-    def __init__(self, shared: SharedMemory, device: str) -> None:
+    def __init__(self, shared: Shared, device: Device) -> None:
         self._shared = shared
         self._device = device
         self._held: dict[str, Tree] = {}
@@ -34,9 +60,9 @@ class Resident:
 
     def put(self, key: str, state: Tree) -> None:
         """Keep a copy of a state, and begin to write it."""
+        # The copy is ordered on the device's own stream, before whatever the caller does to its state next.
         self._held[key] = copy = codec.clone(state)
-        made = None if self._device == "cpu" else torch.cuda.current_stream(self._device).record_event()
-        self._writing.append(self._thread.submit(self._write, key, copy, made))
+        self._writing.append(self._thread.submit(self._write, key, copy, self._device.moment()))
 
     def settle(self) -> None:
         """Return when all that was put is whole in the shared memory.
@@ -49,28 +75,33 @@ class Resident:
             each.result()
         self._held = {key: state for key, state in self._held.items() if self._shared.holds(key)}
 
-    def _write(self, key: str, state: Tree, made: torch.cuda.Event | None) -> None:
-        self._shared.put(key, on_host(state, self._device, made))
+    def _write(self, key: str, state: Tree, made: Moment) -> None:
+        self._shared.put(key, self._device.fetched(state, made))
 
 
-def on_host(state: Tree, device: str, made: torch.cuda.Event | None = None) -> Tree:
-    """Return a copy of a state in pinned memory, fetched beside whatever the device is doing.
+class Cuda:
+    """A GPU: states are fetched through pinned memory, on a stream of their own.
 
     Args:
-        state: what of it lies on the host already is returned as it is.
-        device: where the rest lies. A thread's current device is its own, so nothing here may rely on it.
-        made: what the device must have done before; None: it has.
+        name: such as "cuda:1". A thread's current device is its own, so nothing here may rely on it.
     """
-    if device == "cpu":
-        return state
-    cuda: Any = torch.cuda  # its annotations are not complete
-    stream = cuda.Stream(device)
-    with cuda.stream(stream):
-        if made is not None:
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def moment(self) -> Moment:
+        """Return an event of the stream on which this thread computes."""
+        return torch.cuda.current_stream(self._name).record_event()
+
+    def fetched(self, state: Tree, made: Moment) -> Tree:
+        """Return a copy in pinned memory, fetched beside whatever the device is doing."""
+        cuda: Any = torch.cuda  # its annotations are not complete
+        stream = cuda.Stream(self._name)
+        with cuda.stream(stream):
             stream.wait_event(made)
-        copy: Tree = codec.mapped(state, _sent)
-    stream.synchronize()
-    return copy
+            copy: Tree = codec.mapped(state, _sent)
+        stream.synchronize()  # a copy that does not block is whole only then
+        return copy
 
 
 def _sent(leaf: Any) -> Any:

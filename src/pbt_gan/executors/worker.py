@@ -68,9 +68,9 @@ def _states(folders: Sequence[Path], device: str) -> States:
     shared = SharedMemory(folders)
     if device == "cpu":
         return shared
-    from pbt_gan.executors.resident import Resident  # imports torch
+    from pbt_gan.executors.resident import Cuda, Resident  # imports torch
 
-    return Resident(shared, device)
+    return Resident(shared, Cuda(device))
 
 
 def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:

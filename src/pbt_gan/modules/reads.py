@@ -155,7 +155,7 @@ def mended(name: str, chain: Chain, parts: Parts) -> str | None:
             kind = _known(scheduler, *_RATES)
             if attribute in SCHEDULERS.get(kind, Reads()).never:
                 rated = next((part for part, each in parts.items() if each is scheduler.optimizer), "optimiser")
-                return f"a scheduler of kind {kind} never reads {attribute} again. {_instead(rated, {name: kind})}"
+                return f"{_a(kind)} never reads {attribute} again. {_instead(rated, {name: kind})}"
     return None
 
 
@@ -180,6 +180,10 @@ def _instead(optimiser: str, drivers: Mapping[str, str]) -> str:
         f"Bind {read}{optimiser}.lr without a scheduler; to evolve a rate that is scheduled, take a LambdaLR, "
         "which reads base_lrs at each step."
     )
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "EO" else f"a {kind}"
 
 
 def _own(kind: str) -> Reads:

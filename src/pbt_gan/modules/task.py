@@ -15,7 +15,10 @@ from pbt_gan.modules.parts import Parts
 Setter = Callable[[Parts, Any], None]
 Getter = Callable[[Parts], Any]
 Binding = str | Setter | tuple[Setter, Getter]
-"""A path such as "optimiser.lr" or "net.2.p"; or a setter; or a setter and a getter."""
+"""A path such as "optimiser.lr" or "net.2.p"; or a setter; or a setter and a getter.
+
+For example `lambda parts, value: parts["net"].set_temperature(value)`.
+"""
 
 
 class ModuleTask(ABC):
@@ -27,9 +30,21 @@ class ModuleTask(ABC):
             space = {"lr": Float(Range(1e-4, 1e-1), (1e-6, 1.0), "log"), "dropout": Float(0.1, (0.0, 0.6))}
             bindings = {"lr": "optimiser.lr", "dropout": "net.2.p"}
 
-            def build(self, rng): ...
-            def train(self, parts, steps, rng): ...
-            def evaluate(self, parts, rng): ...
+            def build(self, rng):
+                net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, 10))
+                return {"net": net, "optimiser": torch.optim.AdamW(net.parameters())}
+
+            def train(self, parts, steps, rng):
+                for x, y in batches(steps, rng):
+                    parts["optimiser"].zero_grad()
+                    nn.functional.cross_entropy(parts["net"](x), y).backward()
+                    parts["optimiser"].step()
+
+            def evaluate(self, parts, rng):
+                return {"score": -nn.functional.cross_entropy(parts["net"](VALIDATION.x), VALIDATION.y).item()}
+
+        run = pbt_gan.run(Classifier, population_size=8, total_steps=400, ready_interval=50, out="runs/mine")
+        net = run.parts("best")["net"]
 
     A worker has one live set of parts, and every order loads a member's state into them: keep no other state, and in
     particular none on `self`. `pbt_gan.testing.TaskConformance` holds a task to that.
@@ -51,11 +66,14 @@ class ModuleTask(ABC):
 
     - A path: `"net.2.p"`, an attribute of a layer; `"optimiser.lr"`, of all parameter groups of an optimiser, and
       `"optimiser.0.lr"` of the first; `"optimiser.betas.0"`, an element of a tuple; a buffer of one number is filled.
-    - A function `setter(parts, value)`. That what it set is used is taken on trust: nothing can be read back.
+    - A function `setter(parts, value)`; what it has set is taken on trust, nothing can be read back.
     - A pair `(setter, getter)`, the second of which reads the value back from the parts.
 
-    A value is read back when it was set and after the last step, and must not have changed: where a scheduler moves the
-    learning rate, bind what the scheduler starts from.
+    A value is read back when it was set and after the last step, and must not have changed. Paths to what torch reads
+    are watched besides while `train` runs: what acted in the last step is what a report says. Everything else is named
+    there as unverified. A path to what torch never reads, such as `"scheduler.base_lrs.0"` of a StepLR, is refused;
+    where a scheduler moves the learning rate, bind what it reads at each step: `"scheduler.base_lrs.0"` of a
+    LambdaLR, `"scheduler.gamma"` of an ExponentialLR.
     """
 
     device: str = "cpu"

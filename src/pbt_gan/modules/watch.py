@@ -38,7 +38,14 @@ class Sight(ABC):
 
     def look(self) -> None:
         """Note what the place holds; of a tensor a copy, which a device makes without being waited for."""
-        value = held(self.target.owner, self.target.steps)
+        value = self.target.owner
+        for step in self.target.steps:  # as `paths.held`, but at each step of the training: no word is lost on mistakes
+            if isinstance(value, dict):
+                value = value[step]
+            elif isinstance(value, list | tuple):
+                value = value[int(step)]
+            else:
+                value = getattr(value, step)
         self.last = [value.detach().clone() if isinstance(value, Tensor) else value]
 
 
@@ -157,6 +164,8 @@ def _sight(chain: Chain) -> Sight | None:
     """Return how a place is watched; None: nobody can see whether it acts."""
     there = target(chain)
     match there:
+        case Target(owner=torch.jit.ScriptModule()):
+            return None  # takes no hooks
         case Target(owner=Optimizer(), read=True):
             return _InGroup(there)
         case Target(owner=LRScheduler(), read=True):

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pbt_gan.interfaces import Images, RunContext
 TILE = 40
 """Images are enlarged by a whole factor until they are at least this many pixels high; 8×8 ones become 40×40."""
 
+_SAMPLES = re.compile(r"m\d{2,}-i\d{4,}\.png")  # what `sample_path` calls them
 _GAP = 2
 _LAYOUT = "pbt-gan:layout"  # the PNG's own text field that tells how to cut it up again
 
@@ -76,7 +78,7 @@ class SampleGrids:
         assert context.folder is not None
         self._folder = context.folder
         known = {sample_path(self._folder, r.member, r.interval) for r in context.records if isinstance(r, Report)}
-        for path in (self._folder / "samples").glob("m*-i*.png"):
+        for path in files.own(self._folder / "samples", _SAMPLES):
             if path not in known:
                 files.remove(path)
         if context.reals is not None:

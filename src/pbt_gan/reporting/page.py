@@ -18,6 +18,7 @@ from pbt_gan.reporting.images import reals_path, sample_path
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import Population, cells, header
 from pbt_gan.reporting.text import duration, member_name, number
+from pbt_gan.reporting.unverified import unverified
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
         _samples(view.folder, history),
     ]
     parts += _plots(view, history, other)
-    parts += [_members(view), _schedule(history), _cards(view), _settings(view)]
+    parts += [_members(view, history), _schedule(history), _cards(view), _settings(view)]
     path = view.folder / "report.html"
     files.write(path, markup.page(f"{title} · pbt-gan", filter(None, parts)).encode(errors="replace"))
     return path
@@ -158,7 +159,7 @@ def _plot(path: Path, title: str, note: str, draw: Callable[[], bytes | None], b
         return markup.section(title, note=f"This plot could not be drawn. {type(error).__name__}: {error}")
 
 
-def _members(view: RunView) -> str:
+def _members(view: RunView, history: History) -> str:
     rows = Population.of(view.records).ranked()
     best = 0 if rows and math.isfinite(rows[0].score) else None
     note = (
@@ -166,6 +167,8 @@ def _members(view: RunView) -> str:
     )
     if len(rows) > ROWS:
         note += f" The first {ROWS} of {len(rows)}; metrics.csv has them all."
+    if doubt := unverified(history):
+        note += f" {doubt}"
     return markup.section("Members", markup.table(header(rows), cells(rows[:ROWS]), best), note=note)
 
 

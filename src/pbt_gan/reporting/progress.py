@@ -1,5 +1,6 @@
 """What a person sees while a population trains: a bar with a live table, or plain lines where output is piped."""
 
+import logging
 import math
 import time
 
@@ -19,6 +20,19 @@ _REFRESH_S = 0.5
 _LINE_S = 2.0
 _NARROWEST = 40  # characters: where lines break, nothing can be drawn in place
 _LINES_AROUND = 7  # rows of the terminal that the table leaves free
+_EXECUTORS = "pbt_gan.executors"
+
+
+class _Sayings(logging.Handler):
+    """Shows what the executor says of its workers: that one is silent or was lost, while nothing else happens."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show the first line of a message."""
+        self._console.print(Text(record.getMessage().splitlines()[0], "yellow"), soft_wrap=True)
 
 
 class Progress:
@@ -34,6 +48,8 @@ class Progress:
 
     def start(self, context: RunContext) -> None:
         """Begin to show, from where the run is."""
+        self._sayings = _Sayings(self._console)
+        logging.getLogger(_EXECUTORS).addHandler(self._sayings)
         self._population = table.Population.of(context.records)
         self._total = context.total_orders
         self._done_before = self._done = sum(isinstance(record, Report) for record in context.records)
@@ -71,6 +87,7 @@ class Progress:
 
     def close(self, ending: str) -> None:
         """Take the table away and say how far the run came, and how it ended."""
+        logging.getLogger(_EXECUTORS).removeHandler(self._sayings)
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -1,6 +1,7 @@
 """RUN/tensorboard: one run a member, so that TensorBoard shows the population as lines of one chart."""
 
 import math
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from pbt_gan.core.records import Record, Report
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.images import grid, sample_path
 from pbt_gan.reporting.text import member_name
+
+_MEMBERS = re.compile(r"m\d{2,}")
+_EVENTS = re.compile(r"events\.out\.tfevents\.\d{10,}\.pbt-gan")
 
 
 class TensorBoard:
@@ -29,8 +33,9 @@ class TensorBoard:
         self._name = f"events.out.tfevents.{int(time.time()):010d}.pbt-gan"
         self._waiting: dict[int, list[bytes]] = defaultdict(list)
         self._known: set[int] = set()
-        for old in self._folder.glob("m*/events.out.tfevents.*"):
-            files.remove(old)
+        for member in files.own(self._folder, _MEMBERS):
+            for old in files.own(member, _EVENTS):
+                files.remove(old)
         for record in context.records:
             if isinstance(record, Report):
                 samples = sample_path(context.folder, record.member, record.interval)

@@ -31,7 +31,7 @@ from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.folder import scorers
-from pbt_gan.runs.grouping import check_groups, decided, group_of
+from pbt_gan.runs.groups import check_groups, decided, group_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.store.disk import DiskStore
@@ -158,7 +158,7 @@ def go_on(
     with PausedRun(folder) as paused:
         run, then = paused.view.run, paused.view.config
         fingerprint = run.get("fingerprint", {})
-        found = located(then, run.get("places", {}), folder, moved)
+        found = located(validated(Config, then).plain(), run.get("places", {}), folder, moved)
         if config is None:
             said = read_config_table(None, [change or {}])
             found = followed(found, said, fingerprint)
@@ -291,6 +291,6 @@ def _here(project: Project) -> dict[str, Any]:
 
 def _write_settings(project: Project, store: DiskStore) -> None:
     files.write(store.folder / "config.toml", toml.written(project.config.plain()))
-    began_with = store.run.get("versions", {})
+    began_with = store.run.get("began_with") or store.run.get("versions", {})
     environment = {"versions": versions(), "machine": _here(project), "began_with": began_with}
     files.write(store.folder / "environment.json", (json.dumps(environment, indent=2) + "\n").encode())

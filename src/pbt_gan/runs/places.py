@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pbt_gan.config.source import BUILT_IN_DATA, data_place
+from pbt_gan.config.source import data_place
+from pbt_gan.config.tasks import BUILT_IN_DATA
 from pbt_gan.errors import ConfigError, RunFolderError
 
 Table = Mapping[str, Any]

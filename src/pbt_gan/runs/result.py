@@ -70,13 +70,13 @@ class Run:
             RunFolderError: it has settings that this version does not know.
         """
         try:
-            validated(Config, view.config)
+            own = validated(Config, view.config).plain()
         except ConfigError as error:
             raise RunFolderError(
                 f"{view.folder} was not made by a pbt-gan like this one: {error} Use the pbt-gan that wrote it."
             ) from error
-        config = located(view.config, view.run.get("places", {}), view.folder, moved)
-        fingerprint = view.run.get("fingerprint", {}) if config != view.config else {}
+        config = located(own, view.run.get("places", {}), view.folder, moved)
+        fingerprint = view.run.get("fingerprint", {}) if config != own else {}
         return cls(config, view.records, view.ending, view.folder, view.cards, fingerprint=fingerprint)
 
     @cached_property
@@ -181,6 +181,19 @@ class Run:
         if not isinstance(trainer, ModuleTrainer):
             raise ConfigError(f"The task of this run is no ModuleTask; run.state({member!r}) gives a member's weights.")
         return trainer.parts(state)
+
+    def export(self, member: str = "best") -> Tree:
+        """Return of a member's state what one needs to use it: of a ModuleTask `{part: state_dict}` of its nets.
+
+        For example `torch.save(run.export()["net"], "net.pt")`.
+
+        Args:
+            member: as `state` takes it.
+
+        Raises:
+            ConfigError, RunFolderError, DamageError: as of `state`.
+        """
+        return self._attached().export(self.state(member))
 
     def _kept(self) -> Path:
         if self.folder is None:

@@ -69,6 +69,20 @@ class Trial:
             return sys.maxsize
         return torch.cuda.max_memory_allocated(self._device)
 
+    def free_bytes(self) -> int:
+        """Return how much of a GPU's memory nobody uses just now."""
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(self._device)
+        return free
+
+    def total_bytes(self) -> int:
+        """Return how much memory a GPU has."""
+        import torch
+
+        _, total = torch.cuda.mem_get_info(self._device)
+        return total
+
     def release(self) -> None:
         """Give back the device memory that training leaves in this process."""
         if self._device != "cpu":

@@ -19,7 +19,7 @@ _NEEDED: Mapping[str, Mapping[str, type]] = {
 """The journal's own kinds of entries, beside those of `core.records`, and what their fields hold."""
 
 _OPTIONAL: Mapping[str, Mapping[str, type]] = {
-    "run": {"name": str, "versions": dict, "fingerprint": dict, "places": dict, "time": dict},
+    "run": {"name": str, "versions": dict, "began_with": dict, "fingerprint": dict, "places": dict, "time": dict},
     "commit": {"time": dict},
     "resume": {"versions": dict, "places": dict, "time": dict},
     "end": {"time": dict},

@@ -57,9 +57,9 @@ class Journal:
 
     def append(self, entries: Iterable[Json], *, durable: bool = False) -> None:
         """Write entries, all at once; with `durable` they and all before them survive a power cut."""
-        lines, self_checksum = _sealed_lines(entries, self._checksum)
+        lines, checksum = _sealed_lines(entries, self._checksum)
         self._file.append(lines)
-        self._checksum = self_checksum
+        self._checksum = checksum
         if durable:
             self._file.sync()
 
@@ -98,15 +98,17 @@ def read(path: Path, after: Contents | None = None) -> Contents:
         raise RunFolderError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def upgraded(path: Path, contents: Contents) -> Contents:
+def upgraded(path: Path, contents: Contents, versions: Json) -> Contents:
     """Write a journal of an older format anew as one of this version, in one step; others stay as they are.
 
-    The older pbt-gan refuses it from then on, as it should: it would drop without a word what is added now.
+    The older pbt-gan refuses it from then on, as it should: it would drop without a word what is added now. It looks at
+    the first line only, and says that whoever is named there has written it.
     """
     first, *rest = contents.entries
     if first["format"] == FORMAT:
         return contents
-    return _written(path, [{**first, "format": FORMAT}, *rest])
+    began_with = first.get("versions", {})
+    return _written(path, [{**first, "format": FORMAT, "versions": versions, "began_with": began_with}, *rest])
 
 
 def damaged(path: Path, line: int) -> DamageError:
@@ -137,20 +139,20 @@ def _read(path: Path, file: IO[bytes], after: Contents) -> Contents:
     entries: list[Json] = []
     size, checksum, sound = after.size, after.checksum, True
     for line in _lines(file):
-        if not entries and not after.size:
-            _check_format(path, line)
         if sound:
             body = line.rpartition(_SEAL)[0] + b"}"
             entry = _parse(body)
+            if size == 0:
+                _check_format(path, entry or _parse(line) or {})
             sealed = zlib.crc32(body, checksum)
             sound = entry is not None and "type" in entry and line == _sealed(body, sealed)
             if sound and entry is not None:
                 entries.append(entry)
                 checksum = sealed
                 size += len(line) + 1
-        if not sound and any(mark in line for mark in _COMMIT_MARKS):
+        if not sound and (size == 0 or any(mark in line for mark in _COMMIT_MARKS)):
             raise damaged(path, len(entries) + 1)
-    if not entries and not after.size:
+    if size == 0:
         raise damaged(path, 1)
     return Contents(entries, size, checksum)
 
@@ -164,11 +166,9 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def _check_format(path: Path, line: bytes) -> None:
-    first = _parse(line)
-    version = first.get("format") if first and first.get("type") == "run" else None
+def _check_format(path: Path, first: Json) -> None:
+    version = first.get("format") if first.get("type") == "run" else None
     if type(version) is int and version not in READABLE:
-        assert first is not None
         raise RunFolderError(
             f"{path.parent} has run format {version}{written_by(first)}; this pbt-gan reads format "
             f"{' and '.join(map(str, READABLE))}. Use the pbt-gan that wrote it."

@@ -99,7 +99,7 @@ class PausedRun:
         assert self._lock is not None, "it was closed"
         assert self._verified, "damage is told before anything is changed"
         path = path_of(self.folder)
-        journal = Journal(path, upgraded(path, self._contents))
+        journal = Journal(path, upgraded(path, self._contents, versions))
         try:
             self._effective.change(changed, places)
             entry = {"type": "resume", "upto": self._effective.upto, "changed": changed}

@@ -15,8 +15,8 @@ from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, draw
 from pbt_gan.errors import TaskError
+from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Trainer, Training, Tree
-from pbt_gan.modules.trainer import ModuleTrainer
 from pbt_gan.testing.leaves import difference, differences, leaf
 
 _SEED = 7
@@ -40,7 +40,26 @@ class TaskConformance(ABC):
 
     @abstractmethod
     def make(self) -> TaskSource:
-        """Return a new task, a Task or a ModuleTask, small enough to train in moments."""
+        """Return a new task, a ModuleTask or a Problem (a Task is one), small enough to train in moments."""
+
+    def test_a_problem_attached_twice_has_two_sound_trainers(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        groups = isinstance(task.trainer, GroupTrainer)
+        assert task.problem.groups == groups, (
+            f"`groups` is {task.problem.groups}, but `attach` returns a {type(task.trainer).__name__}, which is "
+            f"{'a' if groups else 'no'} GroupTrainer: let `groups` say which of the two it is."
+        )
+        state, values = self._used(task), self._values(task)
+        kept = codec.encode(state)
+        second = Ready(task.problem, attached(task.problem, tmp_path / "prepared", "cpu"))
+        self._used(second)
+        expected = _copy(self._trained(self._task(tmp_path), codec.decode(kept), values).state)
+        for who, each in (("first", task), ("second", second)):
+            place = difference(expected, self._trained(each, codec.decode(kept), values).state)
+            assert place is None, (
+                f"Attached twice, the {who} trainer trains otherwise than one that is alone, first in {place}: let "
+                "`attach` return a new trainer, which has all that it changes to itself."
+            )
 
     def test_equal_generators_give_equal_members(self, tmp_path: Path) -> None:
         task = self._task(tmp_path)
@@ -82,7 +101,8 @@ class TaskConformance(ABC):
     def test_each_hyperparameter_changes_what_comes_out(self, tmp_path: Path) -> None:
         task = self._task(tmp_path)
         state, values = self._used(task), self._values(task)
-        usual = _copy(self._trained(task, _copy(state), values).state)
+        training = self._trained(task, _copy(state), values)
+        usual, unverified = _copy(training.state), training.unverified
         for name, domain in task.problem.space.items():
             others = _others(domain, values[name])
             changed = (self._trained(task, _copy(state), {**values, name: other}).state for other in others)
@@ -90,6 +110,7 @@ class TaskConformance(ABC):
                 f"The hyperparameter {name!r} is without effect: after {self.steps} steps a state is the same for "
                 f"{values[name]!r} and {', '.join(map(repr, others))}. Bind it to what the training really uses, or "
                 "raise `steps` of this suite if it acts later."
+                + (" Where it was set, nobody was seen to read it." if name in unverified else "")
             )
 
     def test_the_hyperparameters_of_a_report_are_those_of_the_order(self, tmp_path: Path) -> None:
@@ -97,13 +118,18 @@ class TaskConformance(ABC):
         state = task.trainer.init(stream(_SEED, "init"))
         for values in (self._values(task), self._values(task, "others"), {}):
             try:
-                used = self._trained(task, _copy(state), values).hyperparams
+                training = self._trained(task, _copy(state), values)
             except KeyError as error:
                 pytest.fail(
                     f"Training with {sorted(values)} fails for want of {error}: a run need not evolve every "
                     "hyperparameter of `space`. Use the `init` of one that is not evolved.",
                     pytrace=False,
                 )
+            used, unverified = training.hyperparams, sorted(set(training.unverified) - values.keys())
+            assert not unverified, (
+                f"The order was to train with {dict(values)}, but the task says that {', '.join(unverified)} could not "
+                "be verified: name in Training.unverified only hyperparameters of the order."
+            )
             assert dict(used) == dict(values), (
                 f"The order was to train with {dict(values)}, but the task says that it used {dict(used)}: return in "
                 "Training.hyperparams what the last step used of each, and of no other."
@@ -143,6 +169,8 @@ class TaskConformance(ABC):
             )
 
     def test_scoring_changes_nothing(self, tmp_path: Path) -> None:
+        from pbt_gan.modules.trainer import ModuleTrainer  # needs torch, which the suite of an executor does not
+
         task = self._task(tmp_path)
         state = self._used(task)
         kept = codec.encode(state)
@@ -153,6 +181,29 @@ class TaskConformance(ABC):
         assert place is None, (
             f"Scoring changed {place} of the state: a member is judged by a net that nobody trained. Leave the nets in "
             "evaluation mode while they are measured, so that batch norm keeps its averages, and update nothing."
+        )
+
+    def test_a_state_of_its_own_is_adopted_as_it_is(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state, values = self._used(task), self._values(task)
+        kept = codec.encode(state)
+        adopted = self._trained(task, task.trainer.adopt(codec.decode(kept)), values).state
+        place = difference(_copy(adopted), self._trained(task, codec.decode(kept), values).state)
+        assert place is None, (
+            f"Adopted, a state of the task's own trains otherwise, first in {place}: let `adopt` add only what a state "
+            "lacks, and change nothing that it has."
+        )
+
+    def test_an_export_can_be_kept_and_takes_nothing_from_the_state(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        state = self._used(task)
+        kept = codec.encode(state)
+        exported = _kept(task.trainer.export(state))
+        place = difference(codec.decode(kept), state)
+        assert place is None, f"Exporting changed {place} of the state: hand out copies, or the tensors as they are."
+        assert exported <= len(kept), (
+            f"The export takes {exported:,} bytes, the whole state {len(kept):,}: leave out what only training needs, "
+            "such as optimisers."
         )
 
     def test_its_arguments_build_an_equal_task(self, tmp_path: Path) -> None:
@@ -172,7 +223,7 @@ class TaskConformance(ABC):
     def _ready(self, source: TaskSource, folder: Path) -> Ready:
         problem = source.as_task()
         problem.prepare(folder / "prepared")
-        return Ready(problem, problem.attach(folder / "prepared", "cpu"))
+        return Ready(problem, attached(problem, folder / "prepared", "cpu"))
 
     def _values(self, task: Ready, purpose: str = "values") -> Hyperparams:
         return draw(task.problem.space, stream(_SEED, purpose))
@@ -206,9 +257,9 @@ class GroupTaskConformance(TaskConformance):
                     f"Member {member} differs in {place} when it is trained in a group of {len(group)} and when alone: "
                     "let no operation mix members, and use only those whose bits do not depend on the number of rows."
                 )
-                told = _told(training)
-                assert told == _told(alone[member]), (
-                    f"Member {member} reports {told} in a group of {len(group)}, and alone {_told(alone[member])}: "
+                mine, others = _reported(training), _reported(alone[member])
+                assert mine == others, (
+                    f"Member {member} reports {mine} in a group of {len(group)}, and alone {others}: "
                     "give every member its own hyperparameters, metrics and images."
                 )
 
@@ -234,8 +285,9 @@ class GroupTaskConformance(TaskConformance):
         return [replace(training, state=_copy(training.state)) for training in trainings]
 
 
-def _told(training: Training) -> str:
-    return repr((sorted(training.hyperparams.items()), sorted(training.metrics.items()), training.images))
+def _reported(training: Training) -> str:
+    numbers = sorted(training.hyperparams.items()), sorted(training.metrics.items()), training.images
+    return repr((*numbers, sorted(training.unverified)))
 
 
 def _streams() -> Streams:
@@ -246,13 +298,15 @@ def _copy(state: Tree) -> Tree:
     return codec.clone(state)
 
 
-def _kept(state: Tree) -> None:
+def _kept(state: Tree) -> int:
+    """Hold a state to being what a checkpoint makes of it; return the checkpoint's size in bytes."""
     try:
-        restored = codec.decode(codec.encode(state))
+        encoded = codec.encode(state)
     except TaskError as error:
         pytest.fail(f"{error} Convert it to one of these, and back when the state is loaded.", pytrace=False)
-    place = difference(state, restored)
+    place = difference(state, codec.decode(encoded))
     assert place is None, f"A checkpoint changes {place} of the state."
+    return len(encoded)
 
 
 def _others(domain: Domain, value: Value) -> list[Value]:

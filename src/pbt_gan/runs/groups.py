@@ -1,6 +1,7 @@
 """How many members a worker trains as one group: chosen once in a run, by a trial on this machine.
 
-On a CPU the choice changes no bit of a run, only how long it takes.
+On a CPU the choice changes no bit of a run, only how long it takes. On a GPU it may change the last ones, so where a
+run is to be deterministic the choice is not left to timings, which differ from one time to the next.
 """
 
 import logging
@@ -15,7 +16,7 @@ from pbt_gan.errors import ConfigError, PbtGanError, one_line
 from pbt_gan.interfaces import Problem
 from pbt_gan.runs.choices import remembered
 from pbt_gan.runs.environment import machine, versions
-from pbt_gan.runs.group_size import fastest, fitting
+from pbt_gan.runs.sizes import fastest, fitting
 from pbt_gan.runs.trial import Trial
 
 _STEPS = 5  # of one timing
@@ -70,24 +71,26 @@ def decided(config: Config, task: Problem, space: Space, folder: Path) -> Config
 
 def _tried(config: Config, task: Problem, space: Space, folder: Path) -> int:
     members, device = most(config), config.executor.devices[0]
+    timed = device == "cpu" or not config.executor.deterministic
     trial = Trial(task, space, folder, device)
     if device != "cpu":
+        # The whole memory, and not what happens to be free, where another time must choose alike.
+        memory_bytes = trial.free_bytes() if timed else trial.total_bytes()
         sharing = -(-workers_of(config) // len(config.executor.devices))
-        fit = fitting(trial.peak_bytes, trial.state_bytes(), _free_bytes(device) // sharing, members)
+        fit = fitting(trial.peak_bytes, trial.state_bytes(), memory_bytes // sharing, members)
         if fit < members:
             log.warning("%d members do not fit into the memory of %s together; a group has %d.", members, device, fit)
         members = fit
-    group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members)
+    group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members) if timed else members
     trial.release()
-    log.info("A worker trains %d of its %d members together: that was the fastest in a trial.", group, most(config))
+    why = (
+        "that was the fastest in a trial"
+        if timed
+        else "as many as fit into its memory, since executor.deterministic leaves nothing to a timing; "
+        "executor.vectorize sets another number"
+    )
+    log.info("A worker trains %d of its %d members together: %s.", group, most(config), why)
     return group
-
-
-def _free_bytes(device: str) -> int:
-    import torch
-
-    free, _ = torch.cuda.mem_get_info(device)
-    return free
 
 
 def _circumstances(config: Config, task: Problem) -> Mapping[str, Any]:
@@ -99,6 +102,7 @@ def _circumstances(config: Config, task: Problem) -> Mapping[str, Any]:
         "most": most(config),
         "workers": workers_of(config),
         "devices": config.executor.devices,
+        "deterministic": config.executor.deterministic,
         "machine": {key: here[key] for key in ("host", "processor", "cores")},
         "versions": versions(),
     }

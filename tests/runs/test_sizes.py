@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.runs.group_size import GAIN, LONG_STEP_S, ROOM, STATES_KEPT, fastest, fitting
+from pbt_gan.runs.sizes import GAIN, LONG_STEP_S, ROOM, STATES_KEPT, fastest, fitting
 
 
 def test_the_size_whose_steps_take_least_is_the_fastest():
