@@ -10,7 +10,12 @@ from pbt_gan.gan.games.game import Game, Loss
 from pbt_gan.gan.task import GanTask
 from pbt_gan.testing.tasks import GroupTaskConformance
 
-SMALL: dict[str, Any] = {"width": 4, "z_size": 8, "batch_size": 16, "metrics": {"samples": 100, "held_out_samples": 100}}
+SMALL: dict[str, Any] = {
+    "width": 4,
+    "z_size": 8,
+    "batch_size": 16,
+    "metrics": {"samples": 100, "held_out_samples": 100},
+}
 
 
 class TestHinge(GroupTaskConformance):
