@@ -4,10 +4,12 @@ import math
 
 import pytest
 
+from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.executors.simulated import SimulatedExecutor
 from pbt_gan.testing import ExecutorConformance, WorkersConformance
+from tests.executors.far import FarExecutor
 
 
 class TestSerialExecutor(ExecutorConformance):
@@ -32,6 +34,11 @@ class TestProcessesExecutor(WorkersConformance):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers)
 
 
+class TestWorkersThatShareNoMemory(ExecutorConformance):
+    def make(self, task, *, seed, folder, workers):
+        return FarExecutor(task, seed=seed, folder=folder, workers=workers)
+
+
 class InGroups:
     task = "pbt_gan.testing.walk:GroupWalk"
 
@@ -51,3 +58,7 @@ class TestProcessesExecutorInGroups(InGroups, WorkersConformance):
 class TestProcessesExecutorInGroupsOfATaskWithoutGroups(ExecutorConformance):
     def make(self, task, *, seed, folder, workers):
         return ProcessesExecutor(task, seed=seed, folder=folder, workers=workers, group=2)
+
+
+def test_no_executor_of_the_table_is_forgotten_here():
+    assert set(EXECUTORS) == {"processes": TestProcessesExecutor, "serial": TestSerialExecutor}.keys()

@@ -17,6 +17,7 @@ import pytest
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import ConfigError, WorkerError
+from pbt_gan.executors import process as process_module
 from pbt_gan.executors import processes, scratch, watch
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
@@ -120,7 +121,7 @@ def test_a_worker_is_missed_even_if_something_holds_its_connection_open(tmp_path
 def hurried(monkeypatch):
     """Let workers show more often that they live, and be missed sooner."""
     monkeypatch.setattr(processes, "_BEAT_S", 0.05)
-    monkeypatch.setattr(processes, "_QUIET_S", 0.1)
+    monkeypatch.setattr(process_module, "_QUIET_S", 0.1)
     monkeypatch.setattr(watch, "SILENT_S", 0.5)
 
 
@@ -203,15 +204,14 @@ def test_a_worker_of_which_memory_was_short_says_so():
 def test_where_too_few_files_may_be_open_it_is_told_in_a_line_and_nothing_is_left(limit):
     program = f"""
 import resource
-from pbt_gan.errors import WorkerError, StorageError
+from pbt_gan.errors import ConfigError
 from pbt_gan.executors import processes
 from pbt_gan.interfaces import TaskReference
-executors = []
 used = len(__import__("os").listdir("/dev/fd")) - 1
 resource.setrlimit(resource.RLIMIT_NOFILE, (used + {limit}, 100))
 try:
     processes.ProcessesExecutor(TaskReference("pbt_gan.testing.walk:RandomWalk"), seed=0, workers=4)
-except (WorkerError, StorageError) as error:
+except ConfigError as error:
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S)

@@ -60,7 +60,7 @@ class Crew(ABC):
         """Return a new worker for a post; None: there is none to be had just now.
 
         Raises:
-            WorkerError: there will never be one.
+            PbtGanError: there will never be one.
         """
 
     @abstractmethod

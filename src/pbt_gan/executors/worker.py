@@ -1,6 +1,6 @@
 """The program of a worker process: it builds its task once and carries out orders until the run's process is gone.
 
-Started by `executors.processes` as `python -m pbt_gan.executors.worker NAME SOCKET FOLDER...`, where the folders
+Started by `executors.process` as `python -m pbt_gan.executors.worker NAME SOCKET FOLDER...`, where the folders
 hold the members' states.
 """
 
