@@ -70,6 +70,20 @@ def test_no_field_that_is_not_known_is_dropped(record, name, data):
         from_json(entry)
 
 
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        *((Report(0, 1, 1, 1, 0.0, {}, {}, "m00-i0001"), name) for name in ("attempt", "preview", "cost_s", "worker")),
+        *((Failure(0, 1, 1, "w0", "died"), name) for name in ("details", "cause")),
+    ],
+)
+def test_what_is_not_in_the_journal_is_not_read_from_it(record, name):
+    entry = to_json(record)
+    assert name not in entry
+    with pytest.raises(UnknownRecordError, match=name):
+        from_json({**entry, name: None})
+
+
 def test_a_record_keeps_of_a_report_what_is_journaled():
     report = Report(
         member=1, interval=2, attempt=1, step=10, trained_steps=20, score=1.5, metrics={"loss": 0.5},
