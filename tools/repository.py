@@ -115,10 +115,12 @@ def every_page_is_reached(repository: Repository) -> Iterator[str]:
 
 
 def decisions_are_numbered(repository: Repository) -> Iterator[str]:
-    """Decisions have numbers and titles, and stand in their list."""
+    """Decisions are numbered without a gap, have their titles, and stand in their list."""
     listed = repository.text("docs/decisions/README.md")
-    for page in sorted((repository.root / "docs" / "decisions").glob("0*.md")):
-        number = int(page.name[:4])
+    for number, page in enumerate(sorted((repository.root / "docs" / "decisions").glob("0*.md")), 1):
+        if int(page.name[:4]) != number:
+            yield f"{repository.name(page)}: there is no decision {number}"
+            return
         title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix(f"# {number}. ")
         if f"{number}. [{title}]({page.name})" not in listed:
             yield f"{repository.name(page)}: the list lacks `{number}. [{title}]({page.name})`"
