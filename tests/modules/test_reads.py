@@ -308,7 +308,8 @@ def test_what_a_class_of_ones_own_reads_is_known_only_if_it_does_so_as_torch_doe
     one, other = (kind(sgd, lambda epoch: 1.0) for kind in (OwnRates, Same))
     assert [found(f"net.{n}.p", net=net).read for n in (0, 1)] == [False, True]
     assert [found("o.lr", o=optimiser).read for optimiser in (own, sgd)] == [False, True]
-    assert [found("s.base_lrs.0", s=scheduler).read for scheduler in (one, other)] == [False, True]
+    driving = schedules.LambdaLR(own, lambda epoch: 1.0)
+    assert [found("s.base_lrs.0", s=scheduler).read for scheduler in (one, other, driving)] == [False, True, False]
 
 
 def test_what_only_a_schedule_that_is_one_of_the_parts_reads_is_refused_without_it():

@@ -83,3 +83,15 @@ def test_the_default_listeners_import_neither_torch_nor_matplotlib():
         "default_listeners(Path('.')); assert not {'torch', 'matplotlib', 'tensorboard'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_on_a_terminal_too_narrow_to_draw_in_place_there_are_lines(synthetic, monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_S", 0.0)
+    narrow = io.StringIO()
+    listener = Progress(Console(file=narrow, width=30, force_terminal=True))
+    listener.start(synthetic.context(None, (), 12))
+    for record in synthetic.records(4, 3):
+        listener.record(record, None)
+    listener.close("finished")
+    assert "\x1b" not in narrow.getvalue()
+    assert "12/12 orders" in narrow.getvalue()

@@ -114,7 +114,8 @@ class Target:
             case Optimizer(), (name, _, entry, *_) if name == GROUPS:
                 return entry in OPTIMISERS.get(_known(self.owner, "step"), ())
             case LRScheduler(), (name, *_):
-                return name in SCHEDULERS.get(_known(self.owner, *_RATES), Reads()).always
+                rated = "lr" in OPTIMISERS.get(_known(self.owner.optimizer, "step"), ())
+                return rated and name in _own(_known(self.owner, *_RATES)).always
             case nn.Module(), (name,):
                 return name in LAYERS.get(_known(self.owner, "forward"), ())
         return False
@@ -153,7 +154,7 @@ def mended(name: str, chain: Chain, parts: Parts) -> str | None:
             return f"{type(optimiser).__name__} reads it only when it is built: no binding can change it."
         case Target(LRScheduler() as scheduler, (attribute, *_)):
             kind = _known(scheduler, *_RATES)
-            if attribute in SCHEDULERS.get(kind, Reads()).never:
+            if attribute in _own(kind).never:
                 rated = next((part for part, each in parts.items() if each is scheduler.optimizer), "optimiser")
                 return f"{_a(kind)} never reads {attribute} again. {_instead(rated, {name: kind})}"
     return None
