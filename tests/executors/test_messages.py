@@ -95,10 +95,12 @@ def test_what_is_no_message_is_told_and_not_waited_for(pair, stray):
 def test_messages_of_several_threads_do_not_get_into_each_other(pair):
     channel, theirs = pair
     sender = Channel(theirs)
-    senders = [
-        threading.Thread(target=lambda n=n: [sender.send({"from": n}, bytes([n]) * 50_000) for _ in range(20)])
-        for n in range(3)
-    ]
+
+    def send(number: int) -> None:
+        for _ in range(20):
+            sender.send({"from": number}, bytes([number]) * 50_000)
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(3)]
     for thread in senders:
         thread.start()
     found: list[Message] = []
