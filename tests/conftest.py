@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Any
@@ -11,6 +12,10 @@ from pbt_gan import files
 settings.register_profile("pbt_gan", deadline=None)  # a slow machine is no failure
 settings.register_profile("fast", deadline=None, max_examples=10)  # for `make test-fast`
 settings.load_profile("pbt_gan")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background so, and a run that inherits it leaves Ctrl-C to others.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

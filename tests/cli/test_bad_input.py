@@ -246,6 +246,7 @@ def test_a_mistake_is_told_likewise_by_a_process_of_its_own(arguments, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -61,6 +61,7 @@ def test_a_precision_that_the_device_does_not_have_is_refused(device, refused):
         assert read_config("digits", [change]).task.options["dtype"] == "tf32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", presets())
 @pytest.mark.parametrize("task", [{"ema": False}, {"loss": "hinge"}, WGAN_GP])
 def test_what_a_preset_says_is_not_what_a_person_has_given(preset, task):

@@ -29,6 +29,7 @@ FAILURES = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.one_of(BIRTHS, REPORTS, EXPLOITS, FAILURES))
 def test_a_record_comes_back_from_json_as_it_was(record):
     back = from_json(json.loads(json.dumps(to_json(record))))
@@ -67,6 +68,20 @@ def test_no_field_that_is_not_known_is_dropped(record, name, data):
     data.draw(st.sampled_from(objects)).setdefault(f"new {name}", 1)
     with pytest.raises(UnknownRecordError, match="new"):
         from_json(entry)
+
+
+@pytest.mark.parametrize(
+    ("record", "name"),
+    [
+        *((Report(0, 1, 1, 1, 0.0, {}, {}, "m00-i0001"), name) for name in ("attempt", "preview", "cost_s", "worker")),
+        *((Failure(0, 1, 1, "w0", "died"), name) for name in ("details", "cause")),
+    ],
+)
+def test_what_is_not_in_the_journal_is_not_read_from_it(record, name):
+    entry = to_json(record)
+    assert name not in entry
+    with pytest.raises(UnknownRecordError, match=name):
+        from_json({**entry, name: None})
 
 
 def test_a_record_keeps_of_a_report_what_is_journaled():

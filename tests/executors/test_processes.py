@@ -148,6 +148,7 @@ def test_a_worker_in_a_long_call_is_not_called_silent_though_its_heart_cannot_be
     assert caplog.messages == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["a line of the task's own, not a message\n", "\0" * 15 + "\2" + "\0" * 8 + "no"])
 def test_what_strays_into_a_workers_connection_is_a_failure_of_its_own_kind(text):
     with start(odd("Scribbler", text=text), workers=1) as executor:
@@ -200,6 +201,7 @@ def test_a_worker_of_which_memory_was_short_says_so():
     assert (answer.kind, answer.error) == ("worker", "worker-0 was killed by SIGKILL (is memory short?)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [3, 4, 5, 6, 7, 8, 10])
 def test_where_too_few_files_may_be_open_it_is_told_in_a_line_and_nothing_is_left(limit):
     program = f"""
@@ -261,6 +263,7 @@ time.sleep(600)
     scratch.sweep(place)  # two workers may get in each other's way; the next run makes good
 
 
+@pytest.mark.slow
 def test_a_run_that_just_ends_takes_its_workers_along(place):
     program = f"""
 from pathlib import Path

@@ -49,6 +49,7 @@ def test_a_living_owners_folder_stays_and_so_do_other_peoples_things(tmp_path):
     scratch.close()
 
 
+@pytest.mark.slow
 def test_owners_that_start_at_the_same_time_never_lose_their_folder(tmp_path):
     program = f"""
 import time

@@ -10,6 +10,8 @@ from pbt_gan.gan.games.game import Game, Loss
 from pbt_gan.gan.task import GanTask
 from pbt_gan.testing.tasks import GroupTaskConformance
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     "width": 4,
     "z_size": 8,

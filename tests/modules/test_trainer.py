@@ -207,6 +207,7 @@ def test_a_whole_state_is_adopted_bit_for_bit_even_by_another_worker(trainer, ma
     assert codec.encode(attached(make().as_task()).adopt(codec.decode(kept))) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "said"),
     [

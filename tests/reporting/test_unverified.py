@@ -28,6 +28,7 @@ def test_what_was_not_seen_to_act_is_named_with_how_often(synthetic, doubtful):
     assert unverified(History.of(synthetic.records(4, 3))) == ""
 
 
+@pytest.mark.slow
 def test_the_page_and_the_overview_say_it(synthetic, doubtful, tmp_path):
     view = synthetic.view(tmp_path, doubtful)
     assert TOLD in write_page(view).read_text()

@@ -50,6 +50,7 @@ def test_error_journal_and_log_tell_what_has_to_be_looked_at(kind, error, attemp
     assert "Traceback" in log
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_ended_at_its_deadline_and_the_run_goes_on_to_its_end(tmp_path):
     folder = tmp_path / "run"
     made = project("Forgetful", {"workers": 2, "deadline_s": 1.0}, folder=str(tmp_path))

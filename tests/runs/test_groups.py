@@ -214,6 +214,7 @@ def test_on_a_gpu_that_is_to_be_deterministic_memory_decides_and_no_timing(
     assert "executor.deterministic leaves nothing to a timing" in caplog.messages[-1]
 
 
+@pytest.mark.slow
 def test_on_a_cpu_a_deterministic_run_has_the_fastest_groups_since_they_change_no_bit(tmp_path, trials):
     start(Project(config(vectorize="auto", deterministic=True)), tmp_path / "run")
     assert vectorize(tmp_path / "run") == 3

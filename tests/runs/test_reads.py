@@ -62,6 +62,7 @@ def reads(run: Path, monkeypatch: pytest.MonkeyPatch) -> Reads:
     return reads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["command", "call", "train"])
 def test_a_resume_reads_everything_once(run: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     if how == "command":

@@ -200,6 +200,7 @@ def test_what_lies_in_a_folder_before_its_run_is_not_written_over(tmp_path, name
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_is_that_of_the_machine_on_which_a_run_goes_on(tmp_path, monkeypatch):
     open_ended = config(pbt={"population_size": 6}, executor={"name": "serial", "workers": "auto"})
     start(Project(open_ended), tmp_path / "run", stop=Stop("enough"))

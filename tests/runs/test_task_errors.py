@@ -74,6 +74,7 @@ def test_what_is_called_before_any_training_raises_as_it_is(mine, monkeypatch, w
     assert place(error.value) == f"{mine}, line 9"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["build", *ORDERED])
 def test_of_a_worker_its_traceback_is_the_cause(mine, monkeypatch, where):
     monkeypatch.setenv("BROKEN", where)
@@ -82,6 +83,7 @@ def test_of_a_worker_its_traceback_is_the_cause(mine, monkeypatch, where):
     assert f'File "{mine}", line 9, in broken' in str(told.__cause__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["serial", "processes"])
 def test_log_txt_is_named_and_has_the_traceback(mine, monkeypatch, executor):
     monkeypatch.setenv("BROKEN", "train")
@@ -108,6 +110,7 @@ def test_a_rule_that_fails_on_the_way_is_told_with_its_line_and_the_log(mine, mo
     assert "in broken" in (mine.parent / "run" / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_listener_that_fails_is_named_in_the_log_with_its_line(mine, tmp_path):
     class Ear(Listener):
         def record(self, record, preview):

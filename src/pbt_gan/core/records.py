@@ -245,7 +245,7 @@ def _refuse_unknown(data: Json, cls: type[Record]) -> None:
     elif cls is Exploit:
         known |= {"checkpoint"}  # format 1: always the whole state, as `sources` now
     elif cls is Failure:
-        known -= {"details"}
+        known -= {"details", "cause"}
     _refuse_others(data, known, data["type"])
     _refuse_others(data.get("time") or {}, _UNDER_TIME, "time")
     _refuse_others(data.get("donor") or {}, {each.name for each in dataclass_fields(Donor)}, "donor")

@@ -113,6 +113,7 @@ def test_the_replay_has_the_schedule_of_pbts_winner_and_other_random_numbers(don
         assert replayed.config["seed"] != found.config["seed"]
 
 
+@pytest.mark.slow
 def test_random_search_begins_with_the_members_of_pbt(done):
     _, folder = done
     births = [Run.open(run_folder(folder, arm, 0)).history.births for arm in ("pbt", "random-search")]
