@@ -27,6 +27,7 @@ def odd(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_run_goes_its_way_in_a_folder_whose_name_is_no_utf_8(pbt_gan, odd):
     run = odd / "run"
     for arguments in (
@@ -49,6 +50,7 @@ def test_a_run_goes_its_way_in_a_folder_whose_name_is_no_utf_8(pbt_gan, odd):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_an_experiment_likewise_and_it_goes_on(pbt_gan, odd):
     ask = ["experiment", f"{odd / 'mine.py'}:Mine", "--seeds", "0-1", "--out", odd / "experiment", *SIZE]
     for _ in range(2):
@@ -69,6 +71,7 @@ def test_a_folder_that_is_gone_is_told(pbt_gan, plain, tmp_path, monkeypatch):
         assert "The folder that you are in is gone" in plain(pbt_gan(*arguments))
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("few", [5, 8, 12, 16])
 def test_few_file_descriptors_are_told_in_a_line(tmp_path, few):

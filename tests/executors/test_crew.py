@@ -221,6 +221,14 @@ def test_no_worker_is_blamed_for_a_time_in_which_the_run_itself_was_held_up(said
     assert len(crew.next_reports(0.0)) == 1
 
 
+def test_an_order_that_is_given_after_a_long_pause_has_its_whole_time_and_no_more():
+    crew, (worker,) = ready()
+    crew.now_s += 1_000.0
+    crew.submit([replace(order(0), deadline_s=5.0)])
+    assert crew.pass_s(4, alive=[worker]) == []
+    assert len(crew.pass_s(1, alive=[worker])) == 1
+
+
 def test_an_answer_of_an_attempt_that_was_given_up_is_dropped():
     crew, (worker,) = ready()
     crew.submit([order(0, attempt=2)])

@@ -1,5 +1,6 @@
 import math
 import socket
+import threading
 from types import MappingProxyType
 from typing import cast
 
@@ -35,7 +36,7 @@ class Recorder:
     def sendall(self, data):
         self.sent += bytes(data)
 
-    def recv(self, size):
+    def recv(self, size, flags=0):
         piece = self.sent[: min(self.cuts.pop(), size)] if self.cuts else self.sent
         self.sent = self.sent[len(piece) :]
         return piece
@@ -73,3 +74,38 @@ def test_an_end_in_the_middle_of_a_message_is_an_end(pair):
     theirs.close()
     with pytest.raises(EOFError):
         channel.receive()
+
+
+def test_who_does_not_wait_gets_what_there_is(pair):
+    channel, theirs = pair
+    assert channel.receive(wait=False) == []
+    Channel(theirs).send({"type": "alive"})
+    assert channel.receive(wait=False) == [Message({"type": "alive"}, b"")]
+    assert channel.receive(wait=False) == []
+
+
+@pytest.mark.parametrize("stray", [b"a line of text that is long", b"\0" * 7 + b"\2" + b"\0" * 8 + b"no"])
+def test_what_is_no_message_is_told_and_not_waited_for(pair, stray):
+    channel, theirs = pair
+    theirs.sendall(stray)
+    with pytest.raises(ValueError):
+        channel.receive()
+
+
+def test_messages_of_several_threads_do_not_get_into_each_other(pair):
+    channel, theirs = pair
+    sender = Channel(theirs)
+
+    def send(number: int) -> None:
+        for _ in range(20):
+            sender.send({"from": number}, bytes([number]) * 50_000)
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(3)]
+    for thread in senders:
+        thread.start()
+    found: list[Message] = []
+    while len(found) < 60:
+        found += channel.receive()
+    for thread in senders:
+        thread.join()
+    assert all(message.payload == bytes([message.content["from"]]) * 50_000 for message in found)

@@ -164,7 +164,7 @@ class Crew(ABC):
                 if order is not None and (order.interval, order.attempt) == (answer.interval, answer.attempt):
                     del post.orders[answer.member]
                     if not post.orders and not isinstance(answer, Failure):
-                        self._longest_s = max(self._longest_s or 0.0, post.watch.at_it_s(self._clock()))
+                        self._longest_s = max(self._longest_s or 0.0, post.watch.took_s(self._clock()))
                     yield answer
 
     def _hear(self, post: _Post) -> None:
@@ -204,7 +204,7 @@ class Crew(ABC):
     def _excuse(self, away_s: float) -> None:
         """Charge no worker with a time in which the run itself was held up: stopped, or busy with something else."""
         for post in self._posts:
-            post.watch.excuse(away_s)
+            post.watch.excuse(away_s, self._clock())
 
     def _concern_s(self) -> float:
         """Return the moment at which, without any news, there will be something to do or to say; inf: never."""

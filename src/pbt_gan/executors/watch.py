@@ -33,7 +33,7 @@ class Watch:
         """Whether it was said to be."""
         self._slow = False  # likewise
         self._heard_s = now_s
-        self._began_s = now_s
+        self._given_s = self._began_s = now_s  # the second leaves out what nobody watched
 
     def heard(self, now_s: float) -> str:
         """Note a sign of life; return what there is to say."""
@@ -43,16 +43,21 @@ class Watch:
 
     def begun(self, now_s: float) -> None:
         """Note that it begins what it was given: now, or again when it is ready."""
-        self._began_s, self._slow = now_s, False
+        self._given_s = self._began_s = now_s
+        self._slow = False
 
     def at_it_s(self, now_s: float) -> float:
-        """Return for how long it has been at what it was given."""
+        """Return for how long it has been at what it was given, as far as somebody watched."""
         return now_s - self._began_s
 
-    def excuse(self, away_s: float) -> None:
-        """Leave out a time in which nobody watched."""
-        self._heard_s += away_s
-        self._began_s += away_s
+    def took_s(self, now_s: float) -> float:
+        """Return how long it took at most for what it was given."""
+        return now_s - self._given_s
+
+    def excuse(self, away_s: float, now_s: float) -> None:
+        """Leave out the time until now in which nobody watched."""
+        self._heard_s = min(self._heard_s + away_s, now_s)
+        self._began_s = min(self._began_s + away_s, now_s)
 
     def concern(self, now_s: float, ready: bool, orders: Sequence[Order], longest_s: float | None) -> str:
         """Return what there is to say now about its silence or slowness: each once, then nothing.
