@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 import pbt_gan
-from pbt_gan.core.records import Exploit, Retire, timeless
+from pbt_gan.core.records import Exploit, Report, Retire, timeless
 from pbt_gan.errors import ConfigError
+from pbt_gan.reporting.table import Population, cells
 from pbt_gan.runs.result import Run
 
 HALVING = """
@@ -63,6 +64,20 @@ def test_a_policy_that_retires_members_leaves_one_that_trains_to_the_end(tmp_pat
 
 
 @pytest.mark.slow
+def test_what_a_retired_member_would_have_trained_is_not_waited_for(tmp_path, halving, capfd):
+    (tmp_path / "h").mkdir()
+    pbt_gan.run(
+        "quadratic", out=tmp_path / "h" / "run", population_size=8, total_steps=80, ready_interval=10, policy=halving,
+        executor="serial",
+    )  # fmt: skip
+    run = Run.open(tmp_path / "h" / "run")
+    orders = sum(isinstance(record, Report) for record in run.records())
+    assert f"{orders}/{orders} orders" in capfd.readouterr().err
+    population = Population.of(run.records())
+    assert [row.retired for row in population.ranked()] == [False] + [True] * 7
+    assert sum("retired" in line for line in cells(population.ranked())) == 7
+
+
 def test_it_decides_the_same_in_workers(tmp_path, halving):
     assert decided(train(tmp_path / "a", halving)) == decided(train(tmp_path / "b", halving, executor="processes"))
 

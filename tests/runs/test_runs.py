@@ -316,3 +316,17 @@ def test_a_table_is_rows_of_plain_values_as_pandas_takes_them(finished):
     assert all(type(value) in (int, float, str, bool) for row in run.table() for value in row.values())
     assert len({tuple(row) for row in run.table()}) == 1
     assert len([record for record in run.records() if isinstance(record, Report)]) == len(run.table())
+
+
+def test_a_decayed_run_that_is_trained_further_decays_to_the_new_end_and_says_so(tmp_path, caplog):
+    decay = {"decay": "linear", "of": ["h1"], "to": 0.01}
+    short = config(pbt={"schedule": decay, "explore": "none", "exploit": "none"})
+    assert start(Project(short), tmp_path / "run") == "finished"
+    steps = short.pbt.total_steps
+    assert go_on(tmp_path / "run", change={"pbt": {"total_steps": 4 * steps}}) == "finished"
+    assert f"h1 decay to step {4 * steps} now, and decayed to step {steps} until here." in caplog.messages
+    own = {r.trained_steps: float(r.hyperparams["h1"]) for r in Run.open(tmp_path / "run").history.by_member[0]}
+    end, beyond = own[steps], [own[step] for step in sorted(own) if step > steps]
+    assert beyond[0] > 5 * end, "the longer decay is not that far down yet"
+    assert beyond == sorted(beyond, reverse=True)
+    assert beyond[-1] < 0.2 * beyond[0]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan import terminal
-from pbt_gan.core.records import Exploit, Failure, Record, Report
+from pbt_gan.core.records import Exploit, Failure, Record, Report, Retire
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting import table
 from pbt_gan.reporting.text import duration, member_name, number
@@ -51,7 +51,12 @@ class Progress:
         self._sayings = _Sayings(self._console)
         logging.getLogger(_EXECUTORS).addHandler(self._sayings)
         self._population = table.Population.of(context.records)
+        self._each = context.total_orders // context.config.get("pbt", {}).get(
+            "population_size", 1
+        )  # orders of a member
         self._total = context.total_orders
+        for record in context.records:
+            self._spare(record)
         self._done_before = self._done = sum(isinstance(record, Report) for record in context.records)
         self._exploits = sum(isinstance(record, Exploit) and not record.kept for record in context.records)
         self._started = self._shown = time.monotonic()
@@ -63,6 +68,7 @@ class Progress:
     def record(self, record: Record, preview: Images | None) -> None:
         """Take a record in, and show it if something was not shown just now."""
         self._population.add(record)
+        self._spare(record)
         match record:
             case Report():
                 self._done += 1
@@ -81,6 +87,11 @@ class Progress:
                 self._shown = time.monotonic()
         elif self._done - self._said >= len(self._population.rows) and since_s >= _LINE_S:
             self._say()
+
+    def _spare(self, record: Record) -> None:
+        """Leave out the orders that a member will not be given any more."""
+        if isinstance(record, Retire):
+            self._total -= max(self._each - record.interval, 0)
 
     def flush(self) -> None:
         """Do nothing: what is shown is kept nowhere."""

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan.core.population import Hyperparams, rank_key
-from pbt_gan.core.records import Birth, Donor, Exploit, Record, Report
+from pbt_gan.core.records import Birth, Donor, Exploit, Record, Report, Retire
 from pbt_gan.reporting.text import member_name, number
 
 
@@ -24,6 +24,7 @@ class Row:
     score: float = math.nan  # the latest
     best: float = math.nan  # the best of this member's slot so far; nan: none was finite
     donor: Donor | None = None  # whose state it copied last
+    retired: bool = False
 
 
 @dataclass
@@ -55,6 +56,8 @@ class Population:
                 row = self.rows[record.recipient]
                 row.hyperparams = record.after
                 row.donor = record.donor or row.donor
+            case Retire():
+                self.rows[record.member].retired = True
 
     def ranked(self) -> list[Row]:
         """The rows, best score first."""
@@ -90,7 +93,7 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
             number(row.score) if row.interval else "–",
             number(row.best) if row.interval else "–",
             *(number(row.hyperparams.get(name, "")) for name in names),
-            f"{member_name(row.donor.member)} @ {row.donor.interval}" if row.donor else "",
+            _origin(row),
         ]
         for row in rows
     ]
@@ -114,6 +117,13 @@ def render(rows: Sequence[Row], limit: int | None = None) -> RenderableType:
         table.add_row(*(Text(cell) for cell in line), style=style)
     hidden = len(rows) - len(shown)
     return Group(table, Text(f"and {hidden} more that rank lower", style="dim")) if hidden else table
+
+
+def _origin(row: Row) -> str:
+    """Return whose state a member has, or that it is gone."""
+    if row.retired:
+        return "retired"
+    return f"{member_name(row.donor.member)} @ {row.donor.interval}" if row.donor else ""
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -1,7 +1,8 @@
 """Starting a run and going on with one."""
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +38,8 @@ from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.paused import PausedRun
 from pbt_gan.validation import validated
+
+log = logging.getLogger(__name__)
 
 ListenerMaker = Callable[[Path], Sequence[Listener]]
 Conclusion = Callable[[RunView], object]
@@ -170,6 +173,7 @@ def go_on(
         project.config = _as_decided(project.config, before)
         changed = differences(_as_built(before, then, task), project.config.plain())
         check_changes(changed)
+        _tell_of_decay(project, changed)
         state = project.controller.fold(paused.view.records)
         _check_total(project, state)
         if paused.view.ending == "finished" and project.controller.done(state):
@@ -209,6 +213,15 @@ def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
 def _as_built(config: Config, then: Table, task: Problem | None) -> Table:
     # An object has filled in its own arguments; it must be built with those of the run.
     return config.plain() if task is None else {**config.plain(), "task": then["task"]}
+
+
+def _tell_of_decay(project: Project, changed: Mapping[str, tuple[Any, Any]]) -> None:
+    """Say that a longer run decays to its new end: the steps that it has trained followed another decay."""
+    schedule, (before, after) = project.config.pbt.schedule, changed.get("pbt.total_steps", (None, None))
+    if schedule is not None and schedule.decay is not None and before is not None:
+        log.warning(
+            "%s decay to step %s now, and decayed to step %s until here.", ", ".join(schedule.of), after, before
+        )
 
 
 def _as_decided(config: Config, before: Config) -> Config:
