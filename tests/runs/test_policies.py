@@ -78,6 +78,7 @@ def test_what_a_retired_member_would_have_trained_is_not_waited_for(tmp_path, ha
     assert sum("retired" in line for line in cells(population.ranked())) == 7
 
 
+@pytest.mark.slow
 def test_it_decides_the_same_in_workers(tmp_path, halving):
     assert decided(train(tmp_path / "a", halving)) == decided(train(tmp_path / "b", halving, executor="processes"))
 
