@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator, Sequence
 
 from benchmarks.measurement import Measurement
-from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.controller import Controller
 from pbt_gan.core.plan import Mode, Plan
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.state import State
 
 MEMBERS = 10_000
 DECISIONS = 2_000  # timed, where members are decided one at a time

@@ -13,11 +13,12 @@ from benchmarks.measurement import Measurement, median_of
 from benchmarks.targets import EXPLOIT
 from benchmarks.timing import wait
 from pbt_gan import codec, files
-from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.controller import Controller
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.records import Exploit
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.state import State
 from pbt_gan.executors.exchange import Memory
 from pbt_gan.gan.trainer import GanTrainer
 from pbt_gan.interfaces import Tree

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.controller import Controller
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.records import Exploit, Failure, FailureKind, Report
+from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import StorageError, TaskError, WorkerError

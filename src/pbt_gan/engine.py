@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.controller import Controller
 from pbt_gan.core.failures import fatal
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Record, Report
+from pbt_gan.core.state import State
 from pbt_gan.errors import PbtGanError, StorageError, TaskError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 

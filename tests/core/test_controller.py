@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.core.controller import Controller, State, checkpoint_key
+from pbt_gan.core.controller import Controller, checkpoint_key
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.plan import Plan
@@ -16,6 +16,7 @@ from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report,
 from pbt_gan.core.rng import stream
 from pbt_gan.core.schedule import Row, Schedule
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.errors import TaskError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.controller import Controller
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.plan import Mode, Plan
@@ -14,6 +14,7 @@ from pbt_gan.core.population import WHOLE, Order, rank_key
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
 
 MEMBERS, ROUNDS = 10, 9  # 90 decisions

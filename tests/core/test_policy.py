@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.controller import Controller
 from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import Policy, kept
@@ -16,6 +16,7 @@ from pbt_gan.core.population import WHOLE, Member, Order, PopulationView
 from pbt_gan.core.records import Birth, Decision, Exploit, Record, Report, Retire, from_json, to_json
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.state import State
 from pbt_gan.errors import TaskError
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}

@@ -5,41 +5,21 @@ journaled records with `apply` and decides nothing again, so that old runs go on
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any, TypeVar
 
-from pbt_gan.core.plan import Mode, Plan
+from pbt_gan.core.modes import MODES
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import checked
-from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, PopulationView, RankKey, rank_key
+from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, rank_key
 from pbt_gan.core.records import Answer, Birth, Exploit, Failure, Record, Report, Retire
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
+from pbt_gan.core.state import State
 from pbt_gan.core.strategy import journaled
 from pbt_gan.errors import TaskError
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything the controller knows. Each member is free, pending, waiting, or has trained all its steps."""
-
-    members: Mapping[int, Member] = field(default_factory=dict)  # as they go on
-    measured: Mapping[int, Member] = field(default_factory=dict)  # as each one's own last report found it
-    keys: tuple[RankKey, ...] = ()  # of every measured member, sorted, worst first
-    free: tuple[tuple[int, int], ...] = ()  # (trained_steps, id), sorted: who may be given an order
-    pending: Mapping[int, Order] = field(default_factory=dict)  # orders not answered yet, by member
-    waiting: frozenset[int] = frozenset()  # at a ready point, not decided yet
-    attempts: Mapping[int, int] = field(default_factory=dict)  # failed attempts of a member's current order
-    reports: int = 0
-    best: Member | None = None  # as it was at the best finite score of the whole run
-    memory: Any = None  # of the policy, as its last decision left it
-    next_id: int = 0
-
-    @property
-    def view(self) -> PopulationView:
-        """What a policy sees."""
-        return PopulationView(self.measured, self.keys, self.best)
 
 
 def checkpoint_key(member: int, interval: int) -> str:
@@ -290,42 +270,6 @@ class Controller:
             return replace(state, measured=_without(state.measured, changed), keys=tuple(keys))
         insort(keys, rank_key(member.score, changed))
         return replace(state, measured={**state.measured, changed: member}, keys=tuple(keys))
-
-
-Unfinished = Iterable[tuple[int, int]]
-"""When each member that has steps left is due next, and its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Mode:
-    """When members may train, and when those that wait are decided about."""
-
-    may_train: Callable[[State, Unfinished], Sequence[tuple[int, int]]]  # which of the free ones
-    may_decide: Callable[[State, Unfinished], bool]
-
-
-def _up_to_the_next(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:
-    """Synchronous: nobody passes the next ready point of anybody, or decisions there would depend on who is fast."""
-    barrier = min(unfinished, default=(0, 0))[0]
-    return state.free[: bisect_left(state.free, (barrier, -1))]
-
-
-def _together(state: State, unfinished: Unfinished) -> bool:
-    """Synchronous: all who are due decide at once, when nobody is under way any more."""
-    return bool(state.waiting) and not state.pending and not _up_to_the_next(state, unfinished)
-
-
-def _everybody(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:
-    """Asynchronous: whoever is free trains."""
-    return state.free
-
-
-def _at_once(state: State, unfinished: Unfinished) -> bool:
-    """Asynchronous: whoever arrives decides, against what everybody has measured last."""
-    return bool(state.waiting)
-
-
-MODES: Mapping[Mode, _Mode] = {"sync": _Mode(_up_to_the_next, _together), "async": _Mode(_everybody, _at_once)}
 
 
 def _better(best: Member | None, member: Member) -> Member | None:

@@ -24,8 +24,9 @@ from pbt_gan.config.objects import (
 )
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, merged, read_config_table
-from pbt_gan.core.controller import Controller, State
+from pbt_gan.core.controller import Controller
 from pbt_gan.core.records import Record
+from pbt_gan.core.state import State
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView

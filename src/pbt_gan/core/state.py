@@ -1,0 +1,29 @@
+"""Everything that the controller knows of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pbt_gan.core.population import Member, Order, PopulationView, RankKey
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the controller knows. Each member is free, pending, waiting, or has trained all its steps."""
+
+    members: Mapping[int, Member] = field(default_factory=dict)  # as they go on
+    measured: Mapping[int, Member] = field(default_factory=dict)  # as each one's own last report found it
+    keys: tuple[RankKey, ...] = ()  # of every measured member, sorted, worst first
+    free: tuple[tuple[int, int], ...] = ()  # (trained_steps, id), sorted: who may be given an order
+    pending: Mapping[int, Order] = field(default_factory=dict)  # orders not answered yet, by member
+    waiting: frozenset[int] = frozenset()  # at a ready point, not decided yet
+    attempts: Mapping[int, int] = field(default_factory=dict)  # failed attempts of a member's current order
+    reports: int = 0
+    best: Member | None = None  # as it was at the best finite score of the whole run
+    memory: Any = None  # of the policy, as its last decision left it
+    next_id: int = 0
+
+    @property
+    def view(self) -> PopulationView:
+        """What a policy sees."""
+        return PopulationView(self.measured, self.keys, self.best)
