@@ -16,12 +16,13 @@ _MOST_NAMES = 12  # that are listed in an error
 class PbtGanError(Exception):
     """Base of all errors meant for a person: one line, what was wrong and how to mend it.
 
-    >>> import pbt_gan
-    >>> try:
-    ...     pbt_gan.run("quadratic", exploit="truncaton")
-    ... except pbt_gan.PbtGanError as error:
-    ...     print(error)
-    pbt.exploit = 'truncaton' is not known. Did you mean 'truncation'?
+    Examples:
+        >>> import pbt_gan
+        >>> try:
+        ...     pbt_gan.run("quadratic", exploit="truncaton")
+        ... except pbt_gan.PbtGanError as error:
+        ...     print(error)
+        pbt.exploit = 'truncaton' is not known. Did you mean 'truncation'?
     """
 
     exit_code = 1
@@ -78,8 +79,9 @@ class RemoteError(Exception):
 def printable(text: str) -> str:
     r"""Return a text on one line, without what could move a cursor, colour a terminal or hide: names may hold anything.
 
-    >>> printable("red\x1b[31m\nname")
-    'red?[31m name'
+    Examples:
+        >>> printable("red\x1b[31m\nname")
+        'red?[31m name'
     """
     if text.isprintable():
         return text
@@ -92,8 +94,9 @@ def unfit(name: object) -> str:
     Such a name becomes a column of a table, a tag, a word of a log; and a spreadsheet takes what begins like a formula
     for one.
 
-    >>> unfit("loss/d"), unfit("lr\n")
-    ('', 'use letters, digits and signs that can be printed, 100 at most')
+    Examples:
+        >>> unfit("loss/d"), unfit("lr\n")
+        ('', 'use letters, digits and signs that can be printed, 100 at most')
     """
     if not isinstance(name, str):
         return f"a name is a text, not a {type(name).__name__}"
@@ -151,8 +154,9 @@ def _is_own(file: str) -> bool:
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'truncation'?` if one of the known names is close, else nothing.
 
-    >>> suggestion("Truncaton", ["truncation", "t_test"])
-    " Did you mean 'truncation'?"
+    Examples:
+        >>> suggestion("Truncaton", ["truncation", "t_test"])
+        " Did you mean 'truncation'?"
     """
     names = {each.lower(): each for each in known}
     close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
@@ -162,10 +166,11 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def instead(name: str, known: Iterable[str], there: str = "There are") -> str:
     """Return the end of a line that refuses a name: which was probably meant, or else those that there are.
 
-    >>> instead("truncaton", ["truncation", "t_test"])
-    " Did you mean 'truncation'?"
-    >>> instead("lottery", ["truncation", "t_test"])
-    ' There are truncation, t_test.'
+    Examples:
+        >>> instead("truncaton", ["truncation", "t_test"])
+        " Did you mean 'truncation'?"
+        >>> instead("lottery", ["truncation", "t_test"])
+        ' There are truncation, t_test.'
     """
     names = list(known)
     more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []

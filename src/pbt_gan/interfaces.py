@@ -27,8 +27,9 @@ Streams = Callable[[int], Generator]
 class Training:
     """What `Trainer.train` hands back.
 
-    >>> Training({"weights": [0.5]}, {"lr": 0.1}, {"loss": 0.25}, images=640).unverified
-    ()
+    Examples:
+        >>> Training({"weights": [0.5]}, {"lr": 0.1}, {"loss": 0.25}, images=640).unverified
+        ()
     """
 
     state: Tree  # after the last step
@@ -211,19 +212,20 @@ class Problem(ABC):
 class Task(Problem, Trainer):
     """A problem that is its own trainer: the short form, for what needs no device and keeps nothing on itself.
 
-    >>> from pbt_gan.core.space import Float
-    >>> class Walk(Task):
-    ...     space = {"stride": Float(0.1, (0.0, 1.0))}
-    ...     def init(self, rng):
-    ...         return {"point": 0.0}
-    ...     def train(self, state, hyperparams, steps, streams):
-    ...         stride = hyperparams.get("stride", 0.1)
-    ...         moves = streams(0).uniform(size=steps)  # block 0 of this order's random numbers
-    ...         return Training({"point": state["point"] + stride * float(moves.sum())}, hyperparams)
-    ...     def score(self, state, rng):
-    ...         return {"score": state["point"]}
-    >>> sorted(Walk().space)
-    ['stride']
+    Examples:
+        >>> from pbt_gan.core.space import Float
+        >>> class Walk(Task):
+        ...     space = {"stride": Float(0.1, (0.0, 1.0))}
+        ...     def init(self, rng):
+        ...         return {"point": 0.0}
+        ...     def train(self, state, hyperparams, steps, streams):
+        ...         stride = hyperparams.get("stride", 0.1)
+        ...         moves = streams(0).uniform(size=steps)  # block 0 of this order's random numbers
+        ...         return Training({"point": state["point"] + stride * float(moves.sum())}, hyperparams)
+        ...     def score(self, state, rng):
+        ...         return {"score": state["point"]}
+        >>> sorted(Walk().space)
+        ['stride']
     """
 
     def attach(self, folder: Path, device: str) -> Trainer:
@@ -357,17 +359,18 @@ class Listener(Protocol):
     One of your own is a subclass that overrides what it needs, often `record` alone, and is handed to `pbt_gan.run` as
     an object or a class, or named in the config. A class is called with the run's folder if it takes an argument.
 
-    >>> import pbt_gan
-    >>> class Best(pbt_gan.Listener):
-    ...     best = float("-inf")
-    ...
-    ...     def record(self, record, preview):
-    ...         self.best = max(self.best, getattr(record, "score", self.best))  # only a report has a score
-    >>> listener = Best()
-    >>> size = {"population_size": 2, "total_steps": 10, "ready_interval": 5}
-    >>> done = pbt_gan.run("quadratic", **size, listeners=[listener], quiet=True)
-    >>> done.best.score == listener.best
-    True
+    Examples:
+        >>> import pbt_gan
+        >>> class Best(pbt_gan.Listener):
+        ...     best = float("-inf")
+        ...
+        ...     def record(self, record, preview):
+        ...         self.best = max(self.best, getattr(record, "score", self.best))  # only a report has a score
+        >>> listener = Best()
+        >>> size = {"population_size": 2, "total_steps": 10, "ready_interval": 5}
+        >>> done = pbt_gan.run("quadratic", **size, listeners=[listener], quiet=True)
+        >>> done.best.score == listener.best
+        True
     """
 
     def __init__(self) -> None:  # said here, or a protocol makes up one that takes anything

@@ -22,7 +22,8 @@ Scale = Literal["linear", "log", "logit"]
 class Range:
     """Draw between two values, uniformly in the coordinates of the domain's scale.
 
-    >>> half_of_them_below_a_thousandth = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")
+    Examples:
+        >>> half_of_them_below_a_thousandth = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")
     """
 
     low: float
@@ -61,9 +62,10 @@ class Float:
     It moves by a factor, in `log` scale, in `logit` scale (the odds x / (1 - x) are multiplied) and in `linear` scale
     with bounds above 0. Otherwise, since no factor leads away from 0, it moves by plus or minus `step`.
 
-    >>> rate = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")  # begins between, moves anywhere up to 1
-    >>> momentum = Float(0.9, bounds=(0.5, 0.999), scale="logit")  # always begins at 0.9
-    >>> shift = Float((-0.1, 0.1), bounds=(-1.0, 1.0), step=0.05)  # begins at one of two values
+    Examples:
+        >>> rate = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")  # begins between, moves anywhere up to 1
+        >>> momentum = Float(0.9, bounds=(0.5, 0.999), scale="logit")  # always begins at 0.9
+        >>> shift = Float((-0.1, 0.1), bounds=(-1.0, 1.0), step=0.05)  # begins at one of two values
     """
 
     init: float | tuple[float, ...] | Range
@@ -143,7 +145,8 @@ class Float:
 class Integer:
     """A whole number. It moves by a factor, rounded, and by at least one in the factor's direction.
 
-    >>> n_critic = Integer(Range(1, 5), bounds=(1, 10))
+    Examples:
+        >>> n_critic = Integer(Range(1, 5), bounds=(1, 10))
     """
 
     init: int | tuple[int, ...] | Range
@@ -196,8 +199,9 @@ class Integer:
 class Choice:
     """One of a few values without order. It moves to another one, drawn uniformly.
 
-    >>> optimiser = Choice(("adam", "sgd"), init="adam")  # all begin with adam
-    >>> nesterov = Choice((True, False))
+    Examples:
+        >>> optimiser = Choice(("adam", "sgd"), init="adam")  # all begin with adam
+        >>> nesterov = Choice((True, False))
     """
 
     values: tuple[Value, ...]

@@ -30,13 +30,14 @@ class Run:
 
     `pbt_gan.run` returns one, and `Run.open("runs/0001-digits")` reads one, also while it trains.
 
-    >>> import pbt_gan
-    >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
-    >>> best = done.best  # the report with the highest score
-    >>> [step for step, hyperparams in done.schedule()][0]  # what led to it, by the age of its weights
-    0
-    >>> len(done.table())  # a row a report; pandas.DataFrame takes it as it is
-    16
+    Examples:
+        >>> import pbt_gan
+        >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
+        >>> best = done.best  # the report with the highest score
+        >>> [step for step, hyperparams in done.schedule()][0]  # what led to it, by the age of its weights
+        0
+        >>> len(done.table())  # a row a report; pandas.DataFrame takes it as it is
+        16
     """
 
     config: Mapping[str, Any]  # the resolved configuration

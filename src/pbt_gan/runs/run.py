@@ -50,10 +50,11 @@ def run(
 
     With the paper's toy, which needs no data; a task of your own takes the place of `"quadratic"`:
 
-    >>> import pbt_gan
-    >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
-    >>> len(done.history.reports), done.best.trained_steps
-    (16, 20)
+    Examples:
+        >>> import pbt_gan
+        >>> done = pbt_gan.run("quadratic", population_size=4, total_steps=20, ready_interval=5, quiet=True)
+        >>> len(done.history.reports), done.best.trained_steps
+        (16, 20)
     """
     references.refuse_while_loading()
     streams.hold()
