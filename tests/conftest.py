@@ -13,9 +13,11 @@ settings.register_profile("pbt_gan", deadline=None)  # a slow machine is no fail
 settings.register_profile("fast", deadline=None, max_examples=10)  # for `make test-fast`
 settings.load_profile("pbt_gan")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs in the background so, and a run that inherits it leaves Ctrl-C to others.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts what runs in the background deaf to Ctrl-C, and nohup to a hangup; the runs of these tests, which would
+# inherit that, are to hear what they are sent.
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
