@@ -10,6 +10,7 @@ import pytest
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.pbt import PopulationBasedTraining
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.records import Exploit, Failure, FailureKind, Report
 from pbt_gan.core.state import State
@@ -210,6 +211,38 @@ def test_a_hyperparameter_that_was_not_applied_ends_the_run():
         Engine(controller(), SimulatedExecutor(Disobedient(), seed=0), store).run(State(), CONTEXT)
     assert store.commits[-1][0] == 4  # what was done before is safe
     assert store.ending == "error"
+
+
+def test_one_that_ends_the_run_takes_nothing_away_from_those_that_came_with_it():
+    class Slip(SimulatedExecutor):
+        def next_reports(self, timeout_s):
+            return [self.slipped(answer) for answer in super().next_reports(timeout_s)]
+
+        def slipped(self, answer):
+            if not isinstance(answer, Report) or (answer.member, answer.interval) != (1, 2):
+                return answer
+            return replace(answer, hyperparams={**answer.hyperparams, "h0": 7.0})
+
+    store = MemoryStore()
+    with pytest.raises(TaskError, match="Member 1 was to train with"):
+        Engine(controller(), Slip(Quadratic(), seed=0, slots=4), store).run(State(), CONTEXT)
+    last = [record.member for record in store.records if isinstance(record, Report) and record.interval == 2]
+    assert last == [0, 2, 3]
+    assert store.commits[-1][0] == 7
+
+
+class Undecided(PopulationBasedTraining):
+    """Never decides anything."""
+
+    def decide(self, due, view, memory):
+        return []
+
+
+def test_a_policy_that_leaves_everybody_waiting_ends_the_run_and_what_was_done_is_safe():
+    store = MemoryStore()
+    with pytest.raises(TaskError, match="Undecided decides nothing about members 0, 1, 2, 3"):
+        Engine(controller(policy=Undecided), SimulatedExecutor(Quadratic(), seed=0), store).run(State(), CONTEXT)
+    assert store.commits[-1][0] == 4
 
 
 def test_a_task_that_raises_ends_the_run_by_name_and_what_was_done_is_safe():

@@ -128,20 +128,21 @@ class Engine:
         while not self._controller.done(state):
             if reason := self._stop.wanted():
                 return state, reason
-            state, orders = self._controller.ask(state, self._executor.free_slots())
-            self._executor.submit([replace(order, deadline_s=self._deadline_s) for order in orders])
-            self._tell_news()  # only now: pictures are made while the workers train
             try:
+                state, orders = self._controller.ask(state, self._executor.free_slots())
+                self._executor.submit([replace(order, deadline_s=self._deadline_s) for order in orders])
+                self._tell_news()  # only now: pictures are made while the workers train
                 answers = self._executor.next_reports(_POLL_S)
                 if self._stop.standstill is not None:
                     self._stop.standstill(self._executor.stuck())
-                for answer in answers:
-                    self._verify(answer, state.pending.get(answer.member))
-                state, records = self._controller.tell(state, answers)
-                self._journal(records, answers)
-                for error in map(self._accept, answers):
-                    if error is not None:
-                        return state, error
+                # One that ends the run takes nothing away from those that came with it: they are told and journaled.
+                wrong = {answer.member: self._mismatch(answer, state.pending.get(answer.member)) for answer in answers}
+                sound = [answer for answer in answers if wrong[answer.member] is None]
+                state, records = self._controller.tell(state, sound)
+                self._journal(records, sound)
+                ends = [error for error in (*wrong.values(), *map(self._accept, sound)) if error is not None]
+                if ends:
+                    return state, ends[0]
             except StorageError:
                 raise
             except PbtGanError as error:
@@ -158,15 +159,16 @@ class Engine:
             raise ending
         return state, ending
 
-    def _verify(self, answer: Answer, order: Order | None) -> None:
+    def _mismatch(self, answer: Answer, order: Order | None) -> TaskError | None:
         """A hyperparameter that was changed and silently not applied is the commonest failure of PBT software."""
         if isinstance(answer, Failure) or order is None or answer.attempt != order.attempt:
-            return
-        if dict(answer.hyperparams) != dict(order.hyperparams):
-            raise TaskError(
-                f"Member {answer.member} was to train with {dict(order.hyperparams)}, but its last step used "
-                f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
-            )
+            return None
+        if dict(answer.hyperparams) == dict(order.hyperparams):
+            return None
+        return TaskError(
+            f"Member {answer.member} was to train with {dict(order.hyperparams)}, but its last step used "
+            f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
+        )
 
     def _accept(self, answer: Answer) -> PbtGanError | None:
         """Tell the log of a failure; return what ends the run, if anything does."""

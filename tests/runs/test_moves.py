@@ -14,7 +14,7 @@ from pbt_gan.config.source import merged
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.launch import Project, go_on, start
-from pbt_gan.runs.places import Moved, followed, located, noted
+from pbt_gan.runs.places import Moved, check_places, followed, located, noted
 from pbt_gan.runs.replay import replay_config
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
@@ -115,6 +115,11 @@ def test_what_is_gone_is_named_with_the_way_to_say_where_it_is(home: Path, name:
     assert str(caught.value).startswith(f"{key}: {home / name} is not there any more.")
     assert option in str(caught.value)
     assert contents(home / "run") == before
+
+
+def test_a_policy_that_is_gone_is_named_likewise(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"pbt\.policy\.name: .*gone\.py is not there any more.*PATH:Mine"):
+        check_places({"pbt": {"policy": {"name": f"{tmp_path / 'gone.py'}:Mine"}}})
 
 
 @pytest.mark.slow

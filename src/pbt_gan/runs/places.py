@@ -19,7 +19,7 @@ Table = Mapping[str, Any]
 
 _DATA = "task.data"
 _TASK = "task.name"
-_CODE = (_TASK, "pbt.exploit.name", "pbt.explore.name", "listeners")
+_CODE = (_TASK, "pbt.policy.name", "pbt.exploit.name", "pbt.explore.name", "listeners")
 """What a run cannot do without; a task of one's own may have other paths among its arguments."""
 
 
