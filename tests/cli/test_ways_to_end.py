@@ -33,6 +33,21 @@ def test_a_run_that_fails_on_the_way_says_why_and_how_it_goes_on(pbt_gan):
     assert pbt_gan("resume", "runs/0001-frail").code == 0
 
 
+@pytest.mark.slow
+def test_a_run_that_ends_for_want_of_memory_says_how_it_goes_on(pbt_gan):
+    Path("large.py").write_text(
+        "from pbt_gan.toy.quadratic import Quadratic\n"
+        "class Large(Quadratic):\n"
+        "    def score(self, state, rng):\n"
+        "        raise MemoryError('too much')\n"
+    )
+    said = pbt_gan("train", "large.py:Large", *FAST)
+    assert said.code == 1
+    *_, first, second = said.err.splitlines()
+    assert first.startswith("OutOfMemoryError: Member 0 in its interval 1")
+    assert second == "What was done until then is kept; go on with: pbt-gan resume runs/0001-large"
+
+
 def test_interrupting_at_once_ends_with_the_exit_code_of_a_signal(pbt_gan, kept, monkeypatch):
     def interrupted(*given, **named):
         raise KeyboardInterrupt

@@ -12,8 +12,9 @@ from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
+from pbt_gan.core.failures import ENDINGS
 from pbt_gan.engine import Stop
-from pbt_gan.errors import ConfigError, StorageError, TaskError, WorkerError
+from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run, new_folder
@@ -148,7 +149,7 @@ def _continuation_told(folder: Path) -> Iterator[None]:
     """Say how a run goes on that was cut short."""
     try:
         yield
-    except (TaskError, WorkerError, StorageError) as error:
+    except ENDINGS as error:
         if holds_run(folder):
             error.hint = f"What was done until then is kept; go on with: {_resume(folder)}"
         raise

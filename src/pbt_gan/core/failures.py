@@ -37,6 +37,9 @@ REMEDIES: Mapping[FailureKind, Remedy] = {
 }
 """For each kind of failure. Wherever a population trains, the same kinds are given again equally often."""
 
+ENDINGS = tuple({remedy.error for remedy in REMEDIES.values()})
+"""Errors with which a run ends that has kept what was done until then, and can go on."""
+
 
 def fatal(failure: Failure) -> PbtGanError | None:
     """Return the error with which a failure ends the run; None: its order is given again."""
