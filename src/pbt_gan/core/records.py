@@ -26,6 +26,7 @@ class Birth:
     step: int = 0  # age of that state
     scores: tuple[float, ...] = ()  # the history that comes with it
     subpopulation: int = 0
+    trained_steps: int = 0  # where in the plan it begins
     memory: Any = None  # of the policy; see `Exploit`
 
 
