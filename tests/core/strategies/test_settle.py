@@ -14,7 +14,7 @@ from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Member, PopulationView, Stretch
 from pbt_gan.core.records import Report
 from pbt_gan.core.rng import stream
-from pbt_gan.core.space import Choice, Float, Integer, Range, draw
+from pbt_gan.core.space import Choice, Float, Integer, Range, Space, draw
 from pbt_gan.core.state import State
 from pbt_gan.core.strategies.settle import helped, settle
 from pbt_gan.core.strategy import Rule, Strategy
@@ -22,7 +22,7 @@ from pbt_gan.core.tables import EXPLOIT, EXPLORE
 from pbt_gan.errors import ConfigError
 
 LR = {"lr": Float(Range(1e-4, 1e-2), (1e-8, 1e3), "log")}
-SPACE = {
+SPACE: Space = {
     "lr": Float(Range(1e-4, 1e-2), (1e-4, 1e-2), "log"),
     "beta1": Float(0.5, (0.01, 0.99), "logit"),
     "shift": Float(Range(-0.3, 0.3), (-0.5, 0.5)),
@@ -175,14 +175,14 @@ def end(rule, seed, *, far=0.0, **options):
         for order in orders:
             before = state.members[order.member].score if order.step else 0.0
             noise = 0.1 * float(stream(7, order.member, order.interval).normal())
-            score = before - (math.log(order.hyperparams["lr"]) - top) ** 2 + noise
+            score = before - (math.log(float(order.hyperparams["lr"])) - top) ** 2 + noise
             answers.append(Report.of(order, score=score, hyperparams=order.hyperparams, worker=""))
         state, _ = controller.tell(state, answers)
-    return abs(math.log(state.view.ranking[-1].hyperparams["lr"]) - top)
+    return abs(math.log(float(state.view.ranking[-1].hyperparams["lr"])) - top)
 
 
-def mean_end(*given, seeds=8, **options):
-    return statistics.mean(end(*given, seed, **options) for seed in range(seeds))
+def mean_end(rule, *, seeds=8, **options):
+    return statistics.mean(end(rule, seed, **options) for seed in range(seeds))
 
 
 @pytest.mark.slow
