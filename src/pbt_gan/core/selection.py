@@ -88,9 +88,11 @@ class Seen:
 
     def error(self, member: Member) -> float:
         """Return the standard error of a member's score that ranks; nan: nothing is known about it."""
-        own = member.score_error
-        one = own if own is not None and math.isfinite(own) else self._usual
-        return one * self.factors.get(member.id, 1.0)
+        return self.measured_error(member) * self.factors.get(member.id, 1.0)
+
+    def measured_error(self, member: Member) -> float:
+        """Return the standard error of a member's latest score, as the task tells or all lines show; nan: unknown."""
+        return self._usual if member.score_error is None else member.score_error
 
     def ahead(self, donor: Member, recipient: Member, errors: float) -> bool:
         """Whether a donor's score that ranks is more than so many standard errors of the difference the higher one.
