@@ -230,7 +230,7 @@ def test_when_nobody_gets_better_the_worse_half_starts_again_from_the_best_of_th
     def policy(plan):
         return PopulationBasedTraining(plan, patience=3)
 
-    records, state = trained(plan(4, 12, mode=mode, policy=policy, exploit=Rule("none", EXPLOIT["none"])), score)
+    records, _ = trained(plan(4, 12, mode=mode, policy=policy, exploit=Rule("none", EXPLOIT["none"])), score)
     restarts = [record for record in copies(records) if record.rule == "restart"]
     assert {record.donor.checkpoint for record in restarts} == {"m03-i0002"}
     assert min(record.interval for record in restarts) == 5
