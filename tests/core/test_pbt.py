@@ -17,7 +17,7 @@ from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import WHOLE
 from pbt_gan.core.records import Exploit, Report, Retire, from_json, to_json
 from pbt_gan.core.rng import stream
-from pbt_gan.core.selection import Selection
+from pbt_gan.core.selection import Ranked, Selection
 from pbt_gan.core.space import Float, Range
 from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
@@ -136,7 +136,8 @@ def test_whoever_has_copied_does_not_copy_again_before_its_age(mode):
 
 def test_members_retire_by_what_the_selection_sees():
     scores = {0: [9.0, 9.0, 9.0, 2.0], 1: [1.0, 1.0, 1.0, 3.0]}
-    for by, leaves in (("latest", 0), ("mean", 1)):
+    expected: dict[Ranked, int] = {"latest": 0, "mean": 1}
+    for by, leaves in expected.items():
         records, _ = trained(
             plan(2, 8, every=4, phases=(Phase(4, 1),), selection=Selection(by, last=4)),
             lambda order, member: (scores[order.member] + [5.0] * 4)[order.interval - 1],
