@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
-from pbt_gan.core.strategy import Copies, Who
+from pbt_gan.core.selection import Ranked
+from pbt_gan.core.strategy import Copies, When, Who
 from pbt_gan.errors import suggestion
 from pbt_gan.validation import Scalar, Settings
 
@@ -44,6 +45,17 @@ class ExploreSettings(Named):
 
     name: str = "perturb"
     who: Who = "recipients"  # whose hyperparameters move
+    when: When = "copied"  # those of a recipient: as it copies, or once the copy has held its score for one interval
+
+
+class SelectionSettings(Settings):
+    """By what members are ranked, and what a copy must have in its favour; see `core.selection`."""
+
+    by: Ranked = "latest"  # score; mean of the last scores of a line; or final, where those lead to
+    last: int = 3  # so many of them
+    min_gap: float = 0.0  # standard errors of the difference by which a donor must be better
+    warmup: float = 0.0  # share of the budget before which nobody copies
+    min_age: int = 0  # steps that a member trains what it has copied before it copies again
 
 
 class HalvingSettings(Settings):
@@ -86,7 +98,8 @@ class PBTSettings(Settings):
     policy: Named = Named(name="pbt")  # or one of your own, "file.py:Name"; see pbt_gan.core.policy
     exploit: ExploitSettings = ExploitSettings()
     explore: ExploreSettings = ExploreSettings()
-    initial: tuple[Mapping[str, Scalar], ...] = ()  # hyperparameters given to the first members
+    selection: SelectionSettings | None = None  # None: by the latest score, and every copy is made
+    initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
 
     @model_validator(mode="before")

@@ -193,6 +193,7 @@ class Controller:
             step=record.step,
             trained_steps=record.trained_steps,
             scores=(*before.scores, record.score)[-SCORES_KEPT:],
+            score_error=record.score_error,
             checkpoint=record.checkpoint,
             sources={WHOLE: record.checkpoint},
         )

@@ -12,6 +12,7 @@ where the member stands, and can make its moves smaller towards the end, say:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from numpy.random import Generator
 
@@ -20,7 +21,7 @@ from pbt_gan.core.registry import register
 from pbt_gan.core.space import Space, check_factors, draw
 from pbt_gan.errors import ConfigError
 
-ExploreRule = Callable[..., dict[str, Value]]
+ExploreRule = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)

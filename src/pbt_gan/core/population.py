@@ -40,6 +40,7 @@ class Member:
     sources: Sources = field(default_factory=dict)  # what its next order begins with; empty: a new state
     subpopulation: int = 0  # to which it belongs, for policies that keep several
     due: int = 0  # trained steps of the slot at which the policy decides about it next
+    score_error: float | None = None  # standard error of the latest score, as the task estimates it; None: it does not
 
     @property
     def score(self) -> float:

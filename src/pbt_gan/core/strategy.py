@@ -11,11 +11,13 @@ from numpy.random import Generator
 from pbt_gan.core.exploit import EXPLOIT, ExploitRule
 from pbt_gan.core.explore import EXPLORE, Context, ExploreRule
 from pbt_gan.core.population import Hyperparams, Member, PopulationView, Value
+from pbt_gan.core.selection import Selection
 from pbt_gan.core.space import Space
 from pbt_gan.errors import TaskError
 
 Copies = Literal["all", "weights", "hyperparams"]
 Who = Literal["recipients", "all"]
+When = Literal["copied", "proved"]
 
 _RuleFunction = TypeVar("_RuleFunction", bound=Callable[..., Any])
 
@@ -41,6 +43,8 @@ class Strategy:
     explore: Rule[ExploreRule] = field(default_factory=lambda: Rule("perturb", EXPLORE["perturb"]))
     copies: Copies = "all"
     who: Who = "recipients"
+    when: When = "copied"  # a recipient explores: as it copies, or when the copy has proved itself for one interval
+    selection: Selection = field(default_factory=Selection)
 
 
 def chosen(

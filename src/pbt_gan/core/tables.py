@@ -7,6 +7,7 @@ from pbt_gan.core.explore import EXPLORE as EXPLORE
 from pbt_gan.core.pbt import PopulationBasedTraining
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import Policy
+from pbt_gan.core.strategies import settle as settle
 
 POLICIES: Mapping[str, Callable[[Plan], Policy]] = {"pbt": PopulationBasedTraining}
 """What becomes of members at their ready points."""
