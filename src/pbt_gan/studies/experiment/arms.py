@@ -52,12 +52,12 @@ def _fixed(says: str, *changes: Table) -> Arm:
     return Arm(says, lambda shared, found: {"pbt": _laid({"population_size": shared.fixed_size}, *changes)})
 
 
-def _shrinking(says: str, *changes: Table) -> Arm:
+def _shrinking(says: str, *changes: Table, decays: bool = False) -> Arm:
     """Return an arm with the phases of the config, or those of halving if it has none."""
 
     def change(shared: Shared, found: Run | None) -> Table:
         phases = {} if shared.config.pbt.phases else {"population": {"rule": "halving"}}
-        return {"pbt": _laid(phases, *changes)}
+        return {"pbt": _laid(phases, *changes, {"schedule": shared.decay} if decays else {})}
 
     return Arm(says, change)
 
@@ -119,6 +119,7 @@ ARMS: Mapping[str, Arm] = {
     RANDOM_SEARCH: _fixed("the same members and initial draws as pbt, without exploit and explore", NOBODY_COPIES),
     SHRINKING: _shrinking("a population that shrinks as the config says, with its rules"),
     "halving": _shrinking("a population that shrinks as the config says; nobody copies or moves", NOBODY_COPIES),
+    "halving-decay": _shrinking("halving, whose rates decay", NOBODY_COPIES, decays=True),
     "asha": _shrinking("halving, where nobody waits for the others", NOBODY_COPIES, {"mode": "async"}),
     "longer": _alone("one member at the middle of each hyperparameter's init, with all the steps", _middle),
     "longer-random": _alone(
@@ -128,6 +129,7 @@ ARMS: Mapping[str, Arm] = {
     "longer-random-decay": _alone("longer-random, whose rates decay", _drawn, decays=True),
     "replay": _replay(PBT),
     "replay-shrinking": _replay(SHRINKING),
+    "settle": _fixed("pbt whose moves settle: smaller towards the end, and along what helped", {"explore": "settle"}),
     "fixed": Arm(
         "every member has the middle of each hyperparameter's init; they differ in seeds only", _all_in_the_middle
     ),

@@ -265,8 +265,8 @@ def _without_rivals(pbt: Table, change: Table, budget_steps: int) -> tuple[dict[
         gone |= {"population", "phases", *_LENGTHS}
         if not any(key in change for key in _LENGTHS):
             own["budget_steps"] = budget_steps
-    if "schedule" in change:
-        gone.add("schedule")  # another one in its place, not the rows of both
+    # Another one in its place, not the rows of both, nor what the other policy did besides.
+    gone |= {"schedule", "policy"} & change.keys()
     left = {key: value for key, value in pbt.items() if key not in gone}
     if "initial" not in change:
         left["initial"] = left.get("initial", [])[: change.get("population_size")]
