@@ -292,7 +292,7 @@ def presets(
     epilog=_examples(
         "pbt-gan experiment digits --arms pbt,random-search --seeds 0-5",
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
-        "pbt-gan experiment digits --arms shrinking,longer,longer-random --baseline longer-random,longer",
+        "pbt-gan experiment digits --arms shrinking,longer --baseline longer",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
