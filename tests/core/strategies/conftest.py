@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ class Trained:
         born = {birth.member: birth.trained_steps for birth in self.history.births.values()}
         return sum(r[-1].trained_steps - born[m] for m, r in self.history.by_member.items() if r)
 
-    def of(self, kind: type) -> list:
+    def of(self, kind: type) -> list[Any]:
         """Return its records of a kind, in the order in which they were made."""
         return [record for record in self.records if isinstance(record, kind)]
 
