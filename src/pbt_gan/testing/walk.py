@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
-from pbt_gan.core.records import Answer, Report
+from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.space import Choice, Domain, Float
 from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Trainer, Training, Tree
@@ -209,8 +209,9 @@ def slots_of(executor: Executor) -> int:
 
 def comparable(answer: Answer) -> Mapping[str, str]:
     """Return all of an answer that must not depend on where the order was carried out."""
-    assert isinstance(answer, Report), answer
+    assert not isinstance(answer, Failure), answer
     told = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name not in ("cost_s", "worker")}
-    told["metrics"], told["hyperparams"] = sorted(answer.metrics.items()), sorted(answer.hyperparams.items())
-    told["preview"] = answer.preview.tobytes()
+    told["metrics"] = sorted(answer.metrics.items())
+    if isinstance(answer, Report):
+        told["hyperparams"], told["preview"] = sorted(answer.hyperparams.items()), answer.preview.tobytes()
     return {name: repr(value) for name, value in told.items()}
