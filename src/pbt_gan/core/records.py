@@ -51,6 +51,7 @@ class Report:
     worker: str = field(default="", compare=False)
     attempt: int = field(default=1, compare=False)  # not in the journal: an answer of an old attempt is no record
     preview: Any = field(default=None, compare=False)  # uint8[N, H, W, C] or None; not in the journal
+    measurements: int = field(default=1, compare=False)  # of which its numbers are the means; not in the journal
 
     @classmethod
     def of(
@@ -95,7 +96,7 @@ class Report:
             for name, value in self.metrics.items()
         }
         cost_s = self.cost_s + measurement.cost_s
-        return replace(self, score=score, score_error=error, metrics=metrics, cost_s=cost_s)
+        return replace(self, score=score, score_error=error, metrics=metrics, cost_s=cost_s, measurements=n + 1)
 
     @property
     def attempted(self) -> Attempt:
@@ -249,7 +250,7 @@ def to_json(record: Record) -> dict[str, Any]:
     fields = {field.name: _plain(getattr(record, field.name)) for field in dataclass_fields(record)}
     match record:
         case Report():
-            del fields["preview"], fields["attempt"]
+            del fields["preview"], fields["attempt"], fields["measurements"]
             fields["time"] = {"cost_s": fields.pop("cost_s"), "worker": fields.pop("worker")}
             if not record.unverified:
                 del fields["unverified"]
@@ -326,7 +327,7 @@ def from_json(data: Json) -> Record:
 def _refuse_unknown(data: Json, cls: type[Record]) -> None:
     known = {each.name for each in dataclass_fields(cls)} | {"type"}
     if cls is Report or cls is Measurement:
-        known = known - {"attempt", "preview", *_UNDER_TIME} | {"time"}
+        known = known - {"attempt", "preview", "measurements", *_UNDER_TIME} | {"time"}
     elif cls is Exploit:
         known |= {"checkpoint"}  # format 1: always the whole state, as `sources` now
     elif cls is Failure:
