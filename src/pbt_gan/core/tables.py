@@ -9,11 +9,15 @@ from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import Policy
 from pbt_gan.core.strategies import settle as settle
 from pbt_gan.core.strategies.hyperband import Hyperband
+from pbt_gan.core.strategies.ipbt import IteratedPBT
+from pbt_gan.core.strategies.mf_pbt import MultipleFrequencies
 from pbt_gan.core.strategies.two_stage import TwoStages
 
 POLICIES: Mapping[str, Callable[[Plan], Policy]] = {
     "pbt": PopulationBasedTraining,
     "hyperband": Hyperband,
+    "ipbt": IteratedPBT,
+    "mf-pbt": MultipleFrequencies,
     "two-stage": TwoStages,
 }
 """What becomes of members at their ready points."""
