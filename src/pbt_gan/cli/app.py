@@ -292,7 +292,7 @@ def presets(
     epilog=_examples(
         "pbt-gan experiment digits --arms pbt,random-search --seeds 0-5",
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
-        "pbt-gan experiment digits --arms shrinking,longer --baseline longer",
+        "pbt-gan experiment digits --arms shrinking,longer --baseline longer --jobs 2",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
@@ -328,6 +328,9 @@ def experiment(
     ] = None,
     population: Population = None,
     steps: Steps = None,
+    jobs: Annotated[
+        int, Option(metavar="N", min=1, max=1_024, help="Runs that train at a time, each in a process of its own.")
+    ] = 1,
     max_time: MaxTime = None,
     executor: ExecutorName = None,
     workers: Workers = None,
@@ -356,7 +359,7 @@ def experiment(
         },
         set_ or (),
     )
-    studying.experiment(source, out, change, max_time)
+    studying.experiment(source, out, change, max_time, jobs)
 
 
 @app.command(epilog=_examples("pbt-gan demo", "pbt-gan demo --seed 7 --out elsewhere"))

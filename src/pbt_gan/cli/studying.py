@@ -43,7 +43,7 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
 
 
-def experiment(source: str, out: Path | None, change: Change, max_time: str | None) -> None:
+def experiment(source: str, out: Path | None, change: Change, max_time: str | None, jobs: int) -> None:
     """Carry an experiment out as far as time allows, and print and write what is finished of it."""
     from pbt_gan.reporting import brief_listeners
     from pbt_gan.studies.experiment import output
@@ -55,7 +55,7 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     screen, progress, stop = console(), console(stderr=True), Stop(deadline_s=deadline(max_time))
     planned = read_experiment(source, [change])
     folder = out or ROOT / f"{planned.config.name}-experiment"
-    done = conduct(planned, folder, listeners=brief_listeners, stop=stop, say=progress.print)
+    done = conduct(planned, folder, listeners=brief_listeners, stop=stop, jobs=jobs, say=progress.print)
     result = Result.read(planned, folder)
     if result is not None:
         output.write(result, folder)
