@@ -82,8 +82,8 @@ def _take(hand: _Hand[_T]) -> None:
         answer = hand.pipe.recv()
     except (EOFError, OSError):
         raise WorkerError(
-            f"A run's process ended with exit code {hand.process.wait()}. The same command goes on; if this comes again, "
-            "train fewer at a time: --jobs."
+            f"A run's process ended with exit code {hand.process.wait()}. The same command goes on; if this comes "
+            "again, train fewer at a time: --jobs."
         ) from None
     if isinstance(answer, PbtGanError):
         raise answer
