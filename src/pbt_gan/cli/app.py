@@ -362,6 +362,30 @@ def experiment(
     studying.experiment(source, out, change, max_time, jobs)
 
 
+@app.command(
+    epilog=_examples(
+        "pbt-gan saturation runs/0003-settings",
+        "pbt-gan saturation runs/0003-settings --gain 0.05 --out curves.png",
+    )
+)
+def saturation(
+    run: RunFolder,
+    gain: Annotated[
+        float, Option(metavar="SCORE", help="What a doubling of the steps has to bring to be called a gain.")
+    ] = 0.1,
+    out: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw the curves.")] = None,
+    json: Annotated[Path | None, Option("--json", metavar="FILE", help="Also write every curve.")] = None,
+) -> None:
+    """Say after how many steps one member gains little by more.
+
+    The run's members each train at one setting, without exploit and explore: with pbt.initial for the settings. Budgets
+    of an experiment are best told as shares of this number.
+    """
+    from pbt_gan.cli import studying
+
+    studying.saturation(run, gain, out, json)
+
+
 @app.command(epilog=_examples("pbt-gan demo", "pbt-gan demo --seed 7 --out elsewhere"))
 def demo(
     seed: Annotated[int, Option(metavar="N", min=0, help="Of both runs.")] = 0,

@@ -76,6 +76,34 @@ def names_of(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+def saturation(folder: Path, gain: float, out: Path | None, json: Path | None) -> None:
+    """Print the curves of a run's members as a table, and draw and write them if asked for."""
+    import json as plain_json
+
+    from pbt_gan import files
+    from pbt_gan.reporting.text import number
+    from pbt_gan.runs.result import Run
+    from pbt_gan.store.journal import strict
+    from pbt_gan.studies.saturation import picture
+    from pbt_gan.studies.saturation import saturation as read
+
+    if out is not None and out.suffix != ".png":
+        raise ConfigError(f"--out {out}: the curves are drawn as a picture; name a .png file.")
+    screen, found = console(), read(Run.open(folder), gain)
+    if out is not None:
+        files.make_folder(out.parent)
+        files.write(out, picture(found))
+    if json is not None:
+        files.make_folder(json.parent)
+        files.write(json, (plain_json.dumps(strict(found.plain()), allow_nan=False) + "\n").encode())
+    screen.print(_printed(found.sheet))
+    if found.steps is None:
+        screen.print("\nThe best setting still gains. `pbt-gan resume RUN --steps N` trains all of them further.")
+        return
+    told = ", ".join(f"{share:g} × saturation: {number(steps)}" for share, steps in found.budgets.items())
+    screen.print(f"\nThe best setting is saturated at {number(round(found.steps))} steps. {told}.", soft_wrap=True)
+
+
 def seeds_of(text: str) -> list[int]:
     """Return the seeds that a text such as `0-4` or `0,3,100-104` names.
 
