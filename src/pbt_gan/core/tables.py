@@ -8,6 +8,12 @@ from pbt_gan.core.pbt import PopulationBasedTraining
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import Policy
 from pbt_gan.core.strategies import settle as settle
+from pbt_gan.core.strategies.hyperband import Hyperband
+from pbt_gan.core.strategies.two_stage import TwoStages
 
-POLICIES: Mapping[str, Callable[[Plan], Policy]] = {"pbt": PopulationBasedTraining}
+POLICIES: Mapping[str, Callable[[Plan], Policy]] = {
+    "pbt": PopulationBasedTraining,
+    "hyperband": Hyperband,
+    "two-stage": TwoStages,
+}
 """What becomes of members at their ready points."""
