@@ -49,10 +49,15 @@ class Line:
 
     @cached_property
     def places(self) -> Curve:
-        """Steps at which the line is read: rising by √2, with the last one at the end. float64[places]."""
-        end, first = float(self.steps[-1]), float(self.steps[0])
-        count = math.floor(2 * math.log2(end / first)) + 1
-        return end / 2 ** (np.arange(count)[::-1] / 2)
+        """Steps at which it is read: rising by √2, the last one where a whole window still fits. float64[places]."""
+        last, first = float(self.steps[-1]) / _WINDOW, float(self.steps[0])
+        count = max(math.floor(2 * math.log2(last / first)) + 1, 1)
+        return last / 2 ** (np.arange(count)[::-1] / 2)
+
+    @property
+    def end(self) -> float:
+        """The score at the last place; nan: diverged."""
+        return self.at(self.places[-1])
 
     def gains(self) -> list[tuple[float, float]]:
         """Return what a doubling brings, as (steps before it, gain), wherever the double was measured too."""
@@ -63,7 +68,7 @@ class Line:
 
         >>> steps = np.arange(100.0, 6_500.0, 100.0)
         >>> round(Line({}, steps, np.minimum(np.log2(steps), np.log2(1_000))).saturation(0.1))
-        905
+        1345
         """
         found = None
         for place, gained in reversed(self.gains()):
@@ -83,10 +88,7 @@ class Saturation:
     @property
     def best(self) -> Line:
         """The line that ends highest."""
-        ends = [line.at(line.steps[-1]) for line in self.lines]
-        return self.lines[
-            max(range(len(ends)), key=lambda place: ends[place] if math.isfinite(ends[place]) else -math.inf)
-        ]
+        return max(self.lines, key=_by_end)
 
     @property
     def steps(self) -> float | None:
@@ -101,10 +103,9 @@ class Saturation:
     @property
     def sheet(self) -> Sheet:
         """The table: a setting a row, the best first, with its scores at doublings and its saturation."""
-        places = [self.lines[0].steps[-1] / 2**back for back in reversed(range(_COLUMNS))]
-        places = [place for place in places if place >= self.lines[0].steps[0]]
-        by_end = sorted(self.lines, key=lambda line: -np.nan_to_num(line.at(line.steps[-1]), nan=-math.inf))
-        rows = [[_named(line), *(number(line.at(place)) for place in places), self._told(line)] for line in by_end]
+        places = self.lines[0].places[::-2][:_COLUMNS][::-1]
+        best_first = sorted(self.lines, key=_by_end, reverse=True)
+        rows = [[_named(line), *(number(line.at(place)) for place in places), self._told(line)] for line in best_first]
         title = f"Score by steps; saturated: from where on no doubling of the steps gains {number(self.gain)}"
         return Sheet(title, ["setting", *(number(round(place)) for place in places), "saturated at"], rows)
 
@@ -130,7 +131,7 @@ class Saturation:
         steps = line.saturation(self.gain)
         if steps is not None:
             return number(round(steps))
-        return "still gains" if math.isfinite(line.at(line.steps[-1])) else "diverged"
+        return "still gains" if math.isfinite(line.end) else "diverged"
 
 
 def saturation(run: Run, gain: float = GAIN) -> Saturation:
@@ -186,6 +187,10 @@ def picture(found: Saturation) -> bytes:
 def _line(reports: Sequence[Report]) -> Line:
     steps, scores = ([getattr(report, name) for report in reports] for name in ("step", "score"))
     return Line(reports[0].hyperparams, np.array(steps, float), np.array(scores, float))
+
+
+def _by_end(line: Line) -> float:
+    return line.end if math.isfinite(line.end) else -math.inf
 
 
 def _named(line: Line) -> str:
