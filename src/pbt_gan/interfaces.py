@@ -62,7 +62,8 @@ class Trainer(ABC):
     def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:
         """Measure a state: `score` is what exploit ranks by, higher is better; not finite: diverged.
 
-        Every member is scored with an equal `rng` (common random numbers).
+        `score_error`, if it is there, is the standard error of that: about how far it would be off with other random
+        numbers. Selection can take it into account. Every member is scored with an equal `rng` (common random numbers).
         """
 
     def preview(self, state: Tree, rng: Generator) -> Images | None:

@@ -8,6 +8,7 @@ from pbt_gan.config.objects import build_plan, build_task, resolve, task_referen
 from pbt_gan.config.settings import Config
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
+from pbt_gan.core.selection import Selection
 from pbt_gan.core.space import Float, Integer, Range
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Task, Training
@@ -65,6 +66,27 @@ def test_a_resolved_configuration_resolves_to_itself():
     assert build_space(resolved, task) == build_space(config, task)
 
 
+def test_a_first_member_may_begin_in_the_middle_of_each_range():
+    config, task = built({"space": {"lr": [1e-4, 1e-2], "k": {}}, "pbt": {"initial": ["middle", {"k": 2}, {}]}})
+    space = build_space(config, task)
+    resolved = resolve(config, task, space)
+    assert resolved.pbt.initial == ({"k": 1, "lr": pytest.approx(1e-3)}, {"k": 2}, {})
+    assert build_plan(config, space).initial == resolved.pbt.initial == build_plan(resolved, space).initial
+
+
+def test_what_selection_is_to_know_of_noise_is_said_in_the_configuration():
+    table = {
+        "explore": {"name": "settle", "when": "proved", "floor": 0.2},
+        "selection": {"by": "mean", "last": 4, "min_gap": 2, "warmup": 0.1, "min_age": 500},
+        "policy": {"name": "pbt", "patience": 4},
+    }
+    config, task = built({"pbt": table})
+    strategy = build_plan(config, build_space(config, task)).strategy
+    assert strategy.selection == Selection("mean", 4, 2.0, 0.1, 500)
+    assert strategy.when == "proved"
+    assert "selection" not in built({})[0].plain()["pbt"]
+
+
 def test_a_tasks_own_list_of_two_values_stays_a_list():
     class Two(Spaced):
         @property
@@ -119,6 +141,10 @@ def test_there_are_as_many_workers_as_cores_devices_or_wishes_but_no_more_than_m
         ({"pbt": {"explore": {"name": "perturb", "factors": [0.0]}}}, "above 0"),
         ({"pbt": {"initial": [{"rate": 1.0}]}}, "not evolved here"),
         ({"pbt": {"initial": [{"lr": 7.0}]}}, "outside of"),
+        ({"pbt": {"selection": {"by": "final", "last": 2}}}, "pbt.selection.last = 2"),
+        ({"pbt": {"explore": {"when": "proved"}, "exploit": {"copies": "hyperparams"}}}, "Leave one of the two out"),
+        ({"pbt": {"policy": {"name": "pbt", "patience": 0}}}, "pbt.policy.patience = 0"),
+        ({"pbt": {"explore": {"name": "settle", "floor": 2}}}, "pbt.explore.floor = 2"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_training(table, said):

@@ -15,7 +15,8 @@ HYPERPARAMS = st.dictionaries(
 BIRTHS = st.builds(Birth, NUMBERS, HYPERPARAMS, st.sampled_from(["drawn", "given"]))
 REPORTS = st.builds(
     Report, NUMBERS, NUMBERS, NUMBERS, NUMBERS, FLOATS, st.dictionaries(st.text(max_size=5), FLOATS), HYPERPARAMS,
-    st.text(max_size=5), NUMBERS, st.lists(st.text(max_size=5), max_size=2).map(tuple), st.just(0.1), st.just("serial"),
+    st.text(max_size=5), NUMBERS, st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    st.none() | st.floats(0, 10), st.just(0.1), st.just("serial"),
 )  # fmt: skip
 EXPLOITS = st.builds(
     Exploit, NUMBERS, NUMBERS, st.none() | st.builds(Donor, NUMBERS, NUMBERS, NUMBERS, st.text(max_size=5)),

@@ -292,3 +292,49 @@ def test_given_values_of_another_name_type_or_range_are_refused(values):
 def test_the_middle_stands_for_the_whole_of_init(domain, middle):
     assert domain.middle() == pytest.approx(middle) if isinstance(middle, float) else domain.middle() == middle
     assert domain.contains(domain.middle())
+
+
+UNITS = st.floats(-6, 6)
+
+
+@given(st.one_of(floats(), integers()), UNITS, FACTORS, SEEDS)
+def test_a_shift_keeps_type_and_bounds_and_goes_its_own_way_only(domain, units, factors, seed):
+    rng = stream(seed)
+    value = domain.draw(rng)
+    moved = domain.shifted(value, units, factors, rng)
+    assert type(moved) is type(value)
+    assert domain.contains(moved)
+    assert moved == value or (moved > value) == (units > 0)
+
+
+@pytest.mark.parametrize(
+    ("domain", "value", "units", "expected"),
+    [
+        (Float(1.0, (1e-3, 1e3), "log"), 10.0, 1.0, 20.0),
+        (Float(1.0, (1e-3, 1e3), "log"), 10.0, -0.5, 10 / 2**0.5),
+        (Float(1.0, (1e-3, 1e3), "log", factors=(0.1, 10.0)), 10.0, 1.0, 100.0),
+        (Float(0.5, (0.1, 0.9), "logit"), 0.5, 1.0, 2 / 3),
+        (Float(0.5, (0.1, 0.9)), 0.3, 1.0, 0.6),
+        (Float(0.0, (-1.0, 1.0)), 0.0, 1.5, 0.3),
+        (Float(0.0, (-1.0, 1.0), step=0.05), 0.0, -2.0, -0.1),
+        (Float(1.0, (1e-3, 1e3), "log"), 900.0, 1.0, 1e3),
+    ],
+)
+def test_one_unit_of_a_shift_is_a_move_of_perturb(domain, value, units, expected):
+    assert domain.shifted(value, units, (0.5, 2.0), stream(0)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("value", "units", "mean"), [(4, 1.0, 8), (4, -1.0, 2), (1, 0.25, 1.25), (0, -0.5, -0.5)])
+def test_a_whole_number_is_shifted_by_so_much_in_the_mean(value, units, mean):
+    domain = Integer(1, (-10, 20))
+    drawn = [domain.shifted(value, units, (0.5, 2.0), stream(seed)) for seed in range(400)]
+    assert sum(drawn) / 400 == pytest.approx(mean, abs=0.1)
+    assert max(drawn) - min(drawn) <= 1
+
+
+def test_a_choice_is_shifted_as_often_as_the_units_say():
+    domain = Choice(("a", "b", "c"))
+    moved = [domain.shifted("a", 0.25, (), stream(seed)) for seed in range(1_000)]
+    assert 0.2 < sum(value != "a" for value in moved) / 1_000 < 0.3
+    assert set(moved) == {"a", "b", "c"}
+    assert {domain.shifted("a", 1.0, (), stream(seed)) for seed in range(20)} == {"b", "c"}

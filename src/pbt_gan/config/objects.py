@@ -11,17 +11,19 @@ from pbt_gan import references
 from pbt_gan.config.domains import written
 from pbt_gan.config.effects import effective
 from pbt_gan.config.executors import EXECUTORS
-from pbt_gan.config.settings import Config, Named
+from pbt_gan.config.population import settled
+from pbt_gan.config.settings import Config, Named, PBTSettings
 from pbt_gan.config.tasks import TASKS
-from pbt_gan.core.exploit import EXPLOIT
-from pbt_gan.core.explore import EXPLORE, Context
+from pbt_gan.core.budget import Phase
+from pbt_gan.core.explore import Context
 from pbt_gan.core.plan import Plan
-from pbt_gan.core.policies import POLICIES
 from pbt_gan.core.policy import Policy
-from pbt_gan.core.population import Member, PopulationView
+from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.rng import stream
-from pbt_gan.core.space import Space, check_values, draw
+from pbt_gan.core.selection import Selection
+from pbt_gan.core.space import Space, check_values, draw, middles
 from pbt_gan.core.strategy import Rule, Strategy, chosen, moved
+from pbt_gan.core.tables import EXPLOIT, EXPLORE, POLICIES
 from pbt_gan.errors import ConfigError, PbtGanError, instead, one_line, place, suggestion
 from pbt_gan.executors.cores import usable_cores
 from pbt_gan.executors.work import build
@@ -69,7 +71,7 @@ def resolve(config: Config, task: Problem, space: Space) -> Config:
         space: of what is evolved.
     """
     score_interval = config.pbt.score_interval or config.pbt.ready_interval
-    schedule = config.pbt.schedule
+    pbt, schedule = settled(config.pbt), config.pbt.schedule
     if schedule is not None:
         schedule = schedule.resolved(space)
     names = {name: written(domain) for name, domain in space.items()}
@@ -81,7 +83,9 @@ def resolve(config: Config, task: Problem, space: Space) -> Config:
             "task": Named(name=config.task.name, **arguments),
             "metrics": metrics,
             "space": names,
-            "pbt": config.pbt.model_copy(update={"score_interval": score_interval, "schedule": schedule}),
+            "pbt": pbt.model_copy(
+                update={"score_interval": score_interval, "schedule": schedule, "initial": _initial(pbt, space)}
+            ),
         }
     )
 
@@ -92,7 +96,8 @@ def build_plan(config: Config, space: Space) -> Plan:
     Raises:
         ConfigError: a rule is unknown or refuses its options, or a member is given a value outside of the space.
     """
-    for number, values in enumerate(config.pbt.initial):
+    initial = _initial(config.pbt, space)
+    for number, values in enumerate(initial):
         check_values(space, values, f"pbt.initial[{number}]")
     total_steps, score_interval = config.pbt.total_steps, config.pbt.score_interval or config.pbt.ready_interval
     schedule = None
@@ -101,8 +106,19 @@ def build_plan(config: Config, space: Space) -> Plan:
         schedule.check(space)
     exploit, explore = config.pbt.exploit, config.pbt.explore
     strategy = Strategy(
-        _rule("exploit", exploit, EXPLOIT), _rule("explore", explore, EXPLORE), exploit.copies, explore.who
+        _rule("exploit", exploit, EXPLOIT),
+        _rule("explore", explore, EXPLORE),
+        exploit.copies,
+        explore.who,
+        explore.when,
+        Selection(**config.pbt.selection.model_dump()) if config.pbt.selection else Selection(),
     )
+    strategy.selection.check()
+    if strategy.when == "proved" and strategy.copies == "hyperparams":
+        raise ConfigError(
+            'pbt.explore.when = "proved" asks whether copied weights hold their score, but exploit.copies = '
+            '"hyperparams" copies none. Leave one of the two out.'
+        )
     _try(strategy, space)
     plan = Plan(
         space=space,
@@ -112,14 +128,20 @@ def build_plan(config: Config, space: Space) -> Plan:
         score_interval=score_interval,
         seed=config.seed,
         mode=config.pbt.mode,
+        phases=tuple(Phase(phase.begins, phase.members) for phase in config.pbt.phases),
         strategy=strategy,
         policy=_policy(config.pbt.policy),
-        initial=config.pbt.initial,
+        initial=initial,
         schedule=schedule,
     )
     with _explained("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
         plan.policy(plan)
     return plan
+
+
+def _initial(pbt: PBTSettings, space: Space) -> tuple[Hyperparams, ...]:
+    """Return what the first members are given, with the middles of their ranges for those who begin there."""
+    return tuple(middles(space) if isinstance(given, str) else given for given in pbt.initial)
 
 
 def workers_of(config: Config) -> int:
@@ -129,7 +151,8 @@ def workers_of(config: Config) -> int:
         return 1
     usual = usable_cores() if settings.devices == ["cpu"] else len(settings.devices)
     workers = usual if settings.workers == "auto" else settings.workers
-    return min(workers, config.pbt.population_size)  # more would have no work
+    members = max(config.pbt.population_size, *(phase.members for phase in config.pbt.phases), 1)
+    return min(workers, members)  # more would have no work
 
 
 def build_executor(config: Config, task: Problem | TaskReference, folder: Path, group: int = 1) -> Executor:
@@ -210,7 +233,7 @@ def _try(strategy: Strategy, space: Space) -> None:
     with _explained("pbt.exploit", exploit.name, exploit.options):
         chosen(exploit, members[0], PopulationView.of(members), rng, None)
     with _explained("pbt.explore", explore.name, explore.options):
-        moved(explore, values, space, rng, Context(step=1, budget_left=0.5, scores=(1.0,)))
+        moved(explore, values, space, rng, Context(1, 0.5, (1.0,), members[0]), None)
 
 
 def _load(where: str, name: str) -> Any:

@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
-from pbt_gan.core.strategy import Copies, Who
+from pbt_gan.core.selection import Ranked
+from pbt_gan.core.strategy import Copies, When, Who
 from pbt_gan.errors import suggestion
 from pbt_gan.validation import Scalar, Settings
 
@@ -44,28 +45,106 @@ class ExploreSettings(Named):
 
     name: str = "perturb"
     who: Who = "recipients"  # whose hyperparameters move
+    when: When = "copied"  # those of a recipient: as it copies, or once the copy has held its score for one interval
+
+
+class SelectionSettings(Settings):
+    """By what members are ranked, and what a copy must have in its favour; see `core.selection`."""
+
+    by: Ranked = "latest"  # score; mean of the last scores of a line; or final, where those lead to
+    last: int = 3  # so many of them
+    min_gap: float = 0.0  # standard errors of the difference by which a donor must be better
+    warmup: float = 0.0  # share of the budget before which nobody copies
+    min_age: int = 0  # steps that a member trains what it has copied before it copies again
+
+
+class HalvingSettings(Settings):
+    """A population that shrinks by a rule: rungs of equal cost, after each of which one member in `eta` goes on."""
+
+    rule: Literal["halving"]
+    eta: float = Field(default=2.0, gt=1)
+    share: float = Field(default=1 / 3, gt=0, lt=1)  # of the budget, before the last ones are alone
+    last: int = Field(default=1, ge=1)  # how many they are
+
+
+class PhaseSettings(Settings):
+    """From a place in the plan on, so many members."""
+
+    begins: int = Field(ge=1)
+    members: int = Field(ge=1, le=100_000)
+
+
+def _written_as(value: Any) -> str:
+    return "rule" if isinstance(value, Mapping | HalvingSettings) else "rows"
+
+
+Population = Annotated[
+    Annotated[tuple[tuple[float, int], ...], Tag("rows")] | Annotated[HalvingSettings, Tag("rule")],
+    Discriminator(_written_as),  # so that an error is about the form that somebody wrote
+]
 
 
 class PBTSettings(Settings):
-    """How the population is steered. All lengths are in steps of one member."""
+    """How the population is steered. All lengths are in steps of a member that lives from the beginning to the end."""
 
-    population_size: int = Field(default=10, ge=1, le=100_000)
+    population_size: int = Field(default=10, ge=1, le=100_000)  # at the start
+    population: Population | None = None  # [[0, 8], [0.1, 4]]: share of the budget, members
+    phases: tuple[PhaseSettings, ...] = ()  # the same in steps, without the first; what a run's own config has
     total_steps: int = Field(default=1_000, ge=1)
+    budget_steps: int | None = Field(default=None, ge=1)  # of all members together, in place of total_steps
     ready_interval: int = Field(default=100, ge=1)  # between two ready points
     score_interval: int | None = Field(default=None, ge=1)  # between two scores; None: ready_interval
     mode: Literal["sync", "async"] = "sync"
     policy: Named = Named(name="pbt")  # or one of your own, "file.py:Name"; see pbt_gan.core.policy
     exploit: ExploitSettings = ExploitSettings()
     explore: ExploreSettings = ExploreSettings()
-    initial: tuple[Mapping[str, Scalar], ...] = ()  # hyperparameters given to the first members
+    selection: SelectionSettings | None = None  # None: by the latest score, and every copy is made
+    initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sized(cls, value: Any) -> Any:
+        """A population that is written out says how many members it begins with."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("population"), list | tuple):
+            return value
+        rows = value["population"]
+        if not (rows and all(isinstance(row, list | tuple) and len(row) == 2 for row in rows)):
+            raise ValueError("population is a list of pairs such as [[0, 8], [0.1, 4]]: share of the budget, members")
+        first = rows[0][1]
+        if value.get("population_size", first) != first:
+            size = value["population_size"]
+            raise ValueError(f"population begins with {first} members, and population_size = {size}; leave one out")
+        return {**value, "population_size": first}
+
+    @model_validator(mode="after")
+    def _phased(self) -> "PBTSettings":
+        if self.budget_steps is not None and "total_steps" in self.model_fields_set:
+            raise ValueError("budget_steps and total_steps both say how long the run is; leave one out")
+        if self.population is not None and self.phases:
+            raise ValueError("population and phases both say how many members there are; leave one out")
+        if isinstance(self.population, tuple):
+            shares = [share for share, _ in self.population]
+            if shares[0] != 0 or not all(a < b for a, b in zip(shares, [*shares[1:], 1.0], strict=True)):
+                raise ValueError(f"population has the shares {shares}; begin at 0, and go up to below 1")
+            if not all(1 <= members <= 100_000 for _, members in self.population):
+                raise ValueError("population names a phase without members; give each at least 1")
+        if isinstance(self.population, HalvingSettings) and self.population.last > self.population_size:
+            raise ValueError(f"population.last = {self.population.last} of {self.population_size} members")
+        score = self.score_interval or self.ready_interval
+        begins = [phase.begins for phase in self.phases]
+        if begins != sorted(set(begins)) or any(place % score for place in begins):
+            raise ValueError(f"phases begin at {begins}; go up, by multiples of the {score} steps between two scores")
+        if begins and begins[-1] >= self.total_steps and self.budget_steps is None:
+            raise ValueError(f"the last phase begins at {begins[-1]}, and total_steps = {self.total_steps} ends before")
+        return self
 
     @model_validator(mode="after")
     def _divisible(self) -> "PBTSettings":
         score = self.score_interval or self.ready_interval
         if self.ready_interval % score:
             raise ValueError(f"ready_interval = {self.ready_interval} is no multiple of score_interval = {score}")
-        if self.total_steps % score:
+        if self.total_steps % score and self.budget_steps is None:
             nearest = max(round(self.total_steps / score), 1) * score
             raise ValueError(
                 f"total_steps = {self.total_steps} is no multiple of the {score} steps between two scores; "

@@ -104,8 +104,12 @@ def parse_changes(changes: Sequence[str]) -> Table:
 
 
 def merged(base: Table, change: Table) -> dict[str, Any]:
-    """Lay one table over another; a rule or task under another name takes no options over from the old one."""
-    result = dict(base)
+    """Lay one table over another.
+
+    A rule or task under another name takes no options over from the old one, and what says a thing in one way takes
+    the place of what said it in another.
+    """
+    result = {key: value for key, value in base.items() if not _displaced(key, change)}
     for key, value in change.items():
         old = result.get(key)
         if isinstance(value, Mapping) and isinstance(old, str):
@@ -119,6 +123,20 @@ def merged(base: Table, change: Table) -> dict[str, Any]:
         else:
             result[key] = value
     return result
+
+
+_RIVALS: Mapping[str, tuple[str, ...]] = {
+    "budget_steps": ("total_steps",),
+    "total_steps": ("budget_steps",),
+    "population": ("phases",),
+    "phases": ("population",),
+}
+"""Settings that say the same thing in another way, and so cannot stand beside each other."""
+
+
+def _displaced(key: str, change: Table) -> bool:
+    written_out = isinstance(change.get("population"), list | tuple)
+    return any(key in _RIVALS.get(name, ()) for name in change) or (key == "population_size" and written_out)
 
 
 def folder_name(text: str) -> str:

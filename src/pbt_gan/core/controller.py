@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pbt_gan.core.modes import MODES
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import checked
-from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, rank_key
+from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, Stretch, rank_key
 from pbt_gan.core.records import Answer, Birth, Exploit, Failure, Record, Report, Retire
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
@@ -177,6 +177,7 @@ class Controller:
             record.member,
             record.hyperparams,
             step=record.step,
+            trained_steps=record.trained_steps,
             scores=record.scores,
             sources=record.sources,
             subpopulation=record.subpopulation,
@@ -192,6 +193,7 @@ class Controller:
             step=record.step,
             trained_steps=record.trained_steps,
             scores=(*before.scores, record.score)[-SCORES_KEPT:],
+            score_error=record.score_error,
             checkpoint=record.checkpoint,
             sources={WHOLE: record.checkpoint},
         )
@@ -203,6 +205,7 @@ class Controller:
             pending=_without(state.pending, member.id),
             attempts=_without(state.attempts, member.id),
             reports=state.reports + 1,
+            past=state.past.added(_stretch(before, record)),
             best=_better(state.best, member),
         )
         if member.trained_steps >= member.due:
@@ -270,6 +273,19 @@ class Controller:
             return replace(state, measured=_without(state.measured, changed), keys=tuple(keys))
         insort(keys, rank_key(member.score, changed))
         return replace(state, measured={**state.measured, changed: member}, keys=tuple(keys))
+
+
+def _stretch(before: Member, record: Report) -> Stretch:
+    return Stretch(
+        member=record.member,
+        interval=record.interval,
+        begins=before.trained_steps,
+        steps=record.trained_steps - before.trained_steps,
+        step=before.step,
+        hyperparams=record.hyperparams,
+        before=before.score,
+        after=record.score,
+    )
 
 
 def _better(best: Member | None, member: Member) -> Member | None:

@@ -2,24 +2,26 @@
 
 `rule(hyperparams, space, rng, *, option=default, ...) -> new hyperparams`. A rule is pure, leaves no value's type or
 bounds, and draws in the order of the names, so that its result does not depend on the order of a dict. One with a
-keyword `context` is also told where the member stands, and can make its moves smaller towards the end, say:
+keyword `memory` returns `(new hyperparams, memory)`, as an exploit rule does. One with a keyword `context` is also told
+where the member stands, and can make its moves smaller towards the end, say:
 
     def cooling(hyperparams, space, rng, *, context):
         reach = 1 + context.budget_left
         return {name: space[name].perturb(hyperparams[name], (1 / reach, reach), rng) for name in sorted(space)}
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from numpy.random import Generator
 
-from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.core.population import Hyperparams, Member, PopulationView, Value
 from pbt_gan.core.registry import register
 from pbt_gan.core.space import Space, check_factors, draw
 from pbt_gan.errors import ConfigError
 
-ExploreRule = Callable[..., dict[str, Value]]
+ExploreRule = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,19 @@ class Context:
     """Where a member stands when its hyperparameters move."""
 
     step: int  # age of the weights that it goes on with
-    budget_left: float  # share of its slot's steps that are still to come, in [0, 1]
+    budget_left: float  # share of its line's steps that are still to come, in [0, 1]
     scores: tuple[float, ...]  # history of those weights, newest last
+    member: Member  # who moves, as it was before
+    donor: Member | None = None  # from whom it copies now; of a birth: its parent
+    view: PopulationView = field(default_factory=lambda: PopulationView.of(()))
+    decided: Mapping[int, Hyperparams] = field(default_factory=dict)  # by member, of those decided together before it
+    ready_interval: int = 1
+
+    @property
+    def others(self) -> Sequence[Hyperparams]:
+        """With what the other living members go on. O(P)."""
+        going = {**{other.id: other.hyperparams for other in self.view.current.values()}, **self.decided}
+        return [hyperparams for other, hyperparams in going.items() if other != self.member.id]
 
 
 EXPLORE: dict[str, ExploreRule] = {}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pbt_gan.core.budget import Phase, member_steps
 from pbt_gan.core.pbt import PopulationBasedTraining
 from pbt_gan.core.policy import Policy
 from pbt_gan.core.population import Hyperparams
@@ -16,16 +17,27 @@ Mode = Literal["sync", "async"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a population is to do. All lengths are in steps of one member."""
+    """What a population is to do. All lengths are in steps of one line, see `core.budget`."""
 
     space: Space
-    population_size: int
+    population_size: int  # at the start
     total_steps: int
     ready_interval: int  # a multiple of score_interval
     score_interval: int  # one order
     seed: int
     mode: Mode = "sync"
+    phases: tuple[Phase, ...] = ()  # those after the first, by place; none: the population keeps its size
     strategy: Strategy = field(default_factory=Strategy)
     policy: Callable[["Plan"], Policy] = PopulationBasedTraining
     initial: Sequence[Hyperparams] = ()  # given to the first members; whatever is not named is drawn
     schedule: Schedule | None = None  # laid over what each member has by itself, by the age of its weights
+
+    @property
+    def member_steps(self) -> int:
+        """The budget: steps of all members together."""
+        return member_steps(self.population_size, self.phases, self.total_steps)
+
+    @property
+    def largest(self) -> int:
+        """How many members there are at most."""
+        return max(self.population_size, *(phase.members for phase in self.phases), 0)

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -27,18 +27,20 @@ class Member:
 
     `step` is the age of the weights and travels with them; `interval` and `trained_steps` belong to the
     member's slot and never go back, so checkpoint keys and random streams made from them name one content.
+    `trained_steps` is a place in the plan: a slot that is born later begins where its parent stands.
     """
 
     id: int  # never reused; ids may have gaps
     hyperparams: Hyperparams
     interval: int = 0  # orders this slot has answered, each one score interval long
     step: int = 0  # age of the weights, in steps
-    trained_steps: int = 0  # steps this slot has trained; what the budget counts
+    trained_steps: int = 0  # where the slot stands in the plan: those of its birth, and all that it has trained
     scores: tuple[float, ...] = ()  # of these weights, newest last; higher is better; not finite: diverged
     checkpoint: str | None = None  # where the state lies on which this slot's last score was measured; None: not yet
     sources: Sources = field(default_factory=dict)  # what its next order begins with; empty: a new state
     subpopulation: int = 0  # to which it belongs, for policies that keep several
     due: int = 0  # trained steps of the slot at which the policy decides about it next
+    score_error: float | None = None  # standard error of the latest score, as the task estimates it; None: it does not
 
     @property
     def score(self) -> float:
@@ -49,6 +51,20 @@ class Member:
     def healthy(self) -> bool:
         """Whether the latest score is a finite number."""
         return math.isfinite(self.score)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What one order did, for strategies that learn from all that was trained so far."""
+
+    member: int
+    interval: int
+    begins: int  # place in the plan
+    steps: int
+    step: int  # age of the weights at the start
+    hyperparams: Hyperparams  # that it trained with
+    before: float  # score of the weights that it began with; nan: they had none
+    after: float  # and of those that it made
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,9 @@ class PopulationView:
     members: Mapping[int, Member]  # each with the state, step and hyperparameters that were measured
     keys: Sequence[RankKey]  # of every evaluated member, sorted
     best: Member | None = None  # as it was at the best finite score of the whole run; it need not live
+    current: Mapping[int, Member] = field(default_factory=dict)  # the living ones as they go on
+    next_id: int = 0  # for the next birth
+    past: Sequence[Stretch] = ()  # every order that was carried out, as the answers came
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> "PopulationView":
@@ -111,8 +130,18 @@ class PopulationView:
 
     def subpopulation(self, number: int) -> "PopulationView":
         """Return the view of those who belong to one sub-population; the best of the run stays in sight."""
-        own = [member for member in self.members.values() if member.subpopulation == number]
-        return replace(PopulationView.of(own), best=self.best)
+        return self.only({member.id for member in self.members.values() if member.subpopulation == number})
+
+    def only(self, ids: Collection[int]) -> "PopulationView":
+        """Return the view of some members; the best of the run and all that was trained stay in sight."""
+        own = PopulationView.of([self.members[member] for member in sorted(ids) if member in self.members])
+        current = {member: self.current[member] for member in sorted(ids) if member in self.current}
+        return replace(self, members=own.members, keys=own.keys, current=current)
+
+    @cached_property
+    def stretches(self) -> Sequence[Stretch]:
+        """All that was trained so far, by place, member and interval: the same however fast the members were."""
+        return tuple(sorted(self.past, key=lambda stretch: (stretch.begins, stretch.member, stretch.interval)))
 
     @property
     def healthy(self) -> int:

@@ -26,6 +26,7 @@ class Birth:
     step: int = 0  # age of that state
     scores: tuple[float, ...] = ()  # the history that comes with it
     subpopulation: int = 0
+    trained_steps: int = 0  # where in the plan it begins
     memory: Any = None  # of the policy; see `Exploit`
 
 
@@ -43,6 +44,7 @@ class Report:
     checkpoint: str
     images: int = 0  # real images seen in this order
     unverified: tuple[str, ...] = ()  # hyperparameters that could only be set, not read back from where they act
+    score_error: float | None = None  # standard error of the score, as the task estimates it; None: it does not
     # What may differ between equal runs:
     cost_s: float = field(default=0.0, compare=False)  # device seconds of this order, scoring included
     worker: str = field(default="", compare=False)
@@ -60,6 +62,7 @@ class Report:
         metrics: Mapping[str, float] = MappingProxyType({}),
         unverified: tuple[str, ...] = (),
         images: int = 0,
+        score_error: float | None = None,
         cost_s: float = 0.0,
         preview: Any = None,
     ) -> "Report":
@@ -75,6 +78,7 @@ class Report:
             checkpoint=order.checkpoint,
             images=images,
             unverified=unverified,
+            score_error=score_error,
             cost_s=cost_s,
             worker=worker,
             attempt=order.attempt,
@@ -180,6 +184,8 @@ def to_json(record: Record) -> dict[str, Any]:
             fields["time"] = {"cost_s": fields.pop("cost_s"), "worker": fields.pop("worker")}
             if not record.unverified:
                 del fields["unverified"]
+            if record.score_error is None:
+                del fields["score_error"]  # few tasks know it
         case Failure():
             del fields["details"], fields["cause"]
         case Birth():
@@ -224,6 +230,8 @@ def from_json(data: Json) -> Record:
         fields["score"] = float(fields["score"])
         fields["metrics"] = {name: float(value) for name, value in fields["metrics"].items()}
         fields["unverified"] = tuple(fields.get("unverified", ()))
+        if "score_error" in fields:
+            fields["score_error"] = float(fields["score_error"])
     if cls is Failure and "kind" not in fields:  # format 1 had none; its errors of lost workers begin with their names
         fields["kind"] = "worker" if fields["error"].startswith(fields["worker"]) else "task"
     if cls is Birth and "scores" in fields:

@@ -46,6 +46,14 @@ def _value(coordinate: float, scale: Scale) -> float:
     return coordinate
 
 
+def _factor(units: float, factors: Sequence[float]) -> float:
+    """Return the factor of so many moves by factors like these, in either direction."""
+    unit = sum(abs(math.log(factor)) for factor in factors) / len(factors)
+    return math.exp(min(max(units * unit, -_LARGEST_LOG), _LARGEST_LOG))
+
+
+_LARGEST_LOG = 700.0  # whose exp is still a number
+
 _Number = TypeVar("_Number", int, float)
 
 
@@ -107,10 +115,8 @@ class Float:
     def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> float:
         """Move a value by one of the factors, or by a step, drawn uniformly from those that lead to another value."""
         assert isinstance(value, int | float)
-        low, high = self.bounds
-        if self.scale == "linear" and low <= 0:
-            step = self.step if self.step is not None else 0.1 * (high - low)
-            targets = [self.clipped(float(value) - step), self.clipped(float(value) + step)]
+        if self._by_steps:
+            targets = [self.clipped(float(value) - self._step), self.clipped(float(value) + self._step)]
         else:
             targets = [self._times(float(value), factor) for factor in self.factors or factors]
         return _drawn(targets, float(value), rng)
@@ -124,6 +130,21 @@ class Float:
             moved = _value(min(max(_coordinate(value, self.scale) + math.log(factor), low), high), self.scale)
         # exp(log(x)) may miss x by a rounding: at a bound it would seem to lead inwards.
         return self.clipped(max(moved, value) if factor > 1 else min(moved, value))
+
+    def shifted(self, value: Value, units: float, factors: Sequence[float], rng: Generator) -> float:
+        """Move a value by so many units, down if it is a number below 0; one unit is as far as `perturb` moves it."""
+        assert isinstance(value, int | float)
+        if self._by_steps:
+            return self.clipped(float(value) + units * self._step)
+        return self._times(float(value), _factor(units, self.factors or factors))
+
+    @property
+    def _by_steps(self) -> bool:
+        return self.scale == "linear" and self.bounds[0] <= 0
+
+    @property
+    def _step(self) -> float:
+        return self.step if self.step is not None else 0.1 * (self.bounds[1] - self.bounds[0])
 
     def clipped(self, value: float) -> float:
         """Return the nearest value within the bounds."""
@@ -197,6 +218,20 @@ class Integer:
         assert isinstance(value, int)
         return _drawn([self._times(value, factor) for factor in self.factors or factors], value, rng)
 
+    def shifted(self, value: Value, units: float, factors: Sequence[float], rng: Generator) -> int:
+        """Move a value by so many units, down if it is a number below 0; one unit is as far as `perturb` moves it.
+
+        Where that ends between two whole numbers one of them is drawn, the nearer one more often: a small move is then
+        a seldom one.
+        """
+        assert isinstance(value, int)
+        reach = abs(value) * abs(_factor(units, self.factors or factors) - 1)
+        # `perturb` moves by one at least, so that is its unit here too.
+        target = value + math.copysign(min(max(reach, abs(units)), self.bounds[1] - self.bounds[0]), units)
+        below = math.floor(target)
+        moved = below + (rng.random() < target - below)
+        return min(max(moved, self.bounds[0]), self.bounds[1])
+
     def _times(self, value: int, factor: float) -> int:
         """Return where a factor leads: above 1 it means up, also for 0 and for negative numbers."""
         scaled = round(value * factor)
@@ -259,6 +294,10 @@ class Choice:
         """Move to another value."""
         others = [own for own in self.values if not _same(value, own)]
         return others[rng.integers(len(others))]
+
+    def shifted(self, value: Value, units: float, factors: Sequence[float], rng: Generator) -> Value:
+        """Move to another value with a probability of so many units: `perturb` always does. There is no direction."""
+        return self.perturb(value, factors, rng) if rng.random() < abs(units) else value
 
     def middle(self) -> Value:
         """Return one value for `init`: the first, since there is no order."""

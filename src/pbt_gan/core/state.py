@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pbt_gan.core.population import Member, Order, PopulationView, RankKey
+from pbt_gan.core.log import Log
+from pbt_gan.core.population import Member, Order, PopulationView, RankKey, Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,9 @@ class State:
     best: Member | None = None  # as it was at the best finite score of the whole run
     memory: Any = None  # of the policy, as its last decision left it
     next_id: int = 0
+    past: Log[Stretch] = field(default_factory=Log, compare=False)  # one for each report, in the order of their coming
 
     @property
     def view(self) -> PopulationView:
         """What a policy sees."""
-        return PopulationView(self.measured, self.keys, self.best)
+        return PopulationView(self.measured, self.keys, self.best, self.members, self.next_id, self.past)

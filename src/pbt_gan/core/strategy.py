@@ -11,11 +11,13 @@ from numpy.random import Generator
 from pbt_gan.core.exploit import EXPLOIT, ExploitRule
 from pbt_gan.core.explore import EXPLORE, Context, ExploreRule
 from pbt_gan.core.population import Hyperparams, Member, PopulationView, Value
+from pbt_gan.core.selection import Selection
 from pbt_gan.core.space import Space
 from pbt_gan.errors import TaskError
 
 Copies = Literal["all", "weights", "hyperparams"]
 Who = Literal["recipients", "all"]
+When = Literal["copied", "proved"]
 
 _RuleFunction = TypeVar("_RuleFunction", bound=Callable[..., Any])
 
@@ -41,6 +43,8 @@ class Strategy:
     explore: Rule[ExploreRule] = field(default_factory=lambda: Rule("perturb", EXPLORE["perturb"]))
     copies: Copies = "all"
     who: Who = "recipients"
+    when: When = "copied"  # a recipient explores: as it copies, or when the copy has proved itself for one interval
+    selection: Selection = field(default_factory=Selection)
 
 
 def chosen(
@@ -52,23 +56,33 @@ def chosen(
         TaskError: a rule that remembers returned something else than (donor, memory), or a memory that JSON cannot
             hold.
     """
-    if not rule.takes("memory"):
-        return rule.function(member, view, rng, **rule.options), memory
-    answer = rule.function(member, view, rng, memory=journaled(rule.name, memory), **rule.options)
-    if not (isinstance(answer, tuple) and len(answer) == 2):
-        raise TaskError(
-            f"The exploit rule {rule.name} takes a memory, so it must return (donor, memory); it returned {answer!r}."
-        )
-    donor, memory = answer
-    return donor, journaled(rule.name, memory)
+    answer, memory = _asked(rule, (member, view, rng), {}, memory)
+    return answer, memory
 
 
 def moved(
-    rule: Rule[ExploreRule], hyperparams: Hyperparams, space: Space, rng: Generator, context: Context
-) -> Mapping[str, Value]:
-    """Ask an explore rule; it is told the context if it asks for it."""
+    rule: Rule[ExploreRule], hyperparams: Hyperparams, space: Space, rng: Generator, context: Context, memory: Any
+) -> tuple[Mapping[str, Value], Any]:
+    """Ask an explore rule; return the hyperparameters, and its memory afterwards.
+
+    Raises:
+        TaskError: likewise.
+    """
     told = {"context": context} if rule.takes("context") else {}
-    return rule.function(hyperparams, space, rng, **told, **rule.options)
+    answer, memory = _asked(rule, (hyperparams, space, rng), told, memory)
+    return answer, memory
+
+
+def _asked(rule: Rule[Any], arguments: tuple[Any, ...], told: Mapping[str, Any], memory: Any) -> tuple[Any, Any]:
+    if not rule.takes("memory"):
+        return rule.function(*arguments, **told, **rule.options), memory
+    answer = rule.function(*arguments, memory=journaled(rule.name, memory), **told, **rule.options)
+    if not (isinstance(answer, tuple) and len(answer) == 2):
+        raise TaskError(
+            f"The rule {rule.name} takes a memory, so it must return a pair of its answer and the memory; it returned "
+            f"{answer!r}."
+        )
+    return answer[0], journaled(rule.name, answer[1])
 
 
 def journaled(name: str, memory: Any) -> Any:

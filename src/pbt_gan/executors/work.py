@@ -1,6 +1,7 @@
 """What carrying out an order means, the same wherever it is done."""
 
 import logging
+import math
 import os
 import time
 import traceback
@@ -180,8 +181,11 @@ def _reports(
         Report.of(
             order,
             score=_number("score", scores["score"]),
+            score_error=_error(scores),
             metrics={
-                name: _number(name, value) for name, value in {**training.metrics, **scores}.items() if name != "score"
+                name: _number(name, value)
+                for name, value in {**training.metrics, **scores}.items()
+                if name not in ("score", "score_error")
             },
             hyperparams=values,
             images=int(training.images),
@@ -246,6 +250,14 @@ def _number(name: str, value: Any) -> float:
         return float(_plain(value))
     except (TypeError, ValueError, RuntimeError):
         raise TaskError(f"The metric {name!r} is a {type(value).__name__}; a metric is one number.") from None
+
+
+def _error(scores: Mapping[str, float]) -> float | None:
+    """Return the standard error of a score, if the task knows one."""
+    error = _number("score_error", scores.get("score_error", math.nan))
+    if error < 0:
+        raise TaskError(f"score returned the score_error {error:g}; a standard error is 0 or more.")
+    return error if math.isfinite(error) else None
 
 
 def _images(trainer: Trainer, preview: Images | None) -> Images | None:

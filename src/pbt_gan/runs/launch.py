@@ -72,7 +72,7 @@ class Project:
     @property
     def total_orders(self) -> int:
         """How many orders the whole run takes."""
-        return self.plan.population_size * -(-self.plan.total_steps // self.plan.score_interval)
+        return self.plan.member_steps // self.plan.score_interval
 
     def prepare(self, folder: Path) -> None:
         """Put what all members depend on into the run's folder, and decide what was left to a trial."""

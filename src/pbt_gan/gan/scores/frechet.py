@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_NOTHING = 1e-12
+"""What is left of an eigenvalue of 0 by rounding, beside the largest."""
+
+
 @dataclass(frozen=True, eq=False)
 class Moments:
     """Mean and covariance of features: all that the Fréchet distance sees of a set of images."""
@@ -58,10 +62,40 @@ def frechet_distance(reference: Moments, samples: Moments) -> float:
     return max(0.0, float((reference.mean - samples.mean).square().sum() + spread))
 
 
+def frechet_error(reference: Moments, features: "Tensor") -> float:
+    """Estimate the standard error of `frechet_distance` over the drawing of the samples.
+
+    By the infinitesimal jackknife: of one sample x, with the difference d = x − μ₂ and the linear map T that carries
+    the samples' normal distribution into the reference's, the distance changes by 2 (μ₂ − μ₁)·d + d·(I − T)d, less the
+    mean of that, divided by N. It says nothing of the distance's bias, which members with as many samples share.
+
+    Source: the derivative by the covariance is that of Takatsu 2011, section 2; the jackknife Jaeckel 1972.
+
+    Args:
+        reference: moments of the real images.
+        features: of the samples, [N, D], N ≥ 2.
+    """
+    features = features.double().cpu()
+    samples = Moments.of(features)
+    if not (reference.finite and samples.finite):
+        return math.nan
+    from torch import linalg
+
+    values, vectors = linalg.eigh(reference.root @ samples.covariance @ reference.root)
+    # Where the samples do not vary at all, they carry nothing anywhere.
+    inverse_roots = values.clamp_min(0).rsqrt().where(values > values[-1] * _NOTHING, 0.0)
+    transport = reference.root @ (vectors * inverse_roots) @ vectors.T @ reference.root
+    differences = features - samples.mean
+    quadratic = differences.square().sum(1) - (differences @ transport * differences).sum(1)
+    influence = 2 * differences @ (samples.mean - reference.mean) + quadratic
+    return float(influence.std()) / math.sqrt(len(features))
+
+
 SCORE = Score(
     "Fréchet classifier distance",
     "|μ₁ − μ₂|² + tr(C₁ + C₂ − 2(C₁C₂)^½)",
     "lower",
     lambda seen, moments: frechet_distance(moments, Moments.of(seen.features)),
     reference=lambda reals: Moments(reals["mean"], reals["covariance"]),
+    error=lambda seen, moments: frechet_error(moments, seen.features),
 )

@@ -45,20 +45,20 @@ class Judge:
         """Return every metric of each member, nan where its samples are not finite.
 
         `score` is what exploit ranks by: the first of the table that can be measured, negated if lower is better. So it
-        is `cs`, or the negated `fcd` where the data has no labels. Selection and held-out metrics use different
-        latents. An equal `rng`, not the same one again, gives equal latents.
+        is `cs`, or the negated `fcd` where the data has no labels. `score_error` is its standard error: how far it
+        would be off with other latents. Selection and held-out metrics use different latents. An equal `rng`, not the
+        same one again, gives equal latents.
         """
         roles = [
             [
                 {prefix + name: value for name, value in measured.items()}
-                for measured in self._scorers[role].measure(sample(self._samples[role], latents))
+                for measured in self._scorers[role].measure(
+                    sample(self._samples[role], latents), error=role == "select"
+                )
             ]
             for (role, prefix), latents in zip(_PREFIXES.items(), rng.spawn(2), strict=True)
         ]
-        members: list[dict[str, float]] = [
-            {**selecting, **held_out} for selecting, held_out in zip(*roles, strict=True)
-        ]
-        return [{"score": _ranked(own), **own} for own in members]
+        return [_ranked({**selecting, **held_out}) for selecting, held_out in zip(*roles, strict=True)]
 
 
 def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -99,9 +99,12 @@ def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[s
     return {"score": first, **cards}
 
 
-def _ranked(measured: Mapping[str, float]) -> float:
+def _ranked(measured: dict[str, float]) -> dict[str, float]:
+    """Return a member's metrics with what it is ranked by, and that one's standard error if there is one."""
     key = next(iter(measured))
-    return measured[key] if SCORES[key].better == "higher" else -measured[key]
+    score = measured[key] if SCORES[key].better == "higher" else -measured[key]
+    error = {"score_error": measured.pop("error")} if "error" in measured else {}
+    return {"score": score, **error, **measured}
 
 
 def _reference(score: Score, dataset: Dataset) -> str | None:

@@ -35,3 +35,4 @@ class Score:
     reference: Callable[[Reals], Any] | None  # made once; None: it compares with nothing
     needs_probabilities: bool = False
     most_images: int | None = None  # it looks at no more than so many samples, and as many reals; None: at all
+    error: Callable[[Seen, Any], float] | None = None  # standard error of `measure`, over samples; None: no cheap one

@@ -55,29 +55,35 @@ class Scorer:
     def __init__(self, network: FeatureNetwork, reals: Reals) -> None:
         self._network = network
         self._scores = measurable(probabilities=network.classifies)
+        self._error = next(iter(self._scores.values())).error
         self._references = {key: score.reference and score.reference(reals) for key, score in self._scores.items()}
 
-    def measure(self, members: Sequence[Tensor | None]) -> list[dict[str, float]]:
+    def measure(self, members: Sequence[Tensor | None], *, error: bool = False) -> list[dict[str, float]]:
         """Return every score of each member's images, all nan for None.
 
         Args:
             members: uint8[N, H, W, C] each; N may differ.
+            error: whether to add `error`, the standard error of the first score, if that has a cheap one.
         """
         whole = [images for images in members if images is not None]
         if not whole:
-            return [self._nothing() for _ in members]
+            return [self._nothing(error) for _ in members]
         # All in common batches: they are fewer and fuller than those of each member alone.
         features, probabilities = self._network(torch.cat(whole))
         counts = [len(images) for images in whole]
         parts = torch.split(probabilities, counts) if probabilities is not None else [None] * len(whole)
         seen = map(Seen, torch.split(features, counts), parts)
-        return [self._nothing() if images is None else self._measured(next(seen)) for images in members]
+        return [self._nothing(error) if images is None else self._measured(next(seen), error) for images in members]
 
-    def _measured(self, seen: Seen) -> dict[str, float]:
-        return {key: score.measure(seen, self._references[key]) for key, score in self._scores.items()}
+    def _measured(self, seen: Seen, error: bool) -> dict[str, float]:
+        measured = {key: score.measure(seen, self._references[key]) for key, score in self._scores.items()}
+        if error and self._error is not None:
+            measured["error"] = self._error(seen, self._references[next(iter(self._scores))])
+        return measured
 
-    def _nothing(self) -> dict[str, float]:
-        return dict.fromkeys(self._scores, math.nan)
+    def _nothing(self, error: bool) -> dict[str, float]:
+        names = [*self._scores, "error"] if error and self._error is not None else [*self._scores]
+        return dict.fromkeys(names, math.nan)
 
 
 def own_scorer(scorer: Mapping[str, Any], device: str) -> Scorer:

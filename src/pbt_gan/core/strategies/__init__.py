@@ -1,0 +1,1 @@
+"""Strategies beside those of the paper: an idea a file, with its source. `core.tables` gathers them."""

@@ -1,0 +1,13 @@
+"""Everything that a config can name of the core: one table a kind, with every file that enters something."""
+
+from collections.abc import Callable, Mapping
+
+from pbt_gan.core.exploit import EXPLOIT as EXPLOIT
+from pbt_gan.core.explore import EXPLORE as EXPLORE
+from pbt_gan.core.pbt import PopulationBasedTraining
+from pbt_gan.core.plan import Plan
+from pbt_gan.core.policy import Policy
+from pbt_gan.core.strategies import settle as settle
+
+POLICIES: Mapping[str, Callable[[Plan], Policy]] = {"pbt": PopulationBasedTraining}
+"""What becomes of members at their ready points."""

@@ -1,0 +1,82 @@
+"""Populations and budgets as a configuration says them, and as a run keeps them."""
+
+import pytest
+
+from pbt_gan.config.population import settled
+from pbt_gan.config.settings import PBTSettings
+from pbt_gan.config.source import merged, read_config
+from pbt_gan.core.budget import Phase, member_steps
+from pbt_gan.errors import ConfigError
+from pbt_gan.runs.launch import Project
+from pbt_gan.validation import validated
+
+
+def said(**settings) -> PBTSettings:
+    return validated(PBTSettings, {"ready_interval": 50, **settings}, "pbt")
+
+
+def spent(pbt: PBTSettings) -> int:
+    return member_steps(pbt.population_size, [Phase(p.begins, p.members) for p in pbt.phases], pbt.total_steps)
+
+
+def test_shares_of_a_budget_become_steps():
+    pbt = settled(said(population=[[0, 8], [1 / 6, 4], [1 / 4, 2], [1 / 3, 1]], budget_steps=2_400))
+    assert [(phase.begins, phase.members) for phase in pbt.phases] == [(50, 4), (100, 2), (200, 1)]
+    assert (pbt.population_size, pbt.total_steps, spent(pbt)) == (8, 1_800, 2_400)
+    assert (pbt.population, pbt.budget_steps) == (None, None)
+
+
+def test_a_rule_halves_whatever_number_the_population_begins_with():
+    pbt = settled(said(population={"rule": "halving", "share": 0.5, "last": 2}, population_size=16, budget_steps=9_600))
+    assert [phase.members for phase in pbt.phases] == [8, 4, 2]
+    assert abs(spent(pbt) - 9_600) <= 100
+
+
+def test_a_budget_alone_is_shared_evenly_and_a_length_alone_is_kept():
+    assert settled(said(population_size=4, budget_steps=1_000)).total_steps == 250
+    assert settled(said(population=[[0, 4], [0.5, 1]], total_steps=1_000)).total_steps == 1_000
+    assert settled(said(population_size=4)) == said(population_size=4)
+
+
+def test_what_is_settled_stays_as_it_is_and_a_longer_run_lengthens_its_last_phase():
+    pbt = settled(said(population=[[0, 8], [0.5, 1]], budget_steps=1_600))
+    assert settled(pbt) == pbt
+    longer = settled(validated(PBTSettings, merged(pbt.model_dump(exclude_none=True), {"budget_steps": 2_600})))
+    assert (longer.phases, longer.total_steps) == (pbt.phases, pbt.total_steps + 1_000)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"budget_steps": 100, "total_steps": 100}, "leave one out"),
+        ({"population": [[0, 8]], "population_size": 4}, "begins with 8 members, and population_size = 4"),
+        ({"population": [[0.1, 8]]}, "begin at 0"),
+        ({"population": [[0, 8], [0.5, 4], [0.5, 2]]}, "go up to below 1"),
+        ({"population": [[0, 8], [1.0, 4]]}, "go up to below 1"),
+        ({"population": [[0, 8], [0.5, 0]]}, "at least 1"),
+        ({"population": []}, "a list of pairs"),
+        ({"population": [8, 4]}, "a list of pairs"),
+        ({"population": {"rule": "halving", "last": 20}}, r"last = 20 of 10 members"),
+        ({"population": {"rule": "halving", "eta": 1}}, "eta"),
+        ({"phases": [{"begins": 70, "members": 4}]}, "multiples of the 50 steps"),
+        ({"phases": [{"begins": 100, "members": 4}], "total_steps": 100}, "ends before"),
+        ({"phases": [{"begins": 100, "members": 4}], "population": [[0, 2]]}, "leave one out"),
+    ],
+)
+def test_a_population_that_makes_no_sense_is_refused_with_the_reason(settings, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        said(**settings)
+
+
+def test_a_later_word_takes_the_place_of_an_earlier_one_that_said_it_in_another_way():
+    base = {"pbt": {"total_steps": 100, "population_size": 4, "phases": [{"begins": 10, "members": 2}]}}
+    assert merged(base, {"pbt": {"budget_steps": 300}})["pbt"].keys() == {"budget_steps", "population_size", "phases"}
+    assert merged(base, {"pbt": {"population": [[0, 8]]}})["pbt"].keys() == {"total_steps", "population"}
+
+
+def test_a_run_keeps_its_phases_and_knows_how_many_orders_it_takes():
+    pbt = {"population": [[0, 8], [0.5, 1]], "budget_steps": 160, "ready_interval": 5}
+    project = Project(read_config("quadratic", [{"pbt": pbt}]))
+    assert project.config.pbt.phases
+    assert project.plan.member_steps == 160
+    assert project.total_orders == 32
