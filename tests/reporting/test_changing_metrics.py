@@ -20,6 +20,7 @@ from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.outcome import Outcome
 from pbt_gan.studies.experiment.sheets import figures_of, figures_sheet, gains, gains_sheet, seeds_sheet
 from pbt_gan.studies.experiment.statistics import Gain
+from pbt_gan.studies.experiment.timeline import timeline
 
 NUMBERS = st.one_of(st.just(math.nan), st.floats(-100, 100))
 METRICS = st.dictionaries(st.sampled_from(("loss", "held_out_x", "held_out_y", "accuracy")), NUMBERS)
@@ -75,7 +76,7 @@ def test_tables_have_a_cell_for_every_column_whatever_was_reported(run, other):
 @given(st.lists(st.tuples(runs(), runs(), runs()), min_size=1, max_size=3))
 def test_an_experiment_compares_what_both_arms_have_measured(seeds):
     outcomes = {
-        arm: [Outcome.of((arm, seed), run[place].history, CARDS) for seed, run in enumerate(seeds)]
+        arm: [Outcome.of((arm, seed), timeline(run[place].journal), CARDS) for seed, run in enumerate(seeds)]
         for place, arm in enumerate(("a", "b", "c"))
     }
     found = gains(outcomes, "a", CARDS)

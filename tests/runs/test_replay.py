@@ -62,6 +62,16 @@ def replayed(run: Run, folder: Path, member: str = "best", seed: int | None = No
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("phases", [[(24, 2), (36, 1)], [(24, 2), (36, 4)]])
+def test_a_member_of_a_population_that_shrank_or_grew_can_be_replayed(tmp_path, phases):
+    phases = [{"begins": begins, "members": members} for begins, members in phases]
+    run = trained(tmp_path / "run", pbt={"phases": phases, "policy": {"name": "pbt", "patience": 1}})
+    assert replay_config(run).pbt.phases == ()
+    assert replay_config(run).pbt.policy.options == {}
+    assert agreement(run, replayed(run, tmp_path / "again")) == Agreement(scores=True, weights=True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("copies", ["all", "weights", "hyperparams"])
 @pytest.mark.parametrize("score_interval", [4, 12])

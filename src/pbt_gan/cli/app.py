@@ -292,6 +292,7 @@ def presets(
     epilog=_examples(
         "pbt-gan experiment digits --arms pbt,random-search --seeds 0-5",
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
+        "pbt-gan experiment digits --arms shrinking,longer --baseline longer",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
@@ -304,8 +305,10 @@ def experiment(
         str | None,
         Option(
             metavar="A,B,…",
-            help="Of pbt, random-search, fixed, linear, exponential, cosine (decays), weights-only, "
-            "hyperparameters-only, longer, replay, and your own of [experiment.own.NAME] in a config file.",
+            help="That shrink: shrinking, halving, asha. Of fixed size: pbt, random-search, fixed, linear, "
+            "exponential, cosine (decays), weights-only, hyperparameters-only, settle. Of one member: longer, "
+            "longer-random. NAME-decay of halving, longer and longer-random. Of what was found: replay, "
+            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
@@ -314,7 +317,10 @@ def experiment(
         Option(metavar="FOLDER", help="An experiment in it goes on. If not given: runs/NAME-experiment."),
     ] = None,
     baseline: Annotated[
-        str | None, Option(metavar="ARM", help="What the others are compared with; random-search if not given.")
+        str | None,
+        Option(
+            metavar="A,B,…", help="Arms that the others are compared with, a table each; if not given random-search."
+        ),
     ] = None,
     equal: Annotated[
         str | None,
@@ -331,6 +337,7 @@ def experiment(
 ) -> None:
     """Compare ways of searching: arms × seeds at equal cost.
 
+    All members of an arm together train as many steps as those of any other: its length follows from its population.
     One folder, one table, one plot. Stopped or killed at any moment, the same command goes on; more seeds and arms may
     be asked for later.
     """
@@ -338,9 +345,10 @@ def experiment(
 
     change = training.changes(
         {
-            "experiment.arms": arms and [arm.strip() for arm in arms.split(",")],
+            "experiment.arms": arms and studying.names_of(arms),
             "experiment.seeds": seeds and studying.seeds_of(seeds),
-            "experiment.baseline": baseline,
+            "experiment.baseline": baseline and studying.names_of(baseline)[0],
+            "experiment.baselines": baseline and studying.names_of(baseline),
             "experiment.equal": equal,
             "pbt.population_size": population,
             "pbt.total_steps": steps,

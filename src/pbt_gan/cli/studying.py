@@ -71,6 +71,11 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
             screen.print(f"\nStopped ({stop.reason}). The same command goes on.", soft_wrap=True)
 
 
+def names_of(text: str) -> list[str]:
+    """Return the arms that a text such as `pbt,longer` names."""
+    return [name.strip() for name in text.split(",")]
+
+
 def seeds_of(text: str) -> list[int]:
     """Return the seeds that a text such as `0-4` or `0,3,100-104` names.
 

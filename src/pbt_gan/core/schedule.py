@@ -3,7 +3,7 @@
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pbt_gan.core.lineage import Segment
@@ -77,6 +77,23 @@ def replay(ancestry: Sequence[Segment], *, same_streams: bool) -> Schedule:
             for segment in ancestry
         )
     )
+
+
+def stretched(schedule: Schedule, length: int, total_steps: int, unit: int) -> Schedule:
+    """Return a schedule that was made for a training of some length as one for another length.
+
+    Args:
+        schedule: what was found.
+        length: steps of the training in which it was found, at least 1.
+        total_steps: of the one that is to follow it.
+        unit: steps of which every row's place is a multiple; of rows that come to one place the last one holds.
+
+    >>> rows = stretched(Schedule((Row(0, {"lr": 0.1}), Row(150, {"lr": 0.2}))), 200, 1_000, 100).rows
+    >>> [row.step for row in rows]
+    [0, 800]
+    """
+    placed = {round(row.step * total_steps / length / unit) * unit: row for row in schedule.rows}
+    return replace(schedule, rows=tuple(replace(row, step=step) for step, row in sorted(placed.items())))
 
 
 _FACTOR: Mapping[Decay, Callable[[float, float], float]] = {  # of the final factor and the share of the way

@@ -15,7 +15,11 @@ from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import checkpoint_bytes
 from pbt_gan.validation import validated
 
-NOBODY_COPIES: Mapping[str, Any] = {"exploit": {"name": "none"}, "explore": {"name": "none"}}
+NOBODY_COPIES: Mapping[str, Any] = {
+    "policy": {"name": "pbt"},
+    "exploit": {"name": "none"},
+    "explore": {"name": "none"},
+}
 """What makes a population of PBT one of members that train each for itself."""
 
 
@@ -36,6 +40,8 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
     ancestry = run.history.ancestry(report.member, report.interval)
     own = run.config["seed"]
     schedule = replay(ancestry, same_streams=seed in (None, own))
+    # Whatever the policy did besides, and how many members there were when, is no part of a schedule.
+    shared = {key: value for key, value in run.config["pbt"].items() if key not in ("policy", "phases")}
     change = {
         "name": f"{run.config['name']}-replay",
         "seed": own if seed is None else seed,
@@ -48,7 +54,7 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
             "schedule": schedule_settings(schedule),
         },
     }
-    config = validated(Config, merged(run.config, change))
+    config = validated(Config, merged({**run.config, "pbt": shared}, change))
     check_places(config.plain())
     return config
 

@@ -102,27 +102,41 @@ def test_only_seeds_of_which_every_arm_is_finished_are_compared(done):
 
 
 @pytest.mark.slow
-def test_the_replay_has_the_schedule_of_pbts_winner_and_other_random_numbers(done):
+def test_the_replay_stretches_the_schedule_of_pbts_winner_over_the_budget_with_other_random_numbers(done):
     _, folder = done
     for seed in (0, 1):
         found, replayed = (Run.open(run_folder(folder, arm, seed)) for arm in ("pbt", "replay"))
-        by_step = {segment.start_step: segment.hyperparams for segment in found.lineage()}
-        last = found.lineage()[-1].hyperparams
+        winner = found.lineage()
+        assert len(replayed.history.births) == 1
+        assert len(replayed.history.reports) == 18
         for report in replayed.history.reports:
-            assert report.hyperparams == by_step.get(report.step - 10, last)
+            share = (report.step - 10) / 180  # of the way, where the order began
+            then = [each for each in winner if each.start_step / winner[-1].end_step <= share + 0.5 * 10 / 180][-1]
+            assert report.hyperparams == then.hyperparams
         assert replayed.config["seed"] != found.config["seed"]
 
 
 @pytest.mark.slow
-def test_random_search_begins_with_the_members_of_pbt(done):
-    _, folder = done
-    births = [Run.open(run_folder(folder, arm, 0)).history.births for arm in ("pbt", "random-search")]
-    assert births[0] == births[1]
-    first = [
-        [(r.member, r.score) for r in Run.open(run_folder(folder, arm, 0)).history.reports if r.interval == 1]
-        for arm in ("pbt", "random-search")
-    ]
-    assert first[0] == first[1]
+def test_with_one_seed_a_member_begins_alike_in_every_arm_that_draws_it(tmp_path: Path):
+    arms = ["pbt", "random-search", "shrinking", "halving", "asha", "longer-random"]
+    phases = {"population": [[0, 6], [0.3, 2], [0.6, 1]], "budget_steps": 360}
+    settings = {"arms": arms, "seeds": [3], "fixed_size": 4, "own": {"two": {"pbt": {"population_size": 2}}}}
+    experiment = toy(pbt=phases, experiment={**settings, "arms": [*arms, "two"]})
+    assert conduct(experiment, tmp_path)
+    births, first = {}, {}
+    for arm in experiment.settings.arms:
+        history = Run.open(run_folder(tmp_path, arm, 3)).history
+        births[arm] = {member: birth.hyperparams for member, birth in history.births.items()}
+        first[arm] = {report.member: report.score for report in history.reports if report.interval == 1}
+    for arm in experiment.settings.arms:
+        assert births[arm] == {member: births["shrinking"][member] for member in births[arm]}
+        assert first[arm] == {member: first["shrinking"][member] for member in first[arm]}
+    assert {arm: len(members) for arm, members in births.items()} == dict(
+        zip(experiment.settings.arms, (4, 4, 6, 6, 6, 1, 2), strict=True)
+    )
+    result = Result.read(experiment, tmp_path)
+    assert result is not None
+    assert {runs[0].steps for runs in result.outcomes.values()} == {360}
 
 
 def test_every_run_is_an_ordinary_one(done):

@@ -60,8 +60,9 @@ def test_the_plot_is_a_picture(result, tmp_path):
 def test_the_protocol_names_every_arm_and_the_cost(result):
     told = "\n".join(protocol(result))
     for arm in result.arms:
-        assert f"{arm}: {ARMS[arm].says}." in told
-    assert "180 steps (PBT: 3 × 60), scored every 10, ready every 10" in told
+        assert f"{arm}: {ARMS[arm].says} (" in told
+    assert "the rules of the config (3 × 60)." in told
+    assert "180 steps. Scored every 10, ready every 10" in told
     assert "With 2 seeds no difference between these 4 arms can be significant" in told
     for method in METHODS.values():
         assert method in told

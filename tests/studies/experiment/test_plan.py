@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.runs.launch import Project
 from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.plan import FILE, keep, read_experiment
 from tests.studies.experiment.conftest import TOY, toy
@@ -11,15 +14,26 @@ ROOT = Path(__file__).parent.parent.parent.parent
 ALONE = [name for name, arm in ARMS.items() if arm.after is None]
 
 
+ALONE_EACH = {"random-search", "halving", "asha", "fixed", "linear", "exponential", "cosine", "longer", "longer-random"}
+"""Arms of which no member copies another one; likewise NAME-decay."""
+
+PHASES = {"pbt": {"population": [[0, 8], [0.2, 2], [0.5, 1]], "budget_steps": 8_000}}
+"""8 × 200, 2 × 1,200 and 1 × 4,000 steps."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("arm", ALONE)
-def test_every_arm_trains_as_many_steps_and_is_scored_as_often(arm):
-    experiment = read_experiment("digits", [{"experiment": {"arms": [arm], "seeds": [7]}}])
+@pytest.mark.parametrize("shared", [{}, {**PHASES, "experiment": {"fixed_size": 4}}])
+def test_every_arm_trains_as_many_steps_and_is_scored_as_often(arm, shared):
+    experiment = read_experiment("digits", [shared, {"experiment": {"arms": [arm], "seeds": [7]}}])
     config = experiment.run_config(arm, 7)
-    pbt = config.pbt
-    assert pbt.population_size * pbt.total_steps == experiment.budget_steps
-    assert (pbt.score_interval, config.seed) == (100, 7)
-    assert (pbt.exploit.name == "none") == (arm not in ("pbt", "weights-only", "hyperparameters-only"))
+    plan = Project(config).plan
+    assert (
+        plan.member_steps == experiment.budget_steps == sum(size * steps for size, steps in experiment.population(arm))
+    )
+    assert (plan.score_interval, config.seed) == (100, 7)
+    assert (config.pbt.exploit.name != "none") == (arm.removesuffix("-decay") not in ALONE_EACH)
+    assert experiment.rounding == 0
 
 
 def test_what_an_arm_changes_is_what_its_name_says():
@@ -31,10 +45,62 @@ def test_what_an_arm_changes_is_what_its_name_says():
     middle = configs["fixed"].initial[0]
     assert set(middle) == {"lr_g", "lr_d"}
     assert len(configs["fixed"].initial) == 10
-    assert configs["longer"].initial == (middle,)
-    assert (configs["longer"].population_size, configs["longer"].total_steps) == (1, 10_000)
-    assert configs["cosine"].schedule is not None
-    assert configs["cosine"].schedule.decay == "cosine"
+    assert configs["longer"].initial == configs["longer-decay"].initial == (middle,)
+    assert configs["longer-random"].initial == configs["longer-random-decay"].initial == ()
+    assert {configs[arm].population_size for arm in configs if arm.startswith("longer")} == {1}
+    decays = {arm: pbt.schedule and (pbt.schedule.decay, pbt.schedule.to) for arm, pbt in configs.items()}
+    assert {arm: decay for arm, decay in decays.items() if decay} == {
+        "longer-decay": ("cosine", 0.1),
+        "longer-random-decay": ("cosine", 0.1),
+        "halving-decay": ("cosine", 0.1),
+        **{shape: (shape, 0.01) for shape in ("linear", "exponential", "cosine")},
+    }
+    assert configs["asha"].mode == "async"
+
+
+def test_arms_have_the_phases_of_the_config_or_one_size_and_never_something_of_both():
+    arms = ["pbt", "shrinking", "halving", "longer", "mine"]
+    own = {"mine": {"pbt": {"population": [[0, 4], [0.5, 2]]}}}
+    experiment = read_experiment("digits", [PHASES, {"experiment": {"arms": arms, "own": own, "fixed_size": 4}}])
+    shrinks = [(8, 200), (2, 1_200), (1, 4_000)]
+    assert {arm: experiment.population(arm) for arm in arms} == {
+        "pbt": [(4, 2_000)],
+        "shrinking": shrinks,
+        "halving": shrinks,
+        "longer": [(1, 8_000)],
+        "mine": [(4, 1_000), (2, 2_000)],
+    }
+
+
+def test_without_phases_of_its_own_an_experiment_shrinks_by_halving():
+    experiment = read_experiment("digits", [{"experiment": {"arms": ["halving", "shrinking"]}}])
+    for arm in ("halving", "shrinking"):
+        assert [members for members, _ in experiment.population(arm)] == [10, 5, 2, 1]
+
+
+def test_what_is_given_to_the_first_members_is_given_to_as_many_as_an_arm_has():
+    given = [{"lr_g": 1e-3}, {"lr_g": 2e-3}, {"lr_g": 3e-3}]
+    experiment = read_experiment(
+        "digits",
+        [
+            {
+                "pbt": {"initial": given},
+                "experiment": {"arms": ["pbt", "random-search", "longer-random"], "fixed_size": 2},
+            }
+        ],
+    )
+    assert experiment.run_config("pbt", 0).pbt.initial == tuple(given[:2])
+    assert experiment.run_config("longer-random", 0).pbt.initial == ()
+
+
+def test_whole_score_intervals_may_leave_two_percent_of_the_budget():
+    three = {"population_size": 3}
+    experiment = toy(
+        pbt={"population_size": 1, "total_steps": 1_000},
+        experiment={"arms": ["longer", "three"], "own": {"three": {"pbt": three}}},
+    )
+    assert experiment.population("three") == [(3, 330)]
+    assert experiment.rounding == pytest.approx(0.01)
 
 
 def test_a_decay_takes_the_place_of_a_schedule_that_all_arms_have():
@@ -53,6 +119,14 @@ def test_an_arm_of_ones_own_lays_its_changes_over_the_config():
     assert experiment.run_config("t-test", 1).pbt.exploit.options == {"alpha": 0.2}
     assert "pbt.exploit.alpha = 0.2" in experiment.arm("t-test").says
     assert experiment.baseline == "pbt"
+    assert experiment.baselines == ["pbt"]
+
+
+def test_several_arms_may_be_baselines_and_the_first_one_is_named_alone():
+    arms = ["pbt", "random-search", "longer"]
+    experiment = toy(experiment={"arms": arms, "baseline": "longer", "baselines": ["random-search", "longer"]})
+    assert experiment.baselines == ["longer", "random-search"]
+    assert experiment.baseline == "longer"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +142,15 @@ def test_an_arm_of_ones_own_lays_its_changes_over_the_config():
         ({"equal": "watts"}, "experiment.equal"),
         ({"armz": ["pbt"]}, "experiment.armz is not a setting"),
         ({"arms": ["linear"]}, "The arm linear: .*say what decays"),
-        ({"arms": ["big"], "own": {"big": {"pbt": {"population_size": 4}}}}, "The arm big trains 4 × 60 = 240 steps"),
+        ({"arms": ["longer"], "baselines": ["longer", "fixed"]}, "baseline fixed is not one of the arms"),
+        ({"baselines": ["pbt", "pbt"]}, "name each one once"),
+        ({"arms": ["replay-shrinking"]}, "needs the runs of shrinking"),
+        ({"fixed_size": 0}, "experiment.fixed_size"),
+        (
+            {"arms": ["big"], "own": {"big": {"pbt": {"total_steps": 80}}}},
+            "The arm big trains 240 steps, the others 180",
+        ),
+        ({"arms": ["odd"], "own": {"odd": {"pbt": {"population_size": 4}}}}, "trains 160 of 180 steps.*multiple of 40"),
         ({"arms": ["odd"], "own": {"odd": {"pbt": {"exploit": "lottery"}}}}, "The arm odd: pbt.exploit = 'lottery'"),
         ({"arms": ["pbt"], "own": {"pbt": {}}}, "choose another"),
     ],
@@ -120,11 +202,16 @@ def test_the_toy_of_these_tests_names_every_kind_of_arm():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem)
-def test_the_experiments_of_the_results_can_be_carried_out(path: Path):
-    experiment = read_experiment(str(path))
+def test_the_experiments_of_the_results_can_be_carried_out(path: Path, tmp_path: Path):
+    brought = tmp_path / "images.npy"
+    np.save(brought, stream(0, "images").integers(0, 256, (4_000, 28, 28), np.uint8))
+    changes = [{"task": {"data": str(brought)}}] if path.stem.startswith("fashion") else []
+    experiment = read_experiment(str(path), changes)
     assert experiment.config.name == path.stem
+    assert experiment.rounding == 0
     for arm in experiment.settings.arms:
-        assert experiment.run_config(arm, experiment.settings.seeds[0]).seed == experiment.settings.seeds[0]
+        if experiment.arm(arm).after is None:
+            assert experiment.run_config(arm, experiment.settings.seeds[0]).seed == experiment.settings.seeds[0]
 
 
 @pytest.mark.parametrize("content", [b"x = = 1", b"\xff\xfe"])

@@ -1,4 +1,7 @@
-"""The arms that an experiment can compare: what each changes of the configuration that all of them share."""
+"""The arms that an experiment can compare: what each changes of the configuration that all of them share.
+
+An arm says who trains and by which rules. How long follows: it gets the budget, which is the same for all.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,76 +9,137 @@ from typing import Any
 
 from pbt_gan.config.schedules import schedule_settings
 from pbt_gan.config.settings import Config
-from pbt_gan.core.schedule import Decay, replay
+from pbt_gan.core.schedule import Decay, replay, stretched
 from pbt_gan.core.space import Space, middles
 from pbt_gan.runs.replay import NOBODY_COPIES
 from pbt_gan.runs.result import Run
 
 Table = Mapping[str, Any]
 
-PBT, RANDOM_SEARCH = "pbt", "random-search"
+PBT, RANDOM_SEARCH, SHRINKING = "pbt", "random-search", "shrinking"
 
 OTHER_SEED = 1_000_000
 """Added to the seed of a replay, so that it repeats the schedule and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What all arms of an experiment have in common."""
+
+    config: Config  # resolved
+    space: Space
+    budget_steps: int  # of all members together
+    fixed_size: int  # members, where their number never changes
+    decay: Table  # the schedule of an arm that decays
+
+    @property
+    def unit(self) -> int:
+        """The steps between two scores."""
+        return self.config.pbt.score_interval or self.config.pbt.ready_interval
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of spending the cost of a run."""
+    """One way of spending the budget."""
 
     says: str  # what it is, for the protocol
-    change: Callable[[Config, Space, Run | None], Table]  # of the shared config, its space, and the run of `after`
+    change: Callable[[Shared, Run | None], Table]  # by what is shared, and the run of `after`
     after: str | None = None  # the arm whose run of the same seed it needs
 
 
+def _fixed(says: str, *changes: Table) -> Arm:
+    """Return an arm whose population never changes its size."""
+    return Arm(says, lambda shared, found: {"pbt": _laid({"population_size": shared.fixed_size}, *changes)})
+
+
+def _shrinking(says: str, *changes: Table, decays: bool = False) -> Arm:
+    """Return an arm with the phases of the config, or those of halving if it has none."""
+
+    def change(shared: Shared, found: Run | None) -> Table:
+        phases = {} if shared.config.pbt.phases else {"population": {"rule": "halving"}}
+        return {"pbt": _laid(phases, *changes, {"schedule": shared.decay} if decays else {})}
+
+    return Arm(says, change)
+
+
+def _alone(says: str, initial: Callable[[Space], list[Any]], decays: bool = False) -> Arm:
+    """Return an arm of one member that gets the whole budget."""
+
+    def change(shared: Shared, found: Run | None) -> Table:
+        schedule = {"schedule": shared.decay} if decays else {}
+        return {"pbt": {**NOBODY_COPIES, "population_size": 1, "initial": initial(shared.space), **schedule}}
+
+    return Arm(says, change)
+
+
+def _replay(after: str) -> Arm:
+    def change(shared: Shared, found: Run | None) -> Table:
+        assert found is not None  # this arm comes after the other
+        schedule = stretched(
+            replay(found.lineage(), same_streams=False), found.lineage()[-1].end_step, shared.budget_steps, shared.unit
+        )
+        rows = schedule_settings(schedule)
+        return {
+            "seed": shared.config.seed + OTHER_SEED,
+            "pbt": {**NOBODY_COPIES, "population_size": 1, "initial": [], "schedule": rows},
+        }
+
+    return Arm(
+        f"one new member, trained with the schedule that the best member of {after} found in that seed, stretched to "
+        "the whole budget (the search is not charged to it)",
+        change,
+        after=after,
+    )
+
+
+def _all_in_the_middle(shared: Shared, found: Run | None) -> Table:
+    size = shared.fixed_size
+    return {"pbt": {**NOBODY_COPIES, "population_size": size, "initial": [middles(shared.space)] * size}}
+
+
 def _decayed(shape: Decay) -> Arm:
-    def change(config: Config, space: Space, found: Run | None) -> Table:
-        return {"pbt": {**NOBODY_COPIES, "schedule": {"decay": shape}}}
-
-    return Arm(f"random search whose rates decay to a hundredth, {shape}", change)
+    says = f"random search whose rates decay to a hundredth, {shape}"
+    return _fixed(says, NOBODY_COPIES, {"schedule": {"decay": shape}})
 
 
-def _copying(what: str, says: str) -> Arm:
-    return Arm(says, lambda config, space, found: {"pbt": {"exploit": {"copies": what}}})
+def _drawn(space: Space) -> list[Any]:
+    return []
 
 
-def _search(config: Config, space: Space, found: Run | None) -> Table:
-    return {"pbt": NOBODY_COPIES}
+def _middle(space: Space) -> list[Any]:
+    return [middles(space)]
 
 
-def _fixed(config: Config, space: Space, found: Run | None) -> Table:
-    return {"pbt": {**NOBODY_COPIES, "initial": [middles(space)] * config.pbt.population_size}}
-
-
-def _longer(config: Config, space: Space, found: Run | None) -> Table:
-    size, steps = config.pbt.population_size, config.pbt.total_steps
-    one = {"population_size": 1, "total_steps": size * steps, "initial": [middles(space)]}
-    return {"pbt": {**NOBODY_COPIES, **one}}
-
-
-def _replay(config: Config, space: Space, found: Run | None) -> Table:
-    assert found is not None  # this arm comes after PBT's
-    schedule = replay(found.lineage(), same_streams=False)
-    return {
-        "seed": config.seed + OTHER_SEED,
-        "pbt": {**NOBODY_COPIES, "schedule": schedule_settings(schedule)},
-    }
+def _laid(*tables: Table) -> dict[str, Any]:
+    return {key: value for table in tables for key, value in table.items()}
 
 
 ARMS: Mapping[str, Arm] = {
-    PBT: Arm("PBT, with the rules of the config", lambda config, space, found: {}),
-    RANDOM_SEARCH: Arm("the same members and initial draws as PBT, without exploit and explore", _search),
-    "fixed": Arm("every member has the middle of each hyperparameter's init; they differ in seeds only", _fixed),
+    PBT: _fixed("PBT with a population of fixed size, and the rules of the config"),
+    RANDOM_SEARCH: _fixed("the same members and initial draws as pbt, without exploit and explore", NOBODY_COPIES),
+    SHRINKING: _shrinking("a population that shrinks as the config says, with its rules"),
+    "halving": _shrinking("a population that shrinks as the config says; nobody copies or moves", NOBODY_COPIES),
+    "halving-decay": _shrinking("halving, whose rates decay", NOBODY_COPIES, decays=True),
+    "asha": _shrinking("halving, where nobody waits for the others", NOBODY_COPIES, {"mode": "async"}),
+    "longer": _alone("one member at the middle of each hyperparameter's init, with all the steps", _middle),
+    "longer-random": _alone(
+        "one member with all the steps, at the setting that member 0 draws: what one gets who knows nothing", _drawn
+    ),
+    "longer-decay": _alone("longer, whose rates decay", _middle, decays=True),
+    "longer-random-decay": _alone("longer-random, whose rates decay", _drawn, decays=True),
+    "replay": _replay(PBT),
+    "replay-shrinking": _replay(SHRINKING),
+    "settle": _fixed("pbt whose moves settle: smaller towards the end, and along what helped", {"explore": "settle"}),
+    "fixed": Arm(
+        "every member has the middle of each hyperparameter's init; they differ in seeds only", _all_in_the_middle
+    ),
     "linear": _decayed("linear"),
     "exponential": _decayed("exponential"),
     "cosine": _decayed("cosine"),
-    "weights-only": _copying("weights", "PBT whose recipients copy weights and keep their own hyperparameters"),
-    "hyperparameters-only": _copying("hyperparams", "PBT whose recipients copy hyperparameters and keep their weights"),
-    "longer": Arm("one member with the setting of `fixed`, trained as many steps as all members together", _longer),
-    "replay": Arm(
-        "new members, each trained with the schedule that PBT's best member of that seed found (the search is not "
-        "charged to it)",
-        _replay,
-        after=PBT,
+    "weights-only": _fixed(
+        "pbt whose recipients copy weights and keep their own hyperparameters", {"exploit": {"copies": "weights"}}
+    ),
+    "hyperparameters-only": _fixed(
+        "pbt whose recipients copy hyperparameters and keep their weights", {"exploit": {"copies": "hyperparams"}}
     ),
 }

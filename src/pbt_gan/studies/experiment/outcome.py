@@ -1,16 +1,18 @@
 """What one run of an experiment came to, read at a cost that all arms of its seed have reached."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from pbt_gan.core.lineage import History
 from pbt_gan.reporting.cards import Cards, is_held_out, is_higher_better
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import quantile
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.conduct import Place
 from pbt_gan.studies.experiment.plan import Unit
+from pbt_gan.studies.experiment.timeline import Timeline, timeline
 
 _TOLERANCE_S = 0.02
 """Share by which a run may exceed the equal cost in device seconds: no two measurements of time are equal."""
@@ -26,7 +28,7 @@ class Outcome:
 
     arm: str
     seed: int
-    figures: Mapping[str, float]  # best, median, and for each held-out metric `best NAME` and `median NAME`
+    figures: Mapping[str, float]  # best, median of the living, and of each held-out metric `best NAME`, `median NAME`
     copies: int
     steps: int  # of all members together
     images: int
@@ -34,11 +36,12 @@ class Outcome:
     device_s: float  # scoring included; not the same number if a run is done again
 
     @classmethod
-    def of(cls, place: Place, history: History, cards: Cards) -> "Outcome":
-        """Sum up a history that was cut to equal cost."""
+    def of(cls, place: Place, run: Timeline, cards: Cards) -> "Outcome":
+        """Sum up a run that was cut to equal cost."""
+        history = run.history
         summary = Summary.of(history)
-        last = list(history.last.values())
-        figures = {"best": summary.best, "median": summary.final_median}
+        last = [report for member, report in history.last.items() if member not in history.retirements]
+        figures = {"best": summary.best, "median": quantile((report.score for report in last), 0.5)}
         for name in sorted({name for report in history.reports for name in report.metrics if is_held_out(name)}):
             if name in summary.held_out or history.best is None:
                 figures[f"best {name}"] = summary.held_out.get(name, math.nan)
@@ -51,24 +54,26 @@ class Outcome:
             *place,
             figures,
             summary.exploits,
-            sum(step_counts(history)),
+            sum(run.steps()),
             summary.images,
-            len(history.reports),
+            sum(report.measurements for report in history.reports),
             summary.cost_s,
         )
 
 
-def at_equal_cost(runs: Mapping[Place, Run], unit: Unit) -> dict[Place, History]:
-    """Return each run's history up to the smallest cost among the arms of its seed.
+def at_equal_cost(runs: Mapping[Place, Run], unit: Unit, rounding: float = 0.0) -> dict[Place, Timeline]:
+    """Return each run up to the smallest cost among the arms of its seed, in the order of time.
 
     Args:
         runs: finished ones by arm and seed; of each seed all arms.
         unit: what is made equal.
+        rounding: the share of the budget that an arm may leave by its plan; the others need not stop short for it.
     """
+    whole = {place: timeline(run.journal) for place, run in sorted(runs.items())}
     limits: dict[int, float] = {}
-    for (_, seed), run in runs.items():
-        limits[seed] = min(limits.get(seed, math.inf), math.fsum(costs(run.history, unit)))
-    return {place: cut(run.history, unit, limits[place[1]]) for place, run in sorted(runs.items())}
+    for (_, seed), run in whole.items():
+        limits[seed] = min(limits.get(seed, math.inf), math.fsum(costs(run, unit)))
+    return {place: cut(run, unit, limits[place[1]], rounding) for place, run in whole.items()}
 
 
 def counted(runs: Iterable[Run], unit: Unit) -> Unit:
@@ -77,40 +82,22 @@ def counted(runs: Iterable[Run], unit: Unit) -> Unit:
     return "steps" if unit == "images" and not images else unit
 
 
-def costs(history: History, unit: Unit) -> Sequence[float]:
-    """Return what each report has cost, in the order of the reports."""
+def costs(run: Timeline, unit: Unit) -> Sequence[float]:
+    """Return what each report has cost, in the order of time."""
     match unit:
         case "steps":
-            return step_counts(history)
+            return run.steps()
         case "images":
-            return [report.images for report in history.reports]
+            return [report.images for report in run.reports]
         case "device_s":
-            return [report.cost_s for report in history.reports]
+            return [report.cost_s for report in run.reports]
 
 
-def step_counts(history: History) -> list[int]:
-    """Return how many steps each report's order trained."""
-    before: dict[int, int] = {}
-    counts = []
-    for report in history.reports:
-        counts.append(report.trained_steps - before.get(report.member, 0))
-        before[report.member] = report.trained_steps
-    return counts
-
-
-def cut(history: History, unit: Unit, limit: float) -> History:
-    """Return the part of a history that a cost pays for; at least its first report."""
-    allowed = limit * (1 + (_TOLERANCE_S if unit == "device_s" else 1e-9))
-    spent, kept = 0.0, 0
-    for cost in costs(history, unit):
-        spent += cost
-        if spent > allowed:
-            break
-        kept += 1
-    reports = history.reports[: max(kept, 1)]
-    there: set[tuple[int, int]] = {(report.member, report.interval) for report in reports}
-    exploits = tuple(each for each in history.exploits if (each.recipient, each.interval + 1) in there)
-    return History(history.births, tuple(reports), exploits)
+def cut(run: Timeline, unit: Unit, limit: float, rounding: float = 0.0) -> Timeline:
+    """Return the part of a run that a cost pays for; at least its first report."""
+    share = max(rounding, _TOLERANCE_S if unit == "device_s" else 0.0)
+    spent = list(accumulate(costs(run, unit)))
+    return run.first(bisect_right(spent, limit / (1 - share) * (1 + 1e-9)))
 
 
 def cards_of(runs: Iterable[Run]) -> Cards:

@@ -34,6 +34,10 @@ def write(result: Result, folder: Path) -> None:
 def plain(result: Result) -> dict[str, Any]:
     """Return everything as JSON values; what may differ between equal experiments stands under `time`."""
     runs = [asdict(run) for of_arm in result.outcomes.values() for run in of_arm]
+    gains = {
+        base: {figure: {arm: asdict(gained) for arm, gained in arms.items()} for figure, arms in of_base.items()}
+        for base, of_base in result.gains.items()
+    }
     device_s = {f"{run['arm']}-{run['seed']}": run.pop("device_s") for run in runs}
     return {
         "experiment": result.experiment.plain(),
@@ -41,7 +45,8 @@ def plain(result: Result) -> dict[str, Any]:
         "protocol": protocol(result),
         "methods": METHODS,
         "runs": runs,
-        "gains": {name: {arm: asdict(gained) for arm, gained in arms.items()} for name, arms in result.gains.items()},
+        "gains": gains[result.experiment.baseline],
+        "against": gains,
         "time": {"device_s": device_s, "versions": versions(), "machine": machine()},
     }
 

@@ -5,13 +5,10 @@ from itertools import cycle, product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pbt_gan.core.lineage import History
 from pbt_gan.reporting.canvas import COLORS, FAINT, INK, png, thousands
-from pbt_gan.reporting.comparison_picture import curves
-from pbt_gan.studies.experiment.outcome import costs
 from pbt_gan.studies.experiment.plan import Unit
+from pbt_gan.studies.experiment.progress import Curve, progress
 from pbt_gan.studies.experiment.result import Result
 from pbt_gan.studies.experiment.sheets import title
 
@@ -33,8 +30,8 @@ def picture(result: Result) -> bytes:
         best, median, dots = figure.subplots(1, 3, width_ratios=(1, 1, 0.9))
         for axes, kind, above in ((best, "best", "Best member so far"), (median, "median", "Median member")):
             for arm in result.arms:
-                runs = [result.histories[arm, seed] for seed in result.seeds]
-                _band(axes, runs, kind, unit, arm, *looks[arm])
+                runs = [progress(result.timelines[arm, seed], unit) for seed in result.seeds]
+                _band(axes, runs, kind, arm, *looks[arm])
             axes.set(title=above, xlabel=_LABELS[unit])
             thousands(axes.xaxis)
         best.set_ylabel("selection score (higher is better)")
@@ -45,21 +42,12 @@ def picture(result: Result) -> bytes:
     return png(draw, 13.5, 4.9)
 
 
-def _band(axes: Any, runs: Sequence[History], kind: str, unit: Unit, arm: str, line: str, color: str) -> None:
+def _band(axes: Any, runs: Sequence[Mapping[str, Curve]], kind: str, arm: str, line: str, color: str) -> None:
     """Draw the median of the runs of an arm, and their range as a band."""
-    lines = [(_clock(run, unit), curves(run)[kind]) for run in runs]
-    x = np.linspace(max(clock[0] for clock, _ in lines), min(clock[-1] for clock, _ in lines), _POINTS)
-    values = np.array([np.interp(x, clock, line) for clock, line in lines])
+    x = np.linspace(max(run["cost"][0] for run in runs), min(run["cost"][-1] for run in runs), _POINTS)
+    values = np.array([np.interp(x, run["cost"], run[kind]) for run in runs])
     axes.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.13, linewidth=0)
     axes.plot(x, np.median(values, axis=0), color=color, linestyle=line, linewidth=2.2, label=arm)
-
-
-def _clock(history: History, unit: Unit) -> NDArray[np.float64]:
-    """Return the cost of all members together after each interval."""
-    spent: dict[int, float] = {}
-    for report, cost in zip(history.reports, costs(history, unit), strict=True):
-        spent[report.interval] = spent.get(report.interval, 0.0) + cost
-    return np.cumsum([cost for _, cost in sorted(spent.items())])
 
 
 def _dots(axes: Any, result: Result, colors: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,22 +11,35 @@ from pydantic import Field, field_validator
 from pbt_gan import files
 from pbt_gan.config import toml
 from pbt_gan.config.effects import refuse_without_effect
-from pbt_gan.config.settings import Config
+from pbt_gan.config.population import settled
+from pbt_gan.config.schedules import ScheduleSettings
+from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import folder_name, merged, read_config_table
+from pbt_gan.core.budget import Phase, member_steps
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.space import Space
 from pbt_gan.errors import ConfigError, RunFolderError, instead
 from pbt_gan.runs.changes import differences
 from pbt_gan.runs.launch import Project
 from pbt_gan.runs.result import Run
-from pbt_gan.studies.experiment.arms import ARMS, PBT, RANDOM_SEARCH, Arm, Table
+from pbt_gan.studies.experiment.arms import ARMS, PBT, RANDOM_SEARCH, Arm, Shared, Table
 from pbt_gan.validation import Settings, validated
 
 FILE = "experiment.toml"
 
 Unit = Literal["images", "steps", "device_s"]
 
-_FREE = ("executor", "checkpoints", "listeners", "name", "experiment.seeds", "experiment.arms", "experiment.baseline")
+_FREE = (
+    *("executor", "checkpoints", "listeners", "name"),
+    *("experiment.seeds", "experiment.arms", "experiment.baseline", "experiment.baselines"),
+)
 """What may change when an experiment goes on, since none of it changes a run that is there already."""
+
+_SIZES = ("population", "population_size", "phases")
+_LENGTHS = ("total_steps", "budget_steps")
+
+MOST_ROUNDED = 0.02
+"""Share of the budget that an arm may leave, since its members train whole score intervals."""
 
 
 class ExperimentSettings(Settings):
@@ -34,10 +48,13 @@ class ExperimentSettings(Settings):
     arms: tuple[str, ...] = Field((PBT, RANDOM_SEARCH), min_length=1)
     seeds: tuple[int, ...] = Field(tuple(range(6)), min_length=1)  # fewer can show no difference between two arms
     baseline: str | None = None  # the arm that the others are compared with; None: random search, or the first
+    baselines: tuple[str, ...] = ()  # several such arms, a table each
+    fixed_size: int | None = Field(None, ge=1)  # members, where their number never changes; None: population_size
+    decay: ScheduleSettings = ScheduleSettings(decay="cosine", to=0.1)  # of longer-decay and longer-random-decay
     equal: Unit = "images"  # the cost up to which runs are read; steps, where the task counts no images
     own: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # arms of one's own: what each changes
 
-    @field_validator("arms", "seeds")
+    @field_validator("arms", "seeds", "baselines")
     @classmethod
     def _once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(values)) < len(values):
@@ -54,41 +71,80 @@ class Experiment:
     space: Space
 
     @property
+    def baselines(self) -> Sequence[str]:
+        """The arms that the others are compared with, each in a table of its own; at least one."""
+        arms, settings = self.settings.arms, self.settings
+        named = [*([settings.baseline] if settings.baseline else []), *settings.baselines]
+        return list(dict.fromkeys(named)) or [RANDOM_SEARCH if RANDOM_SEARCH in arms else arms[0]]
+
+    @property
     def baseline(self) -> str:
-        """The arm that the others are compared with."""
-        arms = self.settings.arms
-        return self.settings.baseline or (RANDOM_SEARCH if RANDOM_SEARCH in arms else arms[0])
+        """The first of them, to which times are compared as well."""
+        return self.baselines[0]
 
     @property
     def budget_steps(self) -> int:
         """Steps of all members of a run together, the same in every arm."""
-        return self.config.pbt.population_size * self.config.pbt.total_steps
+        return steps_of(self.config.pbt)
 
     def arm(self, name: str) -> Arm:
         """Return an arm of the table, or one of the config's own."""
         if name in self.settings.own:
             changes = self.settings.own[name]
-            return Arm(f"an arm of one's own: {_in_words(changes)}", lambda config, space, found: changes)
+            return Arm(f"an arm of one's own: {_in_words(changes)}", lambda shared, found: changes)
         return ARMS[name]
 
     def run_config(self, name: str, seed: int, found: Run | None = None) -> Config:
-        """Return the configuration of one run; `found`: the finished run that the arm needs, of the same seed.
+        """Return the configuration of one run, with the budget of all.
+
+        Args:
+            name: of the arm.
+            seed: of the run.
+            found: the finished run that the arm needs, of the same seed.
 
         Raises:
             ConfigError: an arm of one's own changes what is no setting.
         """
-        shared = self.config.model_copy(update={"seed": seed})
-        change = self.arm(name).change(shared, self.space, found)
-        table = shared.plain()
-        if "schedule" in change.get("pbt", {}):
-            table["pbt"].pop("schedule", None)  # another one in its place, not the rows of both
-        table = merged(table, change)
+        shared = self._shared(self.config.model_copy(update={"seed": seed}))
+        change = self.arm(name).change(shared, found)
+        table = shared.config.plain()
+        table["pbt"], own = _without_rivals(table["pbt"], change.get("pbt", {}), shared.budget_steps)
+        table = merged(table, {**change, "pbt": own})
         refuse_without_effect(table, [change])
         return validated(Config, {**table, "name": folder_name(f"{name}-{seed}")})
+
+    def population(self, name: str) -> Sequence[tuple[int, int]]:
+        """Return the phases of an arm as (members, steps that each of them trains)."""
+        if self.arm(name).after is not None:
+            return [(1, self.budget_steps)]  # a replay
+        pbt = settled(self.run_config(name, self.settings.seeds[0]).pbt)
+        places = [0, *(phase.begins for phase in pbt.phases), pbt.total_steps]
+        members = [pbt.population_size, *(phase.members for phase in pbt.phases)]
+        return [(size, end - begin) for size, (begin, end) in zip(members, pairwise(places), strict=True)]
+
+    @property
+    def rounding(self) -> float:
+        """The largest share of the budget that an arm leaves, since its members train whole score intervals."""
+        steps = [sum(size * length for size, length in self.population(arm)) for arm in self.settings.arms]
+        return 1 - min(steps) / self.budget_steps
+
+    def _shared(self, config: Config) -> Shared:
+        return Shared(
+            config,
+            self.space,
+            self.budget_steps,
+            self.settings.fixed_size or self.config.pbt.population_size,
+            self.settings.decay.model_dump(mode="json", exclude_none=True),
+        )
 
     def plain(self) -> dict[str, Any]:
         """Return it as the table of a config file."""
         return {**self.config.plain(), "experiment": self.settings.model_dump(mode="json", exclude_none=True)}
+
+
+def steps_of(pbt: PBTSettings) -> int:
+    """Return how many steps all members together train by resolved settings."""
+    return member_steps(pbt.population_size, [Phase(each.begins, each.members) for each in pbt.phases], pbt.total_steps)
 
 
 def read_experiment(source: str, changes: Sequence[Table] = ()) -> Experiment:
@@ -164,12 +220,13 @@ def _check(experiment: Experiment) -> None:
     for name in settings.own:
         if name in ARMS:
             raise ConfigError(f"experiment.own.{name} has the name of an arm that is built in; choose another.")
-    for name in (*settings.arms, *([settings.baseline] if settings.baseline else ())):
+    for name in (*settings.arms, *experiment.baselines):
         if name not in known:
             there = "There are those of your own in [experiment.own.NAME], and"
             raise ConfigError(f"There is no arm {name!r}.{instead(name, sorted(known), there)}")
-    if experiment.baseline not in settings.arms:
-        raise ConfigError(f"The baseline {experiment.baseline} is not one of the arms {', '.join(settings.arms)}.")
+    for name in experiment.baselines:
+        if name not in settings.arms:
+            raise ConfigError(f"The baseline {name} is not one of the arms {', '.join(settings.arms)}.")
     for name in settings.arms:
         needed = experiment.arm(name).after
         if needed is not None:
@@ -177,15 +234,43 @@ def _check(experiment: Experiment) -> None:
                 raise ConfigError(f"The arm {name} needs the runs of {needed}; name that one too.")
             continue
         try:
-            config = Project(experiment.run_config(name, settings.seeds[0])).config
+            plan = Project(experiment.run_config(name, settings.seeds[0])).plan
         except ConfigError as error:
             raise ConfigError(f"The arm {name}: {error}") from None
-        steps = config.pbt.population_size * config.pbt.total_steps
-        if steps != experiment.budget_steps:
-            raise ConfigError(
-                f"The arm {name} trains {config.pbt.population_size} × {config.pbt.total_steps} = {steps} steps, the "
-                f"others {experiment.budget_steps}. Give it as many, by pbt.population_size and pbt.total_steps."
-            )
+        _check_steps(name, plan, experiment.budget_steps)
+
+
+def _check_steps(name: str, plan: Plan, budget_steps: int) -> None:
+    """Raise ConfigError unless a plan spends the budget, but for what is less than a score interval of its members."""
+    left, last = budget_steps - plan.member_steps, (plan.phases[-1].members if plan.phases else plan.population_size)
+    if left == 0:
+        return
+    if left < 0 or left >= last * plan.score_interval:
+        raise ConfigError(
+            f"The arm {name} trains {plan.member_steps} steps, the others {budget_steps}. Leave its pbt.total_steps "
+            "out: from its population its length follows."
+        )
+    if left > MOST_ROUNDED * budget_steps:
+        unit = last * plan.score_interval
+        raise ConfigError(
+            f"The arm {name} trains {plan.member_steps} of {budget_steps} steps: its {last} members are scored every "
+            f"{plan.score_interval}. Give a budget that is a multiple of {unit}, or score more often."
+        )
+
+
+def _without_rivals(pbt: Table, change: Table, budget_steps: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the shared settings without those in whose place an arm has others, and its own ones with a length."""
+    own, gone = dict(change), set[str]()
+    if any(key in change for key in (*_SIZES, *_LENGTHS)):
+        gone |= {"population", "phases", *_LENGTHS}
+        if not any(key in change for key in _LENGTHS):
+            own["budget_steps"] = budget_steps
+    # Another one in its place, not the rows of both, nor what the other policy did besides.
+    gone |= {"schedule", "policy"} & change.keys()
+    left = {key: value for key, value in pbt.items() if key not in gone}
+    if "initial" not in change:
+        left["initial"] = left.get("initial", [])[: change.get("population_size")]
+    return left, own
 
 
 def _in_words(changes: Table, prefix: str = "") -> str:

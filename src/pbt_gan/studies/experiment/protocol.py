@@ -5,7 +5,7 @@ from statistics import fmean
 
 from pbt_gan.reporting.text import number
 from pbt_gan.runs.environment import machine, versions
-from pbt_gan.studies.experiment.plan import Unit
+from pbt_gan.studies.experiment.plan import Experiment, Unit
 from pbt_gan.studies.experiment.power import too_few_seeds
 from pbt_gan.studies.experiment.result import Result
 from pbt_gan.studies.experiment.statistics import CONFIDENCE, EXACT_PAIRS, RESAMPLES
@@ -16,7 +16,7 @@ METHODS: Mapping[str, str] = {
     "interval": "Student's t over the pairs",
     "p": f"two-sided sign-flip test of the mean, exact up to {EXACT_PAIRS} pairs, with {RESAMPLES:,} drawn choices of "
     "signs beyond",
-    "correction": "adjusted after Holm for the number of arms, each figure for itself",
+    "correction": "adjusted after Holm for the number of arms, each figure and each baseline for itself",
 }
 """How the gains of an experiment were judged."""
 
@@ -27,17 +27,18 @@ _EQUAL = 0.05
 def protocol(result: Result) -> list[str]:
     """Return what a reader has to know, a point each; equal experiments have equal protocols."""
     experiment, pbt = result.experiment, result.experiment.config.pbt
+    rounding = f" Less by up to {experiment.rounding:.1%}: whole score intervals." if experiment.rounding else ""
     caution = too_few_seeds(len(result.seeds), len(result.arms))
     selection = next(iter(result.runs.values())).cards.get("score", {}).get("name", "the task's own score")
     return [
-        *(f"{arm}: {experiment.arm(arm).says}." for arm in result.arms),
+        *(f"{arm}: {experiment.arm(arm).says} ({_population(experiment, arm)})." for arm in result.arms),
         f"Seeds {_listed(result.seeds)}. In every arm all members together train {number(experiment.budget_steps)} "
-        f"steps (PBT: {pbt.population_size} × {number(pbt.total_steps)}), scored every {number(pbt.score_interval)}, "
-        f"ready every {number(pbt.ready_interval)}. Runs are read up to the {UNITS[result.unit]} that all arms of a "
-        "seed have reached.",
+        f"steps.{rounding} Scored every {number(pbt.score_interval)}, ready every {number(pbt.ready_interval)}. With "
+        "one seed, member i begins alike in every arm that draws it. Runs are read in the order of time, up to the "
+        f"{UNITS[result.unit]} that all arms of a seed have reached.",
         f"Selected by {selection}. best: the highest score of a whole run; best with the name of a metric: that metric "
-        "in the same report, which selected nothing. median: of the members' last scores; one that diverged counts "
-        "as the worst.",
+        "in the same report, which selected nothing. median: of the last scores of the members who have not retired; "
+        "one that diverged counts as the worst.",
         f"Gain: mean of the differences, paired by seed. {CONFIDENCE:.0%} interval: {METHODS['interval']}. P(better): "
         f"the probability that a run of the arm beats a run of the baseline. p: {METHODS['p']}; "
         f"p (Holm): {METHODS['correction']}.",
@@ -50,6 +51,11 @@ def conditions(result: Result) -> list[str]:
     told = versions()
     made_with = f"pbt-gan {told.get('pbt-gan', '?')}, torch {told.get('torch', '?')}, {machine()['processor']}"
     return [_cost(result), f"Made with {made_with}. Every run lies in runs/, with its seed and its config."]
+
+
+def _population(experiment: Experiment, arm: str) -> str:
+    """Return who trains how many steps, such as 8 × 50, then 1 × 400."""
+    return ", then ".join(f"{members} × {number(steps)}" for members, steps in experiment.population(arm))
 
 
 def _cost(result: Result) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pbt_gan.core.lineage import History
 from pbt_gan.reporting.cards import Cards
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment import sheets
@@ -14,6 +13,7 @@ from pbt_gan.studies.experiment.outcome import Outcome, at_equal_cost, cards_of,
 from pbt_gan.studies.experiment.plan import Experiment, Unit
 from pbt_gan.studies.experiment.sheets import Sheet
 from pbt_gan.studies.experiment.statistics import Gain
+from pbt_gan.studies.experiment.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Result:
         return counted(self.runs.values(), self.experiment.settings.equal)
 
     @cached_property
-    def histories(self) -> Mapping[Place, History]:
+    def timelines(self) -> Mapping[Place, Timeline]:
         """Every run, read up to equal cost."""
-        return at_equal_cost(self.runs, self.unit)
+        return at_equal_cost(self.runs, self.unit, self.experiment.rounding)
 
     @cached_property
     def cards(self) -> Cards:
@@ -58,14 +58,14 @@ class Result:
     def outcomes(self) -> Mapping[str, Sequence[Outcome]]:
         """The figures of each arm, one outcome a seed."""
         return {
-            arm: [Outcome.of((arm, seed), self.histories[arm, seed], self.cards) for seed in self.seeds]
+            arm: [Outcome.of((arm, seed), self.timelines[arm, seed], self.cards) for seed in self.seeds]
             for arm in self.arms
         }
 
     @cached_property
-    def gains(self) -> Mapping[str, Mapping[str, Gain]]:
-        """For each figure, every arm against the baseline."""
-        return sheets.gains(self.outcomes, self.experiment.baseline, self.cards)
+    def gains(self) -> Mapping[str, Mapping[str, Mapping[str, Gain]]]:
+        """For each baseline and figure, every other arm against that baseline."""
+        return {base: sheets.gains(self.outcomes, base, self.cards) for base in self.experiment.baselines}
 
     @property
     def judged(self) -> str:
@@ -76,8 +76,10 @@ class Result:
 
     @property
     def sheets(self) -> Sequence[Sheet]:
-        """The tables: figures by arm, and comparisons with the baseline if there is another arm."""
+        """The tables: figures by arm, and comparisons with each baseline if there is another arm."""
         made = [sheets.figures_sheet(self.outcomes, self.cards)]
         if len(self.arms) > 1:
-            made.append(sheets.gains_sheet(self.gains, self.experiment.baseline, self.cards))
+            if len(self.gains) > 1:
+                made.append(sheets.overview_sheet(self.gains, self.judged, self.cards))
+            made += [sheets.gains_sheet(found, base, self.cards) for base, found in self.gains.items()]
         return made

@@ -94,14 +94,13 @@ def gains_sheet(found: Mapping[str, Mapping[str, Gain]], baseline: str, cards: C
         # An arm without a p-value is a comparison all the same: left out, the others would be corrected for one less.
         adjusted = holm({arm: 1.0 if gained.p is None else gained.p for arm, gained in of_arms.items()})
         for arm, gained in of_arms.items():
-            low_high = f"{signed(gained.interval[0])} … {signed(gained.interval[1])}" if gained.interval else ABSENT
             equal = f", {gained.equal} equal" if gained.equal else ""
             rows.append(
                 [
                     title(figure, cards),
                     arm,
                     signed(gained.mean),
-                    low_high,
+                    _low_high(gained),
                     f"{gained.better} of {gained.pairs}{equal}",
                     f"{gained.improvement:.2f}",
                     ABSENT if gained.p is None else _p_value(gained.p),
@@ -109,6 +108,20 @@ def gains_sheet(found: Mapping[str, Mapping[str, Gain]], baseline: str, cards: C
                 ]
             )
     return Sheet(f"Against {baseline}, paired by seed; a positive gain is better", header, rows)
+
+
+def overview_sheet(found: Mapping[str, Mapping[str, Mapping[str, Gain]]], figure: str, cards: Cards) -> Sheet:
+    """Return an arm a row and a baseline a column: the gain in one figure, with its interval.
+
+    Args:
+        found: by baseline, figure and arm.
+        figure: the one that judges.
+        cards: of the metrics.
+    """
+    arms = dict.fromkeys(arm for of_figure in found.values() for arm in of_figure.get(figure, {}))
+    rows = [[arm, *(with_interval(of_figure.get(figure, {}).get(arm)) for of_figure in found.values())] for arm in arms]
+    header = ["arm", *(f"against {baseline}" for baseline in found)]
+    return Sheet(f"Gain in {title(figure, cards)}, with its 95 % interval; a positive one is better", header, rows)
 
 
 def seeds_sheet(outcomes: Outcomes, cards: Cards) -> Sheet:
@@ -135,6 +148,15 @@ def spread(values: Sequence[float | None]) -> str:
 def signed(value: float) -> str:
     """Write a difference with its sign."""
     return f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def with_interval(gained: Gain | None) -> str:
+    """Write a gain with its interval."""
+    return ABSENT if gained is None else f"{signed(gained.mean)} ({_low_high(gained)})"
+
+
+def _low_high(gained: Gain) -> str:
+    return f"{signed(gained.interval[0])} … {signed(gained.interval[1])}" if gained.interval else ABSENT
 
 
 def _p_value(p: float) -> str:
