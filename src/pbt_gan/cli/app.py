@@ -305,10 +305,10 @@ def experiment(
         str | None,
         Option(
             metavar="A,B,…",
-            help="That shrink: shrinking, halving, asha. Of fixed size: pbt, random-search, fixed, linear, "
-            "exponential, cosine (decays), weights-only, hyperparameters-only, settle. Of one member: longer, "
-            "longer-random. NAME-decay of halving, longer and longer-random. Of what was found: replay, "
-            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
+            help="That shrink: shrinking, halving, asha, two-stage, hyperband. Of fixed size: pbt, settle, pb2, "
+            "pb2-mix, trust-region, weights-only, hyperparameters-only, random-search, fixed, linear, exponential, "
+            "cosine (decays). Of one member: longer, longer-random. NAME-decay of halving, longer and longer-random. "
+            "Of what was found: replay, replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,

@@ -43,9 +43,11 @@ class Line:
     scores: Curve  # float64[reports]; not finite: diverged
 
     def at(self, step: float) -> float:
-        """Return the mean of the scores around a step; nan: one of them is not finite, or there is none."""
+        """Return the mean of the scores around a step; nan: one of them is not finite."""
         near = self.scores[(self.steps >= step / _WINDOW) & (self.steps <= step * _WINDOW)]
-        return float(near.mean()) if len(near) and np.isfinite(near).all() else math.nan
+        # Early places may lie between two scores.
+        score = near.mean() if len(near) else np.interp(math.log(step), np.log(self.steps), self.scores)
+        return float(score) if math.isfinite(score) else math.nan
 
     @cached_property
     def places(self) -> Curve:
