@@ -18,7 +18,7 @@ EVERY, END = 100, 6_400
 
 
 def line(score, *, end=END, every=EVERY, rate=1.0) -> Line:
-    steps = np.arange(every, end + 1, every, float)
+    steps = np.arange(every, end + 1, every).astype(float)
     return Line({"lr": rate}, steps, np.array([score(step) for step in steps]))
 
 
