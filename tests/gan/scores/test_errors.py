@@ -58,10 +58,10 @@ def test_the_error_that_a_judge_tells_covers_scores_with_other_latents(tmp_path)
         disturbed = images + rng.exponential(30.0, (count, 1, 1, 1)) * rng.normal(size=images.shape)
         return [torch.from_numpy(disturbed.clip(0, 255).astype(np.uint8))]
 
-    found = [judge.measure(sample, stream(n, "eval"))[0] for n in range(60)]
+    found = [judge.measure(sample, stream(0, "eval", n))[0] for n in range(60)]
     scores, errors = (np.array([each[name] for each in found]) for name in ("score", "score_error"))
     assert 0.88 <= np.mean(abs(scores - scores.mean()) < 1.96 * errors) <= 1
-    assert errors.mean() == pytest.approx(scores.std(), rel=0.2)
+    assert errors.mean() == pytest.approx(scores.std(), rel=0.25)
 
 
 def test_errors_equal_the_jackknife_that_leaves_out_one_sample_at_a_time():
