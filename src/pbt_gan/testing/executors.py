@@ -109,6 +109,19 @@ class ExecutorConformance(ABC):
         assert len({answer.score for answer in mine if not isinstance(answer, Failure)}) == 3
         assert [answer.attempted for answer in mine] == [(2, 1, n, 1) for n in range(3)]
 
+    def test_some_may_be_measured_again_while_others_train(self, start: Start, reference: Executor) -> None:
+        mixed = [
+            order(0, 2, source=key(0, 1)),
+            *(replace(order(n), sources={WHOLE: key(n, 1)}, steps=0, repeat=1) for n in (1, 2)),
+            replace(order(3), sources={WHOLE: key(3, 1)}, steps=0, repeat=2),
+            order(4, 2, source=key(4, 1)),
+        ]
+        executor = start()
+        answers(executor, FIRST)
+        answers(reference, FIRST)
+        for mine, expected in zip(answers(executor, mixed), answers(reference, mixed), strict=True):
+            assert comparable(mine) == comparable(expected)
+
     def test_a_report_adds_its_steps_and_names_the_hyperparameters_in_force(self, start: Start) -> None:
         executor = start(1)
         answers(executor, [order(3)])
