@@ -16,9 +16,10 @@ MEMBERS = 20
 ROWS = 1_000
 DECISIONS = 11
 
+RATE = Float(Range(1e-5, 1e-1), (1e-5, 1e-1), "log")
 SPACE: Space = {
-    "lr_g": Float(Range(1e-5, 1e-1), (1e-5, 1e-1), "log"),
-    "lr_d": Float(Range(1e-5, 1e-1), (1e-5, 1e-1), "log"),
+    "lr_g": RATE,
+    "lr_d": RATE,
     "beta1": Float(Range(0.1, 0.9), (0.01, 0.99), "logit"),
     "loss": Choice(("hinge", "logistic", "least_squares")),
 }
@@ -47,7 +48,7 @@ def contexts() -> list[Context]:
         for member in range(MEMBERS):
             rng = stream(0, "row", member, interval)
             setting = draw(SPACE, rng)
-            rise = 1 - (SPACE["lr_g"].unit(setting["lr_g"]) - 0.8 + interval / 100) ** 2 + 0.1 * rng.normal()
+            rise = 1 - (RATE.unit(setting["lr_g"]) - 0.8 + interval / 100) ** 2 + 0.1 * rng.normal()
             past.append(Stretch(member, interval + 1, 100 * interval, 100, 100 * interval, setting, 0.0, float(rise)))
     place = 100 * (ROWS // MEMBERS)
     members = {
