@@ -1,12 +1,14 @@
 """Carrying an experiment out, run by run; whatever is there already is not done again."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pbt_gan import files
 from pbt_gan.config.source import folder_name
 from pbt_gan.engine import Stop
-from pbt_gan.runs.folder import holds_run
+from pbt_gan.runs.folder import holds_run, scorers
 from pbt_gan.runs.launch import ListenerMaker
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
@@ -45,10 +47,13 @@ def conduct(
         say(f"run {number} of {len(places)}: {arm}, seed {seed}")
         needed = experiment.arm(arm).after
         found = Run.open(run_folder(folder, needed, seed)) if needed else None
-        if not train(experiment.run_config(arm, seed, found), place, listeners=listeners, stop=stop).startswith(
-            "finished"
-        ):
+        config = experiment.run_config(arm, seed, found)
+        if config.task == experiment.config.task:
+            _share(scorers(folder), scorers(place))
+        if not train(config, place, listeners=listeners, stop=stop).startswith("finished"):
             return False
+        if config.task == experiment.config.task:
+            _share(scorers(place), scorers(folder))
     return True
 
 
@@ -65,6 +70,19 @@ def finished_runs(experiment: Experiment, folder: Path) -> Mapping[Place, Run]:
 def run_folder(folder: Path, arm: str, seed: int) -> Path:
     """Return where an experiment keeps a run."""
     return folder / "runs" / f"{folder_name(arm)}-{seed}"
+
+
+def _share(source: Path, target: Path) -> None:
+    """Lay the files that all members depend on where another run finds them, so that they are trained once.
+
+    They are a matter of the task alone: every run would make the same.
+    """
+    if not source.is_dir() or target.exists():
+        return
+    files.make_folder(target.parent)
+    # Renamed when whole: no run finds half of them.
+    with files.explained(target), TemporaryDirectory(prefix=".", dir=target.parent) as draft:
+        Path(shutil.copytree(source, Path(draft) / target.name)).rename(target)
 
 
 def _order(experiment: Experiment) -> Iterator[Place]:
