@@ -6,12 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pbt_gan import files
+from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name
 from pbt_gan.engine import Stop
 from pbt_gan.runs.folder import holds_run, scorers
-from pbt_gan.runs.launch import ListenerMaker
+from pbt_gan.runs.launch import ListenerMaker, Project
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
+from pbt_gan.studies.experiment.beside import side_by_side
 from pbt_gan.studies.experiment.plan import Experiment, keep
 from pbt_gan.studies.experiment.power import too_few_seeds
 
@@ -25,11 +27,20 @@ def conduct(
     *,
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
+    jobs: int = 1,
     say: Callable[[str], None] = lambda line: None,
 ) -> bool:
     """Train every run that is not finished, seed by seed; return whether all are now.
 
     Before the first one it is said whether there are seeds enough to find anything.
+
+    Args:
+        experiment: what to carry out.
+        folder: where.
+        listeners: as `start` takes them; heard only where runs are trained in this process.
+        stop: ends it early.
+        jobs: how many runs are trained at a time, each in a process of its own, on one device; 1: in this process.
+        say: told of each run that begins.
 
     Raises:
         RunFolderError: the folder holds another experiment.
@@ -42,19 +53,38 @@ def conduct(
     caution = too_few_seeds(len(experiment.settings.seeds), len(experiment.settings.arms))
     if missing and caution:
         say(caution)
-    for number, arm, seed in missing:
-        place = run_folder(folder, arm, seed)
-        say(f"run {number} of {len(places)}: {arm}, seed {seed}")
+    stop = stop or Stop()
+
+    def begin(place: tuple[int, str, int]) -> tuple[Config, Path] | None:
+        number, arm, seed = place
         needed = experiment.arm(arm).after
+        if needed and not _finished(run_folder(folder, needed, seed)):
+            return None
         found = Run.open(run_folder(folder, needed, seed)) if needed else None
-        config = experiment.run_config(arm, seed, found)
+        say(f"run {number} of {len(places)}: {arm}, seed {seed}")
+        config, its_folder = experiment.run_config(arm, seed, found), run_folder(folder, arm, seed)
         if config.task == experiment.config.task:
-            _share(scorers(folder), scorers(place))
-        if not train(config, place, listeners=listeners, stop=stop).startswith("finished"):
+            _lay(scorers(folder), scorers(its_folder))
+        return config, its_folder
+
+    if missing:
+        Project(experiment.config).task.prepare(scorers(folder))
+    if jobs > 1:
+        return side_by_side(missing, lambda place: _alone(begin(place)), jobs=jobs, stop=stop)
+    for place in missing:
+        order = begin(place)
+        if order is None or not train(*order, listeners=listeners, stop=stop).startswith("finished"):
             return False
-        if config.task == experiment.config.task:
-            _share(scorers(place), scorers(folder))
     return True
+
+
+def _alone(order: tuple[Config, Path] | None) -> tuple[Config, Path] | None:
+    """Return an order whose members train in the one process of their run."""
+    if order is None:
+        return None
+    config, folder = order
+    executor = config.executor.model_copy(update={"name": "serial", "deadline_s": None})
+    return config.model_copy(update={"executor": executor}), folder
 
 
 def finished_runs(experiment: Experiment, folder: Path) -> Mapping[Place, Run]:
@@ -72,11 +102,8 @@ def run_folder(folder: Path, arm: str, seed: int) -> Path:
     return folder / "runs" / f"{folder_name(arm)}-{seed}"
 
 
-def _share(source: Path, target: Path) -> None:
-    """Lay the files that all members depend on where another run finds them, so that they are trained once.
-
-    They are a matter of the task alone: every run would make the same.
-    """
+def _lay(source: Path, target: Path) -> None:
+    """Lay what the task has prepared where a run finds it: a matter of the task alone, so that it is made once."""
     if not source.is_dir() or target.exists():
         return
     files.make_folder(target.parent)
