@@ -60,7 +60,7 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     if result is not None:
         output.write(result, folder)
         for sheet in result.sheets:
-            screen.print(_printed(sheet))
+            screen.print(printed(sheet))
         for line in (*protocol(result), *conditions(result)):
             screen.print(Text(f"· {line}", "dim"))
         screen.print(
@@ -94,7 +94,8 @@ def seeds_of(text: str) -> list[int]:
     return seeds
 
 
-def _printed(sheet: "Sheet") -> Table:
+def printed(sheet: "Sheet") -> Table:
+    """Return a sheet as the terminal shows it."""
     table = Table(box=None, pad_edge=False, header_style="bold", title=sheet.title, title_justify="left")
     for place, title in enumerate(sheet.header):
         table.add_column(title, justify="right" if place else "left", overflow="fold")
