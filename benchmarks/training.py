@@ -15,7 +15,7 @@ from benchmarks.measurement import Measurement
 from pbt_gan.config.objects import build_executor
 from pbt_gan.config.source import read_config
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Failure, Report
+from pbt_gan.core.records import Answer, Report
 from pbt_gan.interfaces import Executor
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs import launch
@@ -41,7 +41,7 @@ class Clock:
         self.steps = max([self.steps, *(order.steps for order in orders)])
         self.executor.submit(orders)
 
-    def next_reports(self, timeout_s: float) -> list[Report | Failure]:
+    def next_reports(self, timeout_s: float) -> list[Answer]:
         """Pass answers on."""
         answers = self.executor.next_reports(timeout_s)
         now_s = time.perf_counter()

@@ -161,7 +161,7 @@ class Engine:
 
     def _mismatch(self, answer: Answer, order: Order | None) -> TaskError | None:
         """A hyperparameter that was changed and silently not applied is the commonest failure of PBT software."""
-        if isinstance(answer, Failure) or order is None or answer.attempt != order.attempt:
+        if not isinstance(answer, Report) or order is None or answer.attempted != order.attempted:
             return None
         if dict(answer.hyperparams) == dict(order.hyperparams):
             return None

@@ -96,6 +96,37 @@ def test_a_choice_tells_a_number_from_a_truth_value():
     assert not Choice((1, 2)).contains(1.0)
 
 
+@given(st.one_of(floats(), integers()), SEEDS)
+def test_a_number_is_found_again_by_its_place_between_the_bounds(domain, seed):
+    value = domain.draw(stream(seed))
+    unit = domain.unit(value)
+    assert 0 <= unit <= 1
+    again = domain.from_unit(unit)
+    assert type(again) is type(value)
+    assert again == pytest.approx(value, rel=1e-6, abs=1e-6)
+    assert [domain.from_unit(end) for end in (-1.0, 0.0, 1.0, 2.0)] == pytest.approx(
+        [domain.bounds[0]] * 2 + [domain.bounds[1]] * 2
+    )
+
+
+@given(st.one_of(floats(), integers()), st.floats(-0.5, 1.5), st.floats(-0.5, 1.5))
+def test_places_between_the_bounds_are_in_the_order_of_their_values(domain, unit, other):
+    values = [domain.from_unit(place) for place in sorted((unit, other))]
+    assert values == sorted(values)
+    assert all(domain.contains(value) for value in values)
+
+
+def test_a_place_between_the_bounds_is_one_of_the_scale():
+    assert Float(1.0, (1e-4, 1.0), "log").from_unit(0.25) == pytest.approx(1e-3)
+    assert Float(0.5, (0.1, 0.9), "logit").from_unit(0.5) == pytest.approx(0.5)
+    assert Float(0.5, (0.0, 2.0)).unit(0.5) == 0.25
+    assert [Integer(1, (1, 5)).from_unit(unit) for unit in (0.0, 0.1, 0.13, 0.5, 1.0)] == [1, 1, 2, 3, 5]
+
+
+def test_a_choice_has_a_code_that_tells_a_number_from_a_truth_value():
+    assert [Choice((1, True, "1", 1.0)).code(value) for value in (1, True, "1", 1.0)] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("value", range(2, 10))
 def test_a_whole_number_goes_both_ways(value):
     moved = {Integer(1, (1, 10)).perturb(value, (0.8, 1.2), stream(seed)) for seed in range(20)}

@@ -98,6 +98,7 @@ def test_workers_killed_at_any_moment_cost_their_orders_and_nothing_else():
                     assert answer.attempt == attempts.pop(answer.member), "each attempt has one answer"
                     done.append(answer.checkpoint)
                 else:
+                    assert isinstance(answer, Failure)
                     assert answer.kind == "worker", answer.details
                     assert answer.attempt == attempts[answer.member]
                     lost.append(answer.member)
@@ -342,6 +343,6 @@ def test_a_torch_task_has_the_same_bits_here_and_in_workers():
     orders = [plain(member) for member in range(3)]
     with start(odd("Factory")) as executor, closing(SerialExecutor(odd("Factory"), seed=0)) as reference:
         for mine, expected in zip(answers(executor, orders), answers(reference, orders), strict=True):
-            assert isinstance(mine, Report), mine.details
-            assert isinstance(expected, Report), expected.details
+            assert isinstance(mine, Report), mine
+            assert isinstance(expected, Report), expected
             assert bytes(executor.encoded(mine.checkpoint)) == bytes(reference.encoded(expected.checkpoint))

@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.core.records import Failure, Report
+from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.executors.simulated import SimulatedExecutor
 from pbt_gan.testing.walk import RandomWalk, order
 
@@ -60,7 +60,7 @@ def test_failures_follow_the_script_and_take_their_time():
 def test_the_clock_never_goes_back_and_nothing_is_lost(durations, slots):
     with simulated(slots=slots, duration=lambda order, slot: durations[order.member]) as executor:
         left = [order(member) for member in range(len(durations))]
-        found: list[Report | Failure] = []
+        found: list[Answer] = []
         clock_s = 0.0
         while len(found) < len(durations):
             free = executor.free_slots()

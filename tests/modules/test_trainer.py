@@ -7,7 +7,7 @@ import torch
 
 from pbt_gan import codec
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Report
+from pbt_gan.core.records import Failure
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
 from pbt_gan.errors import TaskError, place
@@ -152,7 +152,7 @@ STUMBLES = f"{__file__}, line {stumble.__code__.co_firstlineno + 1}"
 def test_a_failure_in_training_is_told_by_its_own_words(small):
     with closing(SerialExecutor(small(train=stumble)(), seed=0)) as executor:
         (failed,) = answers(executor, [replace(order(0), hyperparams={"lr": 0.1})])
-    assert not isinstance(failed, Report)
+    assert isinstance(failed, Failure)
     assert failed.error == "ArithmeticError: stumbled"
     assert STUMBLES.replace(f"{__file__},", f'File "{__file__}",') in failed.details
 

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from pbt_gan import cli
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
-from pbt_gan.core.records import Report
+from pbt_gan.core.records import Measurement, Report
 from pbt_gan.errors import StorageError
 from pbt_gan.reporting import default_listeners
 from pbt_gan.reporting.images import sample_path
@@ -81,6 +81,15 @@ def pictured() -> Config:
     return validated(Config, merged({"task": PICTURED, **SETTINGS}, {"pbt": {"total_steps": 20}}))
 
 
+def noisy() -> Config:
+    task = f"{Path(__file__).with_name('noisy.py')}:Noisy"
+    pbt = {
+        "population_size": 4, "phases": [{"begins": 10, "members": 2}], "total_steps": 20,
+        "selection": {"min_gap": 1, "repeats": 3}, "explore": {"name": "settle", "when": "proved"},
+    }  # fmt: skip
+    return validated(Config, merged({"task": task, **SETTINGS}, {"pbt": pbt}))
+
+
 def listeners(folder: Path) -> Any:
     return default_listeners(folder, Console(file=io.StringIO()))
 
@@ -130,6 +139,19 @@ def test_a_run_cut_at_any_write_ends_as_the_uncut_one(
             assert ended.exit_code == exit_code
             assert mend in str(ended)
         train(config(), folder)
+        assert (outcome(folder), names(folder)) == expected, f"cut {folder.name}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_run_that_measures_again_cut_at_any_write_ends_as_the_uncut_one(
+    tmp_path: Path, faults: Any, outcome: Any, place: str
+) -> None:
+    train(noisy(), tmp_path / "uncut")
+    assert any(isinstance(record, Measurement) for record in Run.open(tmp_path / "uncut").records())
+    expected = outcome(tmp_path / "uncut"), names(tmp_path / "uncut")
+    for folder, _ in cuts(tmp_path, faults, "crash", place, lambda folder: train(noisy(), folder)):
+        train(noisy(), folder)
         assert (outcome(folder), names(folder)) == expected, f"cut {folder.name}"
 
 

@@ -292,7 +292,7 @@ def presets(
     epilog=_examples(
         "pbt-gan experiment digits --arms pbt,random-search --seeds 0-5",
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
-        "pbt-gan experiment digits --arms shrinking,longer --baseline longer",
+        "pbt-gan experiment digits --arms shrinking,longer --baseline longer --jobs 2",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
     )
 )
@@ -305,10 +305,10 @@ def experiment(
         str | None,
         Option(
             metavar="A,B,…",
-            help="That shrink: shrinking, halving, asha. Of fixed size: pbt, random-search, fixed, linear, "
-            "exponential, cosine (decays), weights-only, hyperparameters-only, settle. Of one member: longer, "
-            "longer-random. NAME-decay of halving, longer and longer-random. Of what was found: replay, "
-            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
+            help="That shrink: shrinking, halving, asha, two-stage, hyperband. Of fixed size: pbt, settle, pb2, "
+            "pb2-mix, trust-region, weights-only, hyperparameters-only, random-search, fixed, linear, exponential, "
+            "cosine (decays). Of one member: longer, longer-random. NAME-decay of halving, longer and longer-random. "
+            "Of what was found: replay, replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
@@ -328,6 +328,9 @@ def experiment(
     ] = None,
     population: Population = None,
     steps: Steps = None,
+    jobs: Annotated[
+        int, Option(metavar="N", min=1, max=1_024, help="Runs that train at a time, each in a process of its own.")
+    ] = 1,
     max_time: MaxTime = None,
     executor: ExecutorName = None,
     workers: Workers = None,
@@ -356,7 +359,31 @@ def experiment(
         },
         set_ or (),
     )
-    studying.experiment(source, out, change, max_time)
+    studying.experiment(source, out, change, max_time, jobs)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan saturation runs/0003-settings",
+        "pbt-gan saturation runs/0003-settings --gain 0.05 --out curves.png",
+    )
+)
+def saturation(
+    run: RunFolder,
+    gain: Annotated[
+        float, Option(metavar="SCORE", help="What a doubling of the steps has to bring to be called a gain.")
+    ] = 0.1,
+    out: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw the curves.")] = None,
+    json: Annotated[Path | None, Option("--json", metavar="FILE", help="Also write every curve.")] = None,
+) -> None:
+    """Say after how many steps one member gains little by more.
+
+    The run's members each train at one setting, without exploit and explore: with pbt.initial for the settings. Budgets
+    of an experiment are best told as shares of this number.
+    """
+    from pbt_gan.cli import studying
+
+    studying.saturation(run, gain, out, json)
 
 
 @app.command(

@@ -43,7 +43,7 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
 
 
-def experiment(source: str, out: Path | None, change: Change, max_time: str | None) -> None:
+def experiment(source: str, out: Path | None, change: Change, max_time: str | None, jobs: int) -> None:
     """Carry an experiment out as far as time allows, and print and write what is finished of it."""
     from pbt_gan.reporting import brief_listeners
     from pbt_gan.studies.experiment import output
@@ -55,7 +55,7 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     screen, progress, stop = console(), console(stderr=True), Stop(deadline_s=deadline(max_time))
     planned = read_experiment(source, [change])
     folder = out or ROOT / f"{planned.config.name}-experiment"
-    done = conduct(planned, folder, listeners=brief_listeners, stop=stop, say=progress.print)
+    done = conduct(planned, folder, listeners=brief_listeners, stop=stop, jobs=jobs, say=progress.print)
     result = Result.read(planned, folder)
     if result is not None:
         output.write(result, folder)
@@ -74,6 +74,34 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
 def names_of(text: str) -> list[str]:
     """Return the arms that a text such as `pbt,longer` names."""
     return [name.strip() for name in text.split(",")]
+
+
+def saturation(folder: Path, gain: float, out: Path | None, json: Path | None) -> None:
+    """Print the curves of a run's members as a table, and draw and write them if asked for."""
+    import json as plain_json
+
+    from pbt_gan import files
+    from pbt_gan.reporting.text import number
+    from pbt_gan.runs.result import Run
+    from pbt_gan.store.journal import strict
+    from pbt_gan.studies.saturation import picture
+    from pbt_gan.studies.saturation import saturation as read
+
+    if out is not None and out.suffix != ".png":
+        raise ConfigError(f"--out {out}: the curves are drawn as a picture; name a .png file.")
+    screen, found = console(), read(Run.open(folder), gain)
+    if out is not None:
+        files.make_folder(out.parent)
+        files.write(out, picture(found))
+    if json is not None:
+        files.make_folder(json.parent)
+        files.write(json, (plain_json.dumps(strict(found.plain()), allow_nan=False) + "\n").encode())
+    screen.print(_printed(found.sheet))
+    if found.steps is None:
+        screen.print("\nThe best setting still gains. `pbt-gan resume RUN --steps N` trains all of them further.")
+        return
+    told = ", ".join(f"{share:g} × saturation: {number(steps)}" for share, steps in found.budgets.items())
+    screen.print(f"\nThe best setting is saturated at {number(round(found.steps))} steps. {told}.", soft_wrap=True)
 
 
 def seeds_of(text: str) -> list[int]:

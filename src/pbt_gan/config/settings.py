@@ -56,6 +56,7 @@ class SelectionSettings(Settings):
     min_gap: float = 0.0  # standard errors of the difference by which a donor must be better
     warmup: float = 0.0  # share of the budget before which nobody copies
     min_age: int = 0  # steps that a member trains what it has copied before it copies again
+    repeats: int = 1  # measurements of a member that is closer to another than that, at most
 
 
 class HalvingSettings(Settings):

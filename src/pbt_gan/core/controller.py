@@ -14,7 +14,18 @@ from pbt_gan.core.modes import MODES
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import checked
 from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, Stretch, rank_key
-from pbt_gan.core.records import Answer, Birth, Exploit, Failure, Record, Report, Retire
+from pbt_gan.core.records import (
+    Answer,
+    Birth,
+    Exploit,
+    Failure,
+    Measure,
+    Measurement,
+    Record,
+    Report,
+    Retire,
+    mean_of,
+)
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import draw
 from pbt_gan.core.state import State
@@ -41,7 +52,7 @@ class Controller:
 
     def done(self, state: State) -> bool:
         """Whether every member has trained all its steps."""
-        return not state.pending and not state.free and not self._undecided(state)
+        return not (state.pending or state.free or state.measuring or self._undecided(state))
 
     def ask(self, state: State, slots: int) -> tuple[State, list[Order]]:
         """Return orders for at most `slots` free members, least trained first.
@@ -49,14 +60,17 @@ class Controller:
         Raises:
             TaskError: the policy leaves members waiting for whom nothing will ever change.
         """
-        chosen = MODES[self.plan.mode].may_train(state, self._unfinished(state))[: max(slots, 0)]
-        if slots > 0 and not chosen and not state.pending and self._undecided(state):
+        slots = max(slots, 0)
+        measured = sorted(state.measuring - state.pending.keys())[:slots]  # first: others may wait for what they score
+        chosen = MODES[self.plan.mode].may_train(state, self._unfinished(state))[: slots - len(measured)]
+        if slots > 0 and not (chosen or measured or state.pending) and self._undecided(state):
             members = ", ".join(map(str, self._undecided(state)))
             raise TaskError(
                 f"{type(self.policy).__name__} decides nothing about members {members}, which wait, and nobody trains "
                 "whose report could change that."
             )
-        orders = [self._order(state, member) for _, member in chosen]
+        orders = [self._measure_order(state, member) for member in measured]
+        orders += [self._order(state, member) for _, member in chosen]
         pending = {**state.pending, **{order.member: order for order in orders}}
         taken = set(chosen)
         return replace(state, free=tuple(place for place in state.free if place not in taken), pending=pending), orders
@@ -69,7 +83,7 @@ class Controller:
         # All are taken in before anything is decided. Told one by one, the first would be judged by what the others
         # scored long ago, and the order of the ids would decide.
         state, records = self._taken(state, answers)
-        decisions = self._due(state) if any(isinstance(record, Report) for record in records) else ()
+        decisions = self._due(state) if any(isinstance(record, Report | Measurement) for record in records) else ()
         return self.fold(decisions, state), [*records, *decisions]
 
     def fold(self, records: Iterable[Record], state: State | None = None) -> State:
@@ -83,6 +97,10 @@ class Controller:
                 return self._born(state, record)
             case Report():
                 return self._reported(state, record)
+            case Measurement():
+                return self._measured_again(state, record)
+            case Measure():
+                return self._to_measure(state, record)
             case Exploit():
                 return self._exploited(state, record)
             case Retire():
@@ -117,7 +135,7 @@ class Controller:
         records: list[Record] = []
         for answer in sorted(answers, key=lambda answer: answer.member):
             order = state.pending.get(answer.member)
-            if order is None or (order.interval, order.attempt) != (answer.interval, answer.attempt):
+            if order is None or order.attempted != answer.attempted:
                 continue
             # Pictures are for those who watch; records are kept.
             records.append(replace(answer, preview=None) if isinstance(answer, Report) else answer)
@@ -128,7 +146,8 @@ class Controller:
         for member in range(self.plan.population_size):
             drawn = draw(self.plan.space, stream(self.plan.seed, "birth", member))
             given = self.plan.initial[member] if member < len(self.plan.initial) else {}
-            yield Birth(member, {**drawn, **given}, "given" if given else "drawn")
+            origin = "given" if given else "drawn"
+            yield Birth(member, {**drawn, **given}, origin, subpopulation=self.policy.home(member))
 
     def _order(self, state: State, member_id: int) -> Order:
         member = state.members[member_id]
@@ -149,6 +168,22 @@ class Controller:
             trained_steps=member.trained_steps,
             steps=min(self.plan.score_interval, end - member.trained_steps),
             replays=replays,
+        )
+
+    def _measure_order(self, state: State, member_id: int) -> Order:
+        member = state.measured[member_id]
+        assert member.checkpoint is not None  # it was measured, so it has one
+        return Order(
+            member=member.id,
+            interval=member.interval,
+            attempt=state.attempts.get(member.id, 0) + 1,
+            hyperparams=member.hyperparams,
+            sources={WHOLE: member.checkpoint},
+            checkpoint=member.checkpoint,
+            step=member.step,
+            trained_steps=member.trained_steps,
+            steps=0,
+            repeat=member.measurements,
         )
 
     def _unfinished(self, state: State) -> Iterable[tuple[int, int]]:
@@ -194,6 +229,7 @@ class Controller:
             trained_steps=record.trained_steps,
             scores=(*before.scores, record.score)[-SCORES_KEPT:],
             score_error=record.score_error,
+            measurements=1,
             checkpoint=record.checkpoint,
             sources={WHOLE: record.checkpoint},
         )
@@ -224,6 +260,33 @@ class Controller:
         waiting, memory = state.waiting - {member.id}, _latest(state.memory, record.memory)
         return self._freed(replace(state, waiting=waiting, memory=memory), self._until_due(member, memory))
 
+    def _to_measure(self, state: State, record: Measure) -> State:
+        return replace(
+            state,
+            waiting=state.waiting - {record.member},
+            measuring=state.measuring | {record.member},
+            memory=_latest(state.memory, record.memory),
+        )
+
+    def _measured_again(self, state: State, record: Measurement) -> State:
+        """Put the mean of all measurements of a state in place of its score; the member is due again."""
+        before = state.measured[record.member]
+        score, error = mean_of(before.score, before.score_error, record)
+        member = replace(before, scores=(*before.scores[:-1], score), score_error=error, measurements=record.repeat + 1)
+        state = self._measured(state, member)
+        # Where the best one's score was luck, somebody else who is still there may be better.
+        best = None if state.best is not None and state.best.checkpoint == member.checkpoint else state.best
+        rivals = [member] if best is not None else state.measured.values()
+        return replace(
+            state,
+            best=reduce(_better, rivals, best),
+            members={**state.members, member.id: member},
+            measuring=state.measuring - {member.id},
+            waiting=state.waiting | {member.id},
+            pending=_without(state.pending, member.id),
+            attempts=_without(state.attempts, member.id),
+        )
+
     def _retired(self, state: State, record: Retire) -> State:
         gone = state.members[record.member]
         state = replace(self._measured(state, None, gone.id), free=_outside(state.free, gone))
@@ -240,7 +303,7 @@ class Controller:
             pending=_without(state.pending, record.member),
             attempts={**state.attempts, record.member: record.attempt},
         )
-        return self._freed(state, state.members[record.member])
+        return state if record.member in state.measuring else self._freed(state, state.members[record.member])
 
     def _until_due(self, member: Member, memory: Any) -> Member:
         """Return a member that trains until the policy wants to decide about it again."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pbt_gan.core.population import WHOLE, Hyperparams, Sources
-from pbt_gan.core.records import Birth, Exploit, Record, Report, Retire
+from pbt_gan.core.records import Birth, Exploit, Measurement, Record, Report, Retire
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,10 @@ class Segment:
     checkpoint: str
 
 
+Place = tuple[int, int]
+"""Member and interval: of a report."""
+
+
 @dataclass(frozen=True)
 class History:
     """The effective records of a run, indexed."""
@@ -30,27 +34,35 @@ class History:
     reports: Sequence[Report]  # by (interval, member)
     exploits: Sequence[Exploit]  # by (interval, recipient)
     retirements: Mapping[int, Retire] = field(default_factory=dict)  # by member
+    leader: Report | None = None  # where states were measured again: the best of those that were kept until the end
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "History":
-        """Index records, in whatever order they were written."""
+        """Index records, in whatever order they were written; but measurements come after what they measure again."""
         births: dict[int, Birth] = {}
-        reports: list[Report] = []
+        reports: dict[Place, Report] = {}
         exploits: list[Exploit] = []
         retirements: dict[int, Retire] = {}
+        leader = _Leader()
         for record in records:
             match record:
                 case Birth():
                     births[record.member] = record
                 case Report():
-                    reports.append(record)
+                    reports[record.member, record.interval] = record
+                    leader.measured(record)
+                case Measurement():
+                    report = reports[record.member, record.interval].again(record)
+                    reports[record.member, record.interval] = report
+                    leader.measured(report, again=True)
                 case Exploit():
                     exploits.append(record)
                 case Retire():
                     retirements[record.member] = record
-        reports.sort(key=lambda report: (report.interval, report.member))
+                    leader.retired(record.member)
         exploits.sort(key=lambda exploit: (exploit.interval, exploit.recipient))
-        return cls(dict(sorted(births.items())), tuple(reports), tuple(exploits), retirements)
+        in_order = sorted(reports.values(), key=lambda report: (report.interval, report.member))
+        return cls(dict(sorted(births.items())), tuple(in_order), tuple(exploits), retirements, leader.found)
 
     @cached_property
     def by_member(self) -> Mapping[int, Sequence[Report]]:
@@ -67,7 +79,9 @@ class History:
 
     @cached_property
     def best(self) -> Report | None:
-        """The report with the highest finite score of the whole run; the earliest of equals."""
+        """The report with the highest finite score of the whole run, as far as it was kept; the earliest of equals."""
+        if self.leader is not None:
+            return self.leader
         return max((r for r in self.reports if math.isfinite(r.score)), key=lambda r: r.score, default=None)
 
     @cached_property
@@ -147,3 +161,33 @@ class History:
 def _main(sources: Sources) -> str:
     """Return the checkpoint to which a state owes most; "": none."""
     return sources.get(WHOLE) or min(sources.values(), default="")
+
+
+class _Leader:
+    """Finds the best report as the controller has kept its state.
+
+    Measured again, the best may fall behind. What was better than it long ago is of no use then: its state is gone.
+    """
+
+    def __init__(self) -> None:
+        self.found: Report | None = None  # None: nothing was measured again, so it is simply the one that ranks highest
+        self._best: Report | None = None
+        self._last: dict[int, Report] = {}  # of the living
+
+    def measured(self, report: Report, *, again: bool = False) -> None:
+        self._last[report.member] = report
+        rivals: Iterable[Report] = [report]
+        if self._best is not None and self._best.checkpoint == report.checkpoint:
+            self._best, rivals = None, self._last.values()
+        for rival in rivals:
+            if math.isfinite(rival.score) and (self._best is None or _merit(rival) > _merit(self._best)):
+                self._best = rival
+        if again or self.found is not None:
+            self.found = self._best
+
+    def retired(self, member: int) -> None:
+        self._last.pop(member, None)
+
+
+def _merit(report: Report) -> tuple[float, int, int]:
+    return report.score, -report.interval, -report.member

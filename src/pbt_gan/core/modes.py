@@ -27,7 +27,8 @@ def _up_to_the_next(state: State, unfinished: Unfinished) -> Sequence[tuple[int,
 
 def _together(state: State, unfinished: Unfinished) -> bool:
     """Synchronous: all who are due decide at once, when nobody is under way any more."""
-    return bool(state.waiting) and not state.pending and not _up_to_the_next(state, unfinished)
+    under_way = state.pending or state.measuring
+    return bool(state.waiting) and not under_way and not _up_to_the_next(state, unfinished)
 
 
 def _everybody(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:

@@ -1,19 +1,19 @@
 """Population Based Training: at its ready point a member is kept, copies a better one, or is rescued; then explores."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.random import Generator
 
 from pbt_gan.core.budget import member_steps
-from pbt_gan.core.explore import Context
+from pbt_gan.core.copying import anew, context, origin, rescuer, state_of
 from pbt_gan.core.phases import Arrived, Succession, Turn, next_turn, succession, turn_at
 from pbt_gan.core.policy import Policy, kept
-from pbt_gan.core.population import WHOLE, Hyperparams, Member, PopulationView
+from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.proving import donor_of, on_trial, proved
-from pbt_gan.core.records import Birth, Decision, Donor, Exploit, Retire
+from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
 from pbt_gan.core.rng import stream
 from pbt_gan.core.selection import Seen
 from pbt_gan.core.space import draw
@@ -29,6 +29,8 @@ _COPIED: Mapping[Copies, tuple[str, ...]] = {
     "hyperparams": ("hyperparams",),
 }
 
+
+_TOO_CLOSE = "too close to another one to decide"
 
 _OWN = "pbt"
 """Marks a memory that is made up of several."""
@@ -65,6 +67,8 @@ class PopulationBasedTraining(Policy):
         """Decide about each by the same view: of before all of these decisions, without those who leave."""
         memories, decisions, going = _Memories(memory, view), list[Decision](), dict[int, Hyperparams]()
         seen = self._seen(view)
+        if doubtful := self._doubtful(due, seen, memories):
+            return [Measure(member.id, member.interval, _TOO_CLOSE) for member in doubtful]
         ready, parents = list[Member](), list[tuple[Member | None, int]]()
         for place in sorted({member.trained_steps for member in due}):
             here = [member for member in due if member.trained_steps == place]
@@ -94,6 +98,46 @@ class PopulationBasedTraining(Policy):
             decisions.append(memories.noted(birth))
         return decisions
 
+    def _doubtful(self, due: Sequence[Member], seen: Seen, memories: "_Memories") -> list[Member]:
+        """Return who is to be measured once more before anything is decided: those whose gap is too small.
+
+        At a turn of the population these are all who are too close to somebody on the other side of the cut;
+        elsewhere whoever would copy, and its donor if that is due as well, where the donor is not far enough ahead.
+        What is left to doubt when each has been measured as often as may be is decided as ever.
+
+        Source: racing, Maron and Moore 1994; among members of a population Heidrich-Meisner and Igel 2009, with bounds
+        that hold for certain where these are standard errors.
+        """
+        selection = self._plan.strategy.selection
+        if selection.repeats == 1:
+            return []
+        found = set[int]()
+        for place in {member.trained_steps for member in due}:
+            here = [member for member in due if member.trained_steps == place]
+            turn = turn_at(self._plan.population_size, self._plan.phases, place)
+            if turn is None:
+                found |= self._too_close_to_copy(here, seen, memories)
+            elif turn.after < turn.before:
+                stay = {member.id for member in _succession(turn, here, seen, memories.arrived).stay}
+                ranked = [seen.ranked.members[member.id] for member in here]
+                above = [member for member in ranked if member.id in stay]
+                below = [member for member in ranked if member.id not in stay]
+                for one, other in product(above, below):
+                    if seen.close(one, other, selection.min_gap):
+                        found |= {one.id, other.id}
+        return [member for member in due if member.id in found and member.measurements < selection.repeats]
+
+    def _too_close_to_copy(self, here: Sequence[Member], seen: Seen, memories: "_Memories") -> set[int]:
+        strategy, found = self._plan.strategy, set[int]()
+        for member in here:
+            if member.healthy and not self._waits(member, memories) and str(member.id) not in memories.trials:
+                recipient = seen.ranked.members[member.id]
+                rng = stream(self._plan.seed, "exploit", member.id, member.interval)  # that of the decision itself
+                donor, _ = chosen(strategy.exploit, recipient, seen.ranked, rng, memories.exploit)
+                if donor is not None and seen.close(donor, recipient, strategy.selection.min_gap):
+                    found |= {donor.id, member.id}
+        return found
+
     def archive(self, memory: Any) -> Collection[str]:
         """Return the checkpoints to which copies go back that do not prove themselves."""
         return [trial["checkpoint"] for trial in _Memories(memory).trials.values()]
@@ -105,23 +149,23 @@ class PopulationBasedTraining(Policy):
         explore_rng = stream(plan.seed, "explore", member.id, member.interval)
         choice = self._choice(member, seen, memories)
         if choice is None:
-            return self._anew(member, explore_rng)
+            return anew(plan, member)
         donor = choice.donor
         weights = donor if donor and "weights" in choice.copied else None
         hyperparams = (donor if donor and "hyperparams" in choice.copied else member).hyperparams
         memories.copies(member, weights, tried=not choice.explores, aged=strategy.selection.min_age > 0)
         if choice.explores:
-            context = self._context(member, weights or member, choice.origin or donor, view, going)
+            told = context(plan, member, weights or member, choice.origin or donor, view, going)
             hyperparams, memories.explore = moved(
-                strategy.explore, hyperparams, plan.space, explore_rng, context, memories.explore
+                strategy.explore, hyperparams, plan.space, explore_rng, told, memories.explore
             )
         return replace(
             kept(member, choice.rule, _reason(member, donor, view) + choice.remark),
-            donor=_origin(donor) if donor else None,
+            donor=origin(donor) if donor else None,
             copied=choice.copied,
             operation=strategy.explore.name if choice.explores else "none",
             after=hyperparams,
-            **_state_of(weights) if weights else {},
+            **state_of(weights) if weights else {},
         )
 
     def _choice(self, member: Member, seen: Seen, memories: "_Memories") -> "_Choice | None":
@@ -136,7 +180,7 @@ class PopulationBasedTraining(Policy):
         at_once = strategy.when == "copied"
         trial = memories.trials.get(str(member.id))
         if not member.healthy and strategy.exploit.name != "none":
-            donor = _rescuer(seen.ranked, rng)
+            donor = rescuer(seen.ranked, rng)
             return _Choice("rescue", seen.original(donor), _COPIED["all"], at_once) if donor else None
         if trial is not None and proved(member, donor_of(trial), seen):
             remark = f"; has held the {trial['scores'][-1]:.5g} of member {trial['member']}"
@@ -156,16 +200,23 @@ class PopulationBasedTraining(Policy):
         A rule whose donor is not far enough ahead remembers nothing of it. The second is a remark for a person.
         """
         rule, selection = self._plan.strategy.exploit, self._plan.strategy.selection
-        if self._spent(member.trained_steps) < selection.warmup:
-            return None, "; the run warms up"
-        if member.trained_steps - memories.copied.get(str(member.id), -selection.min_age) < selection.min_age:
-            return None, "; has copied of late"
+        if why := self._waits(member, memories):
+            return None, why
         recipient = seen.ranked.members.get(member.id, member)
         donor, memory = chosen(rule, recipient, seen.ranked, rng, memories.exploit)
         if donor is not None and not seen.ahead(donor, recipient, selection.min_gap):
             return None, f"; member {donor.id} is not {selection.min_gap:g} standard errors ahead"
         memories.exploit = memory
         return (None if donor is None else seen.original(donor)), ""
+
+    def _waits(self, member: Member, memories: "_Memories") -> str:
+        """Return why a member may not copy yet; "": it may."""
+        selection = self._plan.strategy.selection
+        if self._spent(member.trained_steps) < selection.warmup:
+            return "; the run warms up"
+        if member.trained_steps - memories.copied.get(str(member.id), -selection.min_age) < selection.min_age:
+            return "; has copied of late"
+        return ""
 
     def _stalls(self, member: Member, seen: Seen, memories: "_Memories") -> bool:
         """Whether a member is one of the worse half, and nobody has got better for long; notes that it restarts."""
@@ -201,45 +252,11 @@ class PopulationBasedTraining(Policy):
         if parent is None:
             return Birth(member, draw(self._plan.space, rng), "drawn", trained_steps=place)
         child = Member(member, parent.hyperparams, trained_steps=place)
-        context = self._context(child, parent, parent, view, going)
+        told = context(self._plan, child, parent, parent, view, going)
         rule = self._plan.strategy.explore
-        hyperparams, memories.explore = moved(
-            rule, parent.hyperparams, self._plan.space, rng, context, memories.explore
-        )
+        hyperparams, memories.explore = moved(rule, parent.hyperparams, self._plan.space, rng, told, memories.explore)
         return Birth(
-            member, hyperparams, f"of member {parent.id}, {rule.name}", trained_steps=place, **_state_of(parent)
-        )
-
-    def _anew(self, member: Member, rng: Generator) -> Exploit:
-        return replace(
-            kept(member, "rescue"),
-            copied=("weights", "hyperparams"),
-            operation="resample",
-            after=draw(self._plan.space, rng),
-            reason=f"score {member.score}: diverged, and no member ever had a finite score; starts anew",
-            scores=(),
-            step=0,
-            sources={},
-        )
-
-    def _context(
-        self,
-        member: Member,
-        weights: Member,
-        donor: Member | None,
-        view: PopulationView,
-        going: Mapping[int, Hyperparams],
-    ) -> Context:
-        left = 1 - member.trained_steps / self._plan.total_steps
-        return Context(
-            step=weights.step,
-            budget_left=max(left, 0.0),
-            scores=weights.scores,
-            member=member,
-            donor=donor,
-            view=view,
-            decided=going,
-            ready_interval=self._plan.ready_interval,
+            member, hyperparams, f"of member {parent.id}, {rule.name}", trained_steps=place, **state_of(parent)
         )
 
 
@@ -333,23 +350,6 @@ def _farewell(member: Member, turn: Turn) -> str:
 
 def _welcome(turn: Turn) -> str:
     return f"of {turn.before} members {turn.after} go on"
-
-
-def _state_of(donor: Member) -> dict[str, Any]:
-    """Return what a recipient has afterwards: exactly the state that the donor's score was measured on."""
-    return {"scores": donor.scores, "step": donor.step, "sources": {WHOLE: donor.checkpoint}}
-
-
-def _rescuer(view: PopulationView, rng: Generator) -> Member | None:
-    better_half = math.ceil(view.healthy / 2)
-    if better_half:
-        return view.at(len(view) - 1 - int(rng.integers(better_half)))
-    return view.best
-
-
-def _origin(donor: Member) -> Donor:
-    assert donor.checkpoint is not None  # it was evaluated, so it has one
-    return Donor(donor.id, donor.interval, donor.step, donor.checkpoint)
 
 
 def _reason(member: Member, donor: Member | None, view: PopulationView) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pbt_gan.core.population import Member, PopulationView
-from pbt_gan.core.records import Birth, Decision, Exploit, Retire
+from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
 from pbt_gan.errors import TaskError
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ class Policy(Protocol):
         ...
 
     def decide(self, due: Sequence[Member], view: PopulationView, memory: Any) -> Sequence[Decision]:
-        """Return decisions: at most one `Exploit` or `Retire` for each member that is due, and any number of births.
+        """Return decisions: at most one for each member that is due, and any number of births.
 
-        A member without one goes on waiting, and is due again when others have been measured.
+        A member without one goes on waiting, and is due again when others have been measured; one with a `Measure`
+        when its own state has been scored once more.
 
         Args:
             due: members at their ready points, by id. All that were found due together are decided about together.
@@ -54,6 +55,10 @@ class Policy(Protocol):
             memory: of the last decision that had one; None: there was none yet.
         """
         ...
+
+    def home(self, member: int) -> int:
+        """Return the sub-population of a member that the run begins with."""
+        return 0
 
     def archive(self, memory: Any) -> Collection[str]:
         """Return the checkpoints that later decisions may still copy, beside those of members and of the best."""
@@ -94,10 +99,10 @@ def checked(policy: Policy, decisions: Sequence[Decision], due: Sequence[Member]
                 if born < next_id:
                     raise TaskError(f"{name}: a birth gives the id {born} again; the next free one is {next_id}.")
                 next_id = born + 1
-            case Exploit(recipient=member) | Retire(member=member):
+            case Exploit(recipient=member) | Measure(member=member) | Retire(member=member):
                 if member not in open_ids:
                     raise TaskError(f"{name} decides about member {member}, which is not due, or was decided about.")
                 open_ids.remove(member)
             case _:
-                raise TaskError(f"{name}.decide returned {decision!r}; return Birth, Exploit and Retire.")
+                raise TaskError(f"{name}.decide returned {decision!r}; return Birth, Exploit, Measure and Retire.")
     return decisions

@@ -11,6 +11,9 @@ Value = float | int | str | bool
 Hyperparams = Mapping[str, Value]
 RankKey = tuple[bool, float, int]
 
+Attempt = tuple[int, int, int, int]
+"""Member, interval, repeat and attempt: of an order, and of the answer to it."""
+
 Sources = Mapping[str, str]
 """Component → the checkpoint that it is taken from."""
 
@@ -41,6 +44,7 @@ class Member:
     subpopulation: int = 0  # to which it belongs, for policies that keep several
     due: int = 0  # trained steps of the slot at which the policy decides about it next
     score_error: float | None = None  # standard error of the latest score, as the task estimates it; None: it does not
+    measurements: int = 1  # of which the latest score is the mean
 
     @property
     def score(self) -> float:
@@ -69,7 +73,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Train one member for some steps, then score it."""
+    """Train one member for some steps, then score it; or score once more the state that it was measured on."""
 
     member: int
     interval: int  # the interval this order trains, counted from 1
@@ -82,6 +86,12 @@ class Order:
     steps: int  # to train
     replays: tuple[int, int] | None = None  # (member, interval) whose random numbers to use; None: its own
     deadline_s: float | None = None  # seconds after which a worker that has not answered is lost; None: never
+    repeat: int = 0  # 0: train; else no step: the n-th time that `checkpoint` is scored again
+
+    @property
+    def attempted(self) -> Attempt:
+        """Which attempt of which order this is."""
+        return (self.member, self.interval, self.repeat, self.attempt)
 
     @property
     def slot(self) -> tuple[int, int]:

@@ -1,12 +1,13 @@
 """The records of a run: what was answered and what was decided, as data that goes into the journal."""
 
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pbt_gan.core.population import WHOLE, Hyperparams, Order, Sources
+from pbt_gan.core.population import WHOLE, Attempt, Hyperparams, Order, Sources
 
 Json = Mapping[str, Any]
 
@@ -50,6 +51,7 @@ class Report:
     worker: str = field(default="", compare=False)
     attempt: int = field(default=1, compare=False)  # not in the journal: an answer of an old attempt is no record
     preview: Any = field(default=None, compare=False)  # uint8[N, H, W, C] or None; not in the journal
+    measurements: int = field(default=1, compare=False)  # of which its numbers are the means; not in the journal
 
     @classmethod
     def of(
@@ -85,6 +87,56 @@ class Report:
             preview=preview,
         )
 
+    def again(self, measurement: "Measurement") -> "Report":
+        """Return the report as it is after its state was measured once more: with the means, and at both their cost."""
+        score, error = mean_of(self.score, self.score_error, measurement)
+        n = measurement.repeat
+        metrics = {
+            name: (n * value + measurement.metrics[name]) / (n + 1) if name in measurement.metrics else value
+            for name, value in self.metrics.items()
+        }
+        cost_s = self.cost_s + measurement.cost_s
+        return replace(self, score=score, score_error=error, metrics=metrics, cost_s=cost_s, measurements=n + 1)
+
+    @property
+    def attempted(self) -> Attempt:
+        """Which attempt of which order this answers."""
+        return (self.member, self.interval, 0, self.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The answer to an order to score a state once more, with other random numbers."""
+
+    member: int
+    interval: int  # of the report that the state is of
+    repeat: int  # counted from 1; the report's own score was the first measurement
+    score: float
+    metrics: Mapping[str, float]
+    score_error: float | None = None
+    # What may differ between equal runs:
+    cost_s: float = field(default=0.0, compare=False)
+    worker: str = field(default="", compare=False)
+    attempt: int = field(default=1, compare=False)  # not in the journal
+
+    @property
+    def attempted(self) -> Attempt:
+        """Which attempt of which order this answers."""
+        return (self.member, self.interval, self.repeat, self.attempt)
+
+
+def mean_of(score: float, error: float | None, measurement: Measurement) -> tuple[float, float | None]:
+    """Return the mean of a score, itself the mean of `repeat` measurements, with one more; and its standard error.
+
+    >>> mean_of(1.0, 0.3, Measurement(0, 1, repeat=1, score=2.0, metrics={}, score_error=0.4))
+    (1.5, 0.25)
+    """
+    n = measurement.repeat
+    mean = (n * score + measurement.score) / (n + 1)
+    if error is None or measurement.score_error is None:
+        return mean, None
+    return mean, math.hypot(n * error, measurement.score_error) / (n + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -97,11 +149,17 @@ class Failure:
     error: str  # one line for a person
     kind: FailureKind = "task"
     place: str = ""  # where in a person's own code, such as "task.py, line 9"
+    repeat: int = 0  # of the order
     details: str = field(default="", compare=False)  # the traceback, for the log; not in the journal
     cause: BaseException | None = field(default=None, compare=False, repr=False)  # if raised here; not in the journal
 
+    @property
+    def attempted(self) -> Attempt:
+        """Which attempt of which order this answers."""
+        return (self.member, self.interval, self.repeat, self.attempt)
 
-Answer = Report | Failure
+
+Answer = Report | Measurement | Failure
 """What every attempt of an order ends in, exactly once."""
 
 
@@ -154,15 +212,27 @@ class Retire:
     memory: Any = None  # of the policy; see `Exploit`
 
 
-Decision = Birth | Exploit | Retire
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A member's state is to be scored once more before anything is decided about it; it is due again then."""
+
+    member: int
+    interval: int
+    reason: str  # for a person
+    memory: Any = None  # of the policy; see `Exploit`
+
+
+Decision = Birth | Exploit | Measure | Retire
 """All that a policy can say."""
 
-Record = Birth | Report | Exploit | Retire | Failure
+Record = Birth | Report | Measurement | Exploit | Measure | Retire | Failure
 
 _TYPES: Mapping[str, type[Record]] = {
     "member": Birth,
     "report": Report,
+    "measurement": Measurement,
     "exploit": Exploit,
+    "measure": Measure,
     "retire": Retire,
     "failure": Failure,
 }
@@ -180,14 +250,21 @@ def to_json(record: Record) -> dict[str, Any]:
     fields = {field.name: _plain(getattr(record, field.name)) for field in dataclass_fields(record)}
     match record:
         case Report():
-            del fields["preview"], fields["attempt"]
+            del fields["preview"], fields["attempt"], fields["measurements"]
             fields["time"] = {"cost_s": fields.pop("cost_s"), "worker": fields.pop("worker")}
             if not record.unverified:
                 del fields["unverified"]
             if record.score_error is None:
                 del fields["score_error"]  # few tasks know it
+        case Measurement():
+            del fields["attempt"]
+            fields["time"] = {"cost_s": fields.pop("cost_s"), "worker": fields.pop("worker")}
+            if record.score_error is None:
+                del fields["score_error"]
         case Failure():
             del fields["details"], fields["cause"]
+            if not record.repeat:
+                del fields["repeat"]
         case Birth():
             usual = Birth(record.member, record.hyperparams, record.origin)
             fields = {
@@ -195,7 +272,7 @@ def to_json(record: Record) -> dict[str, Any]:
                 for name, value in fields.items()
                 if name in _OF_EVERY_BIRTH or value != getattr(usual, name)
             }
-        case Exploit() | Retire() if record.memory is None:
+        case Exploit() | Measure() | Retire() if record.memory is None:
             del fields["memory"]  # few policies remember
     return {"type": _NAMES[type(record)], **fields}
 
@@ -224,14 +301,15 @@ def from_json(data: Json) -> Record:
         raise UnknownRecordError(f"an entry of the kind {data['type']!r}")
     _refuse_unknown(data, cls)
     fields = {name: value for name, value in data.items() if name != "type"}
-    if cls is Report:
+    if cls is Report or cls is Measurement:
         time = fields.pop("time", {})
         fields["cost_s"], fields["worker"] = float(time.get("cost_s", 0.0)), str(time.get("worker", ""))
         fields["score"] = float(fields["score"])
         fields["metrics"] = {name: float(value) for name, value in fields["metrics"].items()}
-        fields["unverified"] = tuple(fields.get("unverified", ()))
         if "score_error" in fields:
             fields["score_error"] = float(fields["score_error"])
+    if cls is Report:
+        fields["unverified"] = tuple(fields.get("unverified", ()))
     if cls is Failure and "kind" not in fields:  # format 1 had none; its errors of lost workers begin with their names
         fields["kind"] = "worker" if fields["error"].startswith(fields["worker"]) else "task"
     if cls is Birth and "scores" in fields:
@@ -248,8 +326,8 @@ def from_json(data: Json) -> Record:
 
 def _refuse_unknown(data: Json, cls: type[Record]) -> None:
     known = {each.name for each in dataclass_fields(cls)} | {"type"}
-    if cls is Report:
-        known = known - {"attempt", "preview", *_UNDER_TIME} | {"time"}
+    if cls is Report or cls is Measurement:
+        known = known - {"attempt", "preview", "measurements", *_UNDER_TIME} | {"time"}
     elif cls is Exploit:
         known |= {"checkpoint"}  # format 1: always the whole state, as `sources` now
     elif cls is Failure:

@@ -38,6 +38,7 @@ class Selection:
     min_gap: float = 0.0  # by how many standard errors of the difference a donor must be better
     warmup: float = 0.0  # share of the budget before which nobody copies
     min_age: int = 0  # steps that a slot trains what it has copied before it may copy again
+    repeats: int = 1  # at most so often the state of a member is scored on which a gap below the minimum depends
 
     def check(self) -> None:
         """Raise ConfigError where an option makes no sense."""
@@ -53,6 +54,13 @@ class Selection:
             raise ConfigError(f"pbt.selection.warmup = {self.warmup}: a share of the budget lies in [0, 1).")
         if self.min_age < 0:
             raise ConfigError(f"pbt.selection.min_age = {self.min_age}: give a number of steps.")
+        if self.repeats < 1:
+            raise ConfigError(f"pbt.selection.repeats = {self.repeats}: give a number of measurements, such as 4.")
+        if self.repeats > 1 and not self.min_gap:
+            raise ConfigError(
+                f"pbt.selection.repeats = {self.repeats} measures again who is closer to another than "
+                "pbt.selection.min_gap; give that too, such as 1."
+            )
 
     def seen(self, view: PopulationView, *, score_interval: int, total_steps: int) -> "Seen":
         """Return a population as this selection sees it.
@@ -92,7 +100,14 @@ class Seen:
 
     def measured_error(self, member: Member) -> float:
         """Return the standard error of a member's latest score, as the task tells or all lines show; nan: unknown."""
-        return self._usual if member.score_error is None else member.score_error
+        if member.score_error is None:
+            return self._usual / math.sqrt(member.measurements)
+        return member.score_error
+
+    def close(self, one: Member, other: Member, errors: float) -> bool:
+        """Whether two scores that rank are no more than so many standard errors of their difference apart."""
+        both = one.healthy and other.healthy
+        return both and abs(one.score - other.score) <= errors * math.hypot(self.error(one), self.error(other))
 
     def ahead(self, donor: Member, recipient: Member, errors: float) -> bool:
         """Whether a donor's score that ranks is more than so many standard errors of the difference the higher one.

@@ -157,6 +157,21 @@ class Float:
             return self._within(_value((low + high) / 2, self.scale), self.init.low, self.init.high)
         return float(_middle_of(self.init))
 
+    def unit(self, value: Value) -> float:
+        """Return where a value lies between the bounds, in [0, 1], in the scale's coordinates.
+
+        >>> round(Float(1.0, bounds=(0.01, 1.0), scale="log").unit(0.1), 9)
+        0.5
+        """
+        assert isinstance(value, int | float)
+        low, high = (_coordinate(bound, self.scale) for bound in self.bounds)
+        return min(max((_coordinate(self.clipped(value), self.scale) - low) / (high - low), 0.0), 1.0)
+
+    def from_unit(self, unit: float) -> float:
+        """Return the value at a place between the bounds; one outside of [0, 1] ends at a bound."""
+        low, high = (_coordinate(bound, self.scale) for bound in self.bounds)
+        return self.clipped(_value(low + min(max(unit, 0.0), 1.0) * (high - low), self.scale))
+
     @staticmethod
     def _within(value: float, low: float, high: float) -> float:
         return float(min(max(value, low), high))  # a float also where the bounds are whole numbers
@@ -229,6 +244,17 @@ class Integer:
             return int(self.init.low + self.init.high) // 2
         return int(_middle_of(self.init))
 
+    def unit(self, value: Value) -> float:
+        """Return where a value lies between the bounds, in [0, 1]; evenly, as it is drawn."""
+        assert isinstance(value, int | float)
+        low, high = self.bounds
+        return min(max((value - low) / (high - low), 0.0), 1.0)
+
+    def from_unit(self, unit: float) -> int:
+        """Return the whole number nearest to a place between the bounds; one outside of [0, 1] ends at a bound."""
+        low, high = self.bounds
+        return min(max(round(low + unit * (high - low)), low), high)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -253,7 +279,11 @@ class Choice:
 
     def contains(self, value: Value) -> bool:
         """Whether a value is one of the choices, of the same type."""
-        return any(value == own and type(value) is type(own) for own in self.values)
+        return any(_same(value, own) for own in self.values)
+
+    def code(self, value: Value) -> int:
+        """Return the place of a value among the choices."""
+        return next(code for code, own in enumerate(self.values) if _same(value, own))
 
     def draw(self, rng: Generator) -> Value:
         """Draw a value from `init`."""
@@ -262,7 +292,7 @@ class Choice:
 
     def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> Value:
         """Move to another value."""
-        others = [own for own in self.values if not (own == value and type(own) is type(value))]
+        others = [own for own in self.values if not _same(value, own)]
         return others[rng.integers(len(others))]
 
     def shifted(self, value: Value, units: float, factors: Sequence[float], rng: Generator) -> Value:
@@ -277,6 +307,11 @@ class Choice:
         if self.init is None:
             return self.values
         return self.init if isinstance(self.init, tuple) else (self.init,)
+
+
+def _same(value: Value, other: Value) -> bool:
+    """Whether two values are one, where 1, 1.0 and True are three."""
+    return value == other and type(value) is type(other)
 
 
 Domain = Float | Integer | Choice

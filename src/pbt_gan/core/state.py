@@ -10,7 +10,10 @@ from pbt_gan.core.population import Member, Order, PopulationView, RankKey, Stre
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything the controller knows. Each member is free, pending, waiting, or has trained all its steps."""
+    """Everything the controller knows.
+
+    Each member is free, pending, waiting, to be measured again, or has trained all its steps.
+    """
 
     members: Mapping[int, Member] = field(default_factory=dict)  # as they go on
     measured: Mapping[int, Member] = field(default_factory=dict)  # as each one's own last report found it
@@ -18,6 +21,7 @@ class State:
     free: tuple[tuple[int, int], ...] = ()  # (trained_steps, id), sorted: who may be given an order
     pending: Mapping[int, Order] = field(default_factory=dict)  # orders not answered yet, by member
     waiting: frozenset[int] = frozenset()  # at a ready point, not decided yet
+    measuring: frozenset[int] = frozenset()  # at a ready point, to be measured once more, or just at it
     attempts: Mapping[int, int] = field(default_factory=dict)  # failed attempts of a member's current order
     reports: int = 0
     best: Member | None = None  # as it was at the best finite score of the whole run

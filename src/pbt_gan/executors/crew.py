@@ -161,7 +161,7 @@ class Crew(ABC):
                 answer = event.answer
                 order = post.orders.get(answer.member)
                 # A worker that was given up may still answer, beside the one that has its order now.
-                if order is not None and (order.interval, order.attempt) == (answer.interval, answer.attempt):
+                if order is not None and order.attempted == answer.attempted:
                     del post.orders[answer.member]
                     if not post.orders and not isinstance(answer, Failure):
                         self._longest_s = max(self._longest_s or 0.0, post.watch.took_s(self._clock()))
@@ -199,7 +199,9 @@ class Crew(ABC):
         log.warning("%s %s; it is started anew.", worker.name, event.reason)
         for order in orders.values():
             told = f"{worker.name} {event.reason}"
-            yield Failure(order.member, order.interval, order.attempt, worker.name, told, event.kind)
+            yield Failure(
+                order.member, order.interval, order.attempt, worker.name, told, event.kind, repeat=order.repeat
+            )
 
     def _excuse(self, away_s: float) -> None:
         """Charge no worker with a time in which the run itself was held up: stopped, or busy with something else."""

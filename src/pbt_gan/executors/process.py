@@ -19,7 +19,7 @@ import numpy as np
 
 from pbt_gan import errors
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Answer, Failure, Report
+from pbt_gan.core.records import Answer, Failure, Measurement, Report
 from pbt_gan.errors import ConfigError, PbtGanError, TaskError, WorkerError
 from pbt_gan.executors.exchange import Kept
 from pbt_gan.executors.messages import Channel, Message
@@ -128,7 +128,7 @@ class WorkerProcess:
                 return Ready()
             case "unbuilt":
                 return Unbuilt(_unbuilt(message))
-            case "failed" | "report":
+            case "failed" | "measurement" | "report":
                 return Answered(_answer(message))
             case other:
                 raise ValueError(f"type {other!r}")
@@ -173,6 +173,8 @@ def _answer(message: Message) -> Answer:
     values = message.content["values"]
     if message.content["type"] == "failed":
         return Failure(**values)
+    if message.content["type"] == "measurement":
+        return Measurement(**values)
     shape = message.content["shape"]
     preview = None if shape is None else np.frombuffer(message.payload, np.uint8).reshape(shape)
     return Report(**{**values, "unverified": tuple(values["unverified"])}, preview=preview)

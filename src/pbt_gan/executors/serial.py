@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Answer, Report
+from pbt_gan.core.records import Answer, Failure
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import Kept, Memory
@@ -78,7 +78,7 @@ class _Here:
         with cuttable() as cut, self._one_thread.held():
             answers = carry_out(self._trainer, orders, self._states, self._seed, self.name, self._clock)
         if cut.short:  # a task may have caught the interrupt, and failed of it
-            answers = [answer for answer in answers if isinstance(answer, Report)]
+            answers = [answer for answer in answers if not isinstance(answer, Failure)]
         return [Answered(answer) for answer in answers]
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Answer, Failure, FailureKind, Report
+from pbt_gan.core.records import Answer, Failure, FailureKind
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.exchange import Kept, Memory
 from pbt_gan.executors.work import NOTHING, attached, build, carry_out
@@ -61,10 +61,11 @@ class SimulatedExecutor(Crew):
         cost_s = self._duration(order, slot)
         kind = self._failures.get((order.member, order.interval, order.attempt))
         if kind is not None:
-            failure = Failure(order.member, order.interval, order.attempt, worker, f"{kind}, by script", kind)
+            told = f"{kind}, by script"
+            failure = Failure(order.member, order.interval, order.attempt, worker, told, kind, repeat=order.repeat)
             return self.now_s + cost_s, failure
         (answer,) = carry_out(self._trainer, [order], states, self._seed, worker)
-        return self.now_s + cost_s, replace(answer, cost_s=cost_s) if isinstance(answer, Report) else answer
+        return self.now_s + cost_s, answer if isinstance(answer, Failure) else replace(answer, cost_s=cost_s)
 
     def _hire(self, number: int) -> "_Scripted | None":
         for begins_s, ends_s in self._shifts.get(number, [(-math.inf, math.inf)]):

@@ -18,7 +18,7 @@ from numpy.random import Generator
 from pbt_gan import references
 from pbt_gan.core.failures import REMEDIES
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
-from pbt_gan.core.records import Answer, Failure, Report
+from pbt_gan.core.records import Answer, Failure, Measurement, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import PbtGanError, TaskError, one_line, own_place, unfit
 from pbt_gan.executors.failing import kind_of
@@ -132,9 +132,10 @@ def carry_out(
     Those of equally many steps are trained as one group if the task can; a group that fails is tried in halves, so
     that only who is at fault fails, and one that is too large for the memory is split.
     """
-    groups: dict[int | str, list[Order]] = defaultdict(list)
+    groups: dict[tuple[int, int] | str, list[Order]] = defaultdict(list)
     for order in orders:
-        groups[order.steps if isinstance(trainer, GroupTrainer) else order.checkpoint].append(order)
+        alike = (order.steps, order.repeat) if isinstance(trainer, GroupTrainer) else order.checkpoint
+        groups[alike].append(order)
     return [answer for group in groups.values() for answer in _answers(trainer, group, states, seed, worker, clock)]
 
 
@@ -142,14 +143,16 @@ def _answers(
     trainer: Trainer, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
 ) -> list[Answer]:
     try:
-        return [*_reports(trainer, group, states, seed, worker, clock)]
+        carried_out = _measurements if group[0].repeat else _reports
+        return [*carried_out(trainer, group, states, seed, worker, clock)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
         told, details, kind = one_line(error), traceback.format_exc(), kind_of(error)
         # Of another kind the order is given again, and the frames below would keep the memory that was short.
         where, cause = (own_place(error), error) if kind == "task" else ("", None)
     if len(group) == 1:
         (order,) = group
-        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, details, cause)]
+        repeat = order.repeat
+        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, repeat, details, cause)]
     members = ", ".join(str(order.member) for order in group)
     log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
     half = len(group) // 2
@@ -182,11 +185,7 @@ def _reports(
             order,
             score=_number("score", scores["score"]),
             score_error=_error(scores),
-            metrics={
-                name: _number(name, value)
-                for name, value in {**training.metrics, **scores}.items()
-                if name not in ("score", "score_error")
-            },
+            metrics=_metrics({**training.metrics, **scores}),
             hyperparams=values,
             images=int(training.images),
             unverified=tuple(training.unverified),
@@ -198,6 +197,30 @@ def _reports(
     ]
     states.settle()
     return reports
+
+
+def _measurements(
+    trainer: Trainer, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
+) -> list[Measurement]:
+    """Score states once more, with other random numbers than ever before, but the same for all."""
+    trees = [assembled(states, order.sources) for order in group]
+    began_s = clock()
+    measured = score(trainer, trees, stream(seed, "eval", group[0].repeat))
+    cost_s = (clock() - began_s) / len(group)
+    return [
+        Measurement(
+            order.member,
+            order.interval,
+            order.repeat,
+            _number("score", scores["score"]),
+            _metrics(scores),
+            _error(scores),
+            cost_s=cost_s,
+            worker=worker,
+            attempt=order.attempt,
+        )
+        for order, scores in zip(group, measured, strict=True)
+    ]
 
 
 def train(
@@ -250,6 +273,10 @@ def _number(name: str, value: Any) -> float:
         return float(_plain(value))
     except (TypeError, ValueError, RuntimeError):
         raise TaskError(f"The metric {name!r} is a {type(value).__name__}; a metric is one number.") from None
+
+
+def _metrics(measured: Mapping[str, float]) -> dict[str, float]:
+    return {name: _number(name, value) for name, value in measured.items() if name not in ("score", "score_error")}
 
 
 def _error(scores: Mapping[str, float]) -> float | None:

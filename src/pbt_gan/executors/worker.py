@@ -20,7 +20,7 @@ from threading import Thread
 from typing import Any
 
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Answer, Failure
+from pbt_gan.core.records import Answer, Failure, Measurement
 from pbt_gan.errors import PbtGanError, one_line
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
@@ -99,6 +99,8 @@ def _packed(answer: Answer) -> tuple[Mapping[str, Any], bytes]:
     if isinstance(answer, Failure):
         del values["cause"]  # its traceback is among the details
         return {"type": "failed", "values": values}, b""
+    if isinstance(answer, Measurement):
+        return {"type": "measurement", "values": values}, b""
     preview = values.pop("preview")
     if preview is None:
         return {"type": "report", "values": values, "shape": None}, b""

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pbt_gan import files
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.core.records import Birth, Exploit, Failure, Record, Report, Retire
+from pbt_gan.core.records import Birth, Exploit, Failure, Measure, Measurement, Record, Report, Retire
 from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.text import member_name, number
@@ -84,6 +84,13 @@ def line(record: Record) -> str:
                 f"{member_name(record.member)} interval {record.interval}, step {record.step}: "
                 f"score {number(record.score)}{metrics}; {settings(record.hyperparams)}"
             )
+        case Measurement():
+            return (
+                f"{member_name(record.member)} interval {record.interval}, measured again ({record.repeat}): "
+                f"score {number(record.score)}"
+            )
+        case Measure():
+            return f"{member_name(record.member)} is measured again: {record.reason}"
         case Exploit():
             if record.kept:
                 return f"{member_name(record.recipient)} goes on unchanged: {record.reason}"

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 from pbt_gan import files
-from pbt_gan.core.records import Exploit, Record, Report
+from pbt_gan.core.records import Exploit, Measurement, Record, Report
 from pbt_gan.errors import FORMULA, printable
 from pbt_gan.interfaces import Images, RunContext
 
@@ -46,6 +46,9 @@ class MetricsTable:
         match record:
             case Report():
                 self._reports[record.member, record.interval] = record
+            case Measurement():
+                place = record.member, record.interval
+                self._reports[place] = self._reports[place].again(record)
             case Exploit() if record.donor is not None:
                 self._donors[record.recipient, record.interval] = record.donor.member
 

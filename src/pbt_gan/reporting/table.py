@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan.core.population import Hyperparams, rank_key
-from pbt_gan.core.records import Birth, Donor, Exploit, Record, Report, Retire
+from pbt_gan.core.records import Birth, Donor, Exploit, Measurement, Record, Report, Retire, mean_of
 from pbt_gan.reporting.text import member_name, number
 
 
@@ -52,6 +52,9 @@ class Population:
                 row.interval, row.step, row.score = record.interval, record.step, record.score
                 if math.isfinite(record.score) and not row.best >= record.score:
                     row.best = record.score
+            case Measurement():
+                row = self.rows[record.member]
+                row.score, _ = mean_of(row.score, None, record)
             case Exploit():
                 row = self.rows[record.recipient]
                 row.hyperparams = record.after

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pbt_gan.core.records import Failure, Json, Record, Report, UnknownRecordError, from_json
+from pbt_gan.core.records import Failure, Json, Measurement, Record, Report, UnknownRecordError, from_json
 from pbt_gan.errors import RunFolderError
 from pbt_gan.store.journal import READABLE, damaged, written_by
 
@@ -85,7 +85,7 @@ class EffectiveJournal:
         answered = set[int]()
         kept: list[Record] = []
         for record in reversed(self.records):
-            if isinstance(record, Report):
+            if isinstance(record, Report | Measurement):
                 answered.add(record.member)
             # An order that was under way is given anew, and its attempts are counted anew.
             if not isinstance(record, Failure) or record.member in answered:

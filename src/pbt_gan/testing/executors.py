@@ -10,7 +10,7 @@ import pytest
 
 from pbt_gan import codec
 from pbt_gan.core.population import WHOLE
-from pbt_gan.core.records import Failure, Report
+from pbt_gan.core.records import Failure, Measurement, Report
 from pbt_gan.errors import PbtGanError, TaskError, WorkerError
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import Executor, TaskReference
@@ -91,6 +91,36 @@ class ExecutorConformance(ABC):
         before = {each.checkpoint: bytes(executor.encoded(each.checkpoint)) for each in FIRST}
         answers(executor, SECOND)
         assert {name: bytes(executor.encoded(name)) for name in before} == before
+
+    def test_a_state_is_measured_again_with_other_random_numbers_and_stays_what_it_is(
+        self, start: Start, reference: Executor
+    ) -> None:
+        executor = start()
+        found = []
+        for each in (executor, reference):
+            (first,) = answers(each, [order(2)])
+            state = bytes(each.encoded(first_key := key(2, 1)))
+            measured = [replace(order(2), sources={WHOLE: first_key}, steps=0, repeat=n) for n in (1, 2)]
+            found.append([first, *answers(each, measured[:1]), *answers(each, measured[1:])])
+            assert bytes(each.encoded(first_key)) == state
+        mine, expected = found
+        assert [*map(comparable, mine)] == [*map(comparable, expected)]
+        assert all(isinstance(answer, Measurement) for answer in mine[1:]), mine
+        assert len({answer.score for answer in mine if not isinstance(answer, Failure)}) == 3
+        assert [answer.attempted for answer in mine] == [(2, 1, n, 1) for n in range(3)]
+
+    def test_some_may_be_measured_again_while_others_train(self, start: Start, reference: Executor) -> None:
+        mixed = [
+            order(0, 2, source=key(0, 1)),
+            *(replace(order(n), sources={WHOLE: key(n, 1)}, steps=0, repeat=1) for n in (1, 2)),
+            replace(order(3), sources={WHOLE: key(3, 1)}, steps=0, repeat=2),
+            order(4, 2, source=key(4, 1)),
+        ]
+        executor = start()
+        answers(executor, FIRST)
+        answers(reference, FIRST)
+        for mine, expected in zip(answers(executor, mixed), answers(reference, mixed), strict=True):
+            assert comparable(mine) == comparable(expected)
 
     def test_a_report_adds_its_steps_and_names_the_hyperparameters_in_force(self, start: Start) -> None:
         executor = start(1)

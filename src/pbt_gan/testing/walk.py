@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
-from pbt_gan.core.records import Failure, Report
+from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.space import Choice, Domain, Float
 from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Trainer, Training, Tree
@@ -174,9 +174,9 @@ SECOND = [order(member, 2, source=key(donor, 1)) for member, donor in enumerate(
 """Members 1 and 3 have copied member 0."""
 
 
-def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failure]:
+def answers(executor: Executor, orders: Sequence[Order]) -> list[Answer]:
     """Carry out orders, as many at a time as the executor has slots, and return one answer each, sorted by member."""
-    found: list[Report | Failure] = []
+    found: list[Answer] = []
     left = list(orders)
     until_s = time.monotonic() + PATIENCE_S
     while left or len(found) < len(orders):
@@ -188,9 +188,9 @@ def answers(executor: Executor, orders: Sequence[Order]) -> list[Report | Failur
     return sorted(found, key=lambda answer: answer.member)
 
 
-def collected(executor: Executor, count: int) -> list[Report | Failure]:
+def collected(executor: Executor, count: int) -> list[Answer]:
     """Wait for at least so many answers, sorted by member; an executor that gives none for long has failed."""
-    found: list[Report | Failure] = []
+    found: list[Answer] = []
     until_s = time.monotonic() + PATIENCE_S
     while len(found) < count:
         assert time.monotonic() < until_s, f"{len(found)} of {count} answers came in {PATIENCE_S:.0f} s"
@@ -207,10 +207,11 @@ def slots_of(executor: Executor) -> int:
     return slots
 
 
-def comparable(answer: Report | Failure) -> Mapping[str, str]:
+def comparable(answer: Answer) -> Mapping[str, str]:
     """Return all of an answer that must not depend on where the order was carried out."""
-    assert isinstance(answer, Report), f"{answer.error}\n{answer.details}"
+    assert not isinstance(answer, Failure), answer
     told = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name not in ("cost_s", "worker")}
-    told["metrics"], told["hyperparams"] = sorted(answer.metrics.items()), sorted(answer.hyperparams.items())
-    told["preview"] = answer.preview.tobytes()
+    told["metrics"] = sorted(answer.metrics.items())
+    if isinstance(answer, Report):
+        told["hyperparams"], told["preview"] = sorted(answer.hyperparams.items()), answer.preview.tobytes()
     return {name: repr(value) for name, value in told.items()}

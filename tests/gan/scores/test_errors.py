@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from pbt_gan.core.rng import stream
+from pbt_gan.gan.data import load_dataset
 from pbt_gan.gan.scores.classifier_score import classifier_score, classifier_score_error
 from pbt_gan.gan.scores.frechet import Moments, frechet_distance, frechet_error
+from pbt_gan.gan.scores.judge import Judge, prepare_scorers
+from pbt_gan.gan.settings import MetricsSettings
 
 REPEATS = 400
 
@@ -20,6 +23,7 @@ def coverage(measure, error, draw):
     return np.mean(abs(scores - scores.mean()) < 1.96 * errors), errors.mean() / scores.std()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharpness", [0.5, 3.0])
 def test_the_standard_error_of_a_classifier_score_covers_repeated_scores(sharpness):
     def draw(rng):
@@ -30,6 +34,7 @@ def test_the_standard_error_of_a_classifier_score_covers_repeated_scores(sharpne
     assert ratio == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_standard_error_of_a_frechet_distance_covers_repeated_distances():
     reals = Moments.of(torch.from_numpy(stream(0, "reals").normal(size=(2_000, 6))))
     mixing = stream(1, "mixing").normal(size=(6, 6)) / 2
@@ -40,6 +45,23 @@ def test_the_standard_error_of_a_frechet_distance_covers_repeated_distances():
     covered, ratio = coverage(lambda x: frechet_distance(reals, Moments.of(x)), lambda x: frechet_error(reals, x), draw)
     assert 0.92 <= covered <= 0.98
     assert ratio == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.slow
+def test_the_error_that_a_judge_tells_covers_scores_with_other_latents(tmp_path):
+    digits = load_dataset("digits")
+    prepare_scorers(digits, tmp_path)
+    judge = Judge(digits, MetricsSettings(samples=150, held_out_samples=100), tmp_path, "cpu")
+
+    def sample(count, rng):  # digits with a disturbance of each its own, as of a generator that is half trained
+        images = digits.images[rng.integers(0, len(digits.images), count)].astype(float)
+        disturbed = images + rng.exponential(30.0, (count, 1, 1, 1)) * rng.normal(size=images.shape)
+        return [torch.from_numpy(disturbed.clip(0, 255).astype(np.uint8))]
+
+    found = [judge.measure(sample, stream(0, "eval", n))[0] for n in range(60)]
+    scores, errors = (np.array([each[name] for each in found]) for name in ("score", "score_error"))
+    assert 0.88 <= np.mean(abs(scores - scores.mean()) < 1.96 * errors) <= 1
+    assert errors.mean() == pytest.approx(scores.std(), rel=0.25)
 
 
 def test_errors_equal_the_jackknife_that_leaves_out_one_sample_at_a_time():

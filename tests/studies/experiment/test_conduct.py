@@ -14,8 +14,11 @@ from pbt_gan.engine import Stop
 from pbt_gan.errors import RunFolderError
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment import output
+from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.conduct import conduct, finished_runs, run_folder
+from pbt_gan.studies.experiment.plan import Experiment
 from pbt_gan.studies.experiment.result import Result
+from pbt_gan.studies.experiment.timeline import timeline
 from tests.studies.experiment.conftest import toy
 
 OPTIONS = [
@@ -116,27 +119,61 @@ def test_the_replay_stretches_the_schedule_of_pbts_winner_over_the_budget_with_o
         assert replayed.config["seed"] != found.config["seed"]
 
 
-@pytest.mark.slow
-def test_with_one_seed_a_member_begins_alike_in_every_arm_that_draws_it(tmp_path: Path):
-    arms = ["pbt", "random-search", "shrinking", "halving", "asha", "longer-random"]
-    phases = {"population": [[0, 6], [0.3, 2], [0.6, 1]], "budget_steps": 360}
-    settings = {"arms": arms, "seeds": [3], "fixed_size": 4, "own": {"two": {"pbt": {"population_size": 2}}}}
-    experiment = toy(pbt=phases, experiment={**settings, "arms": [*arms, "two"]})
-    assert conduct(experiment, tmp_path)
-    births, first = {}, {}
-    for arm in experiment.settings.arms:
-        history = Run.open(run_folder(tmp_path, arm, 3)).history
-        births[arm] = {member: birth.hyperparams for member, birth in history.births.items()}
-        first[arm] = {report.member: report.score for report in history.reports if report.interval == 1}
-    for arm in experiment.settings.arms:
-        assert births[arm] == {member: births["shrinking"][member] for member in births[arm]}
-        assert first[arm] == {member: first["shrinking"][member] for member in first[arm]}
-    assert {arm: len(members) for arm, members in births.items()} == dict(
-        zip(experiment.settings.arms, (4, 4, 6, 6, 6, 1, 2), strict=True)
+SHAPED = {"linear", "exponential", "cosine"}
+"""Arms whose rates decay, of which the toy has none."""
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Path]:
+    """An experiment with every arm, and one of one's own, done."""
+    folder = tmp_path_factory.mktemp("every") / "toy"
+    arms = [*(arm for arm in ARMS if arm not in SHAPED), "two"]
+    experiment = toy(
+        pbt={"population": [[0, 6], [0.3, 2], [0.6, 1]], "budget_steps": 360},
+        experiment={
+            "arms": arms,
+            "baselines": ["longer-random", "longer", "two-stage"],
+            "seeds": [3],
+            "fixed_size": 4,
+            "decay": {"decay": "cosine", "of": ["h0"]},
+            "own": {"two": {"pbt": {"population_size": 2}}},
+        },
     )
-    result = Result.read(experiment, tmp_path)
+    assert conduct(experiment, folder)
+    return experiment, folder
+
+
+@pytest.mark.slow
+def test_every_arm_has_trained_the_same_steps_when_all_is_done(every):
+    result = Result.read(*every)
     assert result is not None
-    assert {runs[0].steps for runs in result.outcomes.values()} == {360}
+    assert {arm: run.steps for arm, (run,) in result.outcomes.items()} == dict.fromkeys(result.arms, 360)
+    assert {arm: sum(timeline(result.runs[arm, 3].journal).steps()) for arm in result.arms} == dict.fromkeys(
+        result.arms, 360
+    )
+    assert {run.scorings for (run,) in result.outcomes.values()} == {36}  # equally many looks at the score
+
+
+@pytest.mark.slow
+def test_with_one_seed_a_member_begins_alike_in_every_arm_that_draws_it(every):
+    experiment, folder = every
+    settings, first = {}, {}
+    for arm in experiment.settings.arms:
+        history = Run.open(run_folder(folder, arm, 3)).history
+        drawn = {member for member, birth in history.births.items() if birth.origin == "drawn"}
+        settings[arm] = {member: history.births[member].hyperparams for member in drawn}
+        first[arm] = {
+            each.member: each.score for each in history.reports if each.interval == 1 and each.member in drawn
+        }
+    apart = {arm for arm in settings if arm.startswith("replay") or arm.endswith("-decay")}
+    for arm in settings.keys() - apart:
+        common = settings[arm].keys() & settings["shrinking"].keys()
+        assert common or arm in ("fixed", "longer")
+        for member in common:
+            assert settings[arm][member] == settings["shrinking"][member]
+            assert first[arm][member] == first["shrinking"][member]
+    assert len(settings["shrinking"]) == 6
+    assert len(settings["two"]) == 2
 
 
 def test_every_run_is_an_ordinary_one(done):

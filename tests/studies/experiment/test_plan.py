@@ -14,7 +14,19 @@ ROOT = Path(__file__).parent.parent.parent.parent
 ALONE = [name for name, arm in ARMS.items() if arm.after is None]
 
 
-ALONE_EACH = {"random-search", "halving", "asha", "fixed", "linear", "exponential", "cosine", "longer", "longer-random"}
+ALONE_EACH = {
+    "random-search",
+    "halving",
+    "asha",
+    "two-stage",
+    "hyperband",
+    "fixed",
+    "linear",
+    "exponential",
+    "cosine",
+    "longer",
+    "longer-random",
+}
 """Arms of which no member copies another one; likewise NAME-decay."""
 
 PHASES = {"pbt": {"population": [[0, 8], [0.2, 2], [0.5, 1]], "budget_steps": 8_000}}

@@ -10,7 +10,7 @@ from pbt_gan.core.budget import Phase
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Birth, Record, Report, Retire
+from pbt_gan.core.records import Birth, Measure, Measurement, Record, Report, Retire
 from pbt_gan.core.space import Float, Range
 from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
@@ -57,10 +57,16 @@ def test_what_a_member_has_not_trained_itself_is_not_charged_to_it():
     assert [(each.member, each.interval) for each in born.reports] == [(0, 1), (0, 2), (1, 1), (0, 3)]
 
 
-def test_a_measurement_that_is_repeated_trains_no_steps_and_counts_as_a_look():
-    again = timeline([*of_members(2), report(0, 1, 10, 1.0), report(1, 1, 10, 2.0), report(1, 2, 10, 1.5)])
-    assert again.steps() == [10, 10, 0]
-    assert Outcome.of(("a", 0), again, {}).scorings == 3
+def test_a_measurement_that_is_repeated_counts_as_a_look_and_adds_to_its_report():
+    again = timeline(
+        [
+            *of_members(2), report(1, 1, 10, 2.0), report(0, 1, 10, 1.0), Measure(0, 1, ""), Measure(1, 1, ""),
+            Measurement(1, 1, 1, 1.0, {}, cost_s=0.5), Measurement(0, 1, 1, 3.0, {}, cost_s=0.5), Retire(1, 1, ""),
+        ]
+    )  # fmt: skip
+    assert [(each.member, each.score, each.cost_s) for each in again.reports] == [(0, 2.0, 1.5), (1, 1.5, 1.5)]
+    assert again.steps() == [10, 10]
+    assert Outcome.of(("a", 0), again, {}).scorings == 4
 
 
 def test_reports_are_in_the_order_of_time_and_not_of_intervals():

@@ -9,6 +9,7 @@ from typing import Any
 
 from pbt_gan.config.schedules import schedule_settings
 from pbt_gan.config.settings import Config
+from pbt_gan.core.budget import Phase, member_steps
 from pbt_gan.core.schedule import Decay, replay, stretched
 from pbt_gan.core.space import Space, middles
 from pbt_gan.runs.replay import NOBODY_COPIES
@@ -60,6 +61,19 @@ def _shrinking(says: str, *changes: Table, decays: bool = False) -> Arm:
         return {"pbt": _laid(phases, *changes, {"schedule": shared.decay} if decays else {})}
 
     return Arm(says, change)
+
+
+def _two_stages(shared: Shared, found: Run | None) -> Table:
+    """A search with as many members, and as large a share of the budget, as shrinking has before it is smallest."""
+    pbt = shared.config.pbt
+    later = [Phase(each.begins, each.members) for each in pbt.phases]
+    smallest = min(later, key=lambda phase: (phase.members, phase.begins), default=None)
+    share = 1 / 3
+    if smallest is not None:
+        before = [phase for phase in later if phase.begins < smallest.begins]
+        share = member_steps(pbt.population_size, before, smallest.begins) / shared.budget_steps
+    population = [[0.0, max(pbt.population_size, 2)], [share, 1]]
+    return {"pbt": {**NOBODY_COPIES, "policy": {"name": "two-stage"}, "population": population}}
 
 
 def _alone(says: str, initial: Callable[[Space], list[Any]], decays: bool = False) -> Arm:
@@ -129,6 +143,19 @@ ARMS: Mapping[str, Arm] = {
     "longer-random-decay": _alone("longer-random, whose rates decay", _drawn, decays=True),
     "replay": _replay(PBT),
     "replay-shrinking": _replay(SHRINKING),
+    "two-stage": Arm(
+        "random search of as many members and steps as shrinking spends until it is smallest, then a new member at the "
+        "best setting",
+        _two_stages,
+    ),
+    "hyperband": _fixed(
+        "brackets of successive halving, one after another", NOBODY_COPIES, {"policy": {"name": "hyperband"}}
+    ),
+    "pb2": _fixed("pbt whose moves a Gaussian process chooses, PB2", {"explore": "pb2"}),
+    "pb2-mix": _fixed("likewise, also of what is no number, PB2-Mix", {"explore": "pb2_mix"}),
+    "trust-region": _fixed(
+        "likewise, within a region around the best that grows and shrinks", {"explore": "trust_region"}
+    ),
     "settle": _fixed("pbt whose moves settle: smaller towards the end, and along what helped", {"explore": "settle"}),
     "fixed": Arm(
         "every member has the middle of each hyperparameter's init; they differ in seeds only", _all_in_the_middle

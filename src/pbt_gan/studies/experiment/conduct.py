@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from pbt_gan import files
+from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name
 from pbt_gan.engine import Stop
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.launch import ListenerMaker
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
+from pbt_gan.studies.experiment.beside import side_by_side
 from pbt_gan.studies.experiment.plan import Experiment, keep
 from pbt_gan.studies.experiment.power import too_few_seeds
 
@@ -23,11 +25,20 @@ def conduct(
     *,
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
+    jobs: int = 1,
     say: Callable[[str], None] = lambda line: None,
 ) -> bool:
     """Train every run that is not finished, seed by seed; return whether all are now.
 
     Before the first one it is said whether there are seeds enough to find anything.
+
+    Args:
+        experiment: what to carry out.
+        folder: where.
+        listeners: as `start` takes them; heard only where runs are trained in this process.
+        stop: ends it early.
+        jobs: how many runs are trained at a time, each in a process of its own, on one device; 1: in this process.
+        say: told of each run that begins.
 
     Raises:
         RunFolderError: the folder holds another experiment.
@@ -40,16 +51,33 @@ def conduct(
     caution = too_few_seeds(len(experiment.settings.seeds), len(experiment.settings.arms))
     if missing and caution:
         say(caution)
-    for number, arm, seed in missing:
-        place = run_folder(folder, arm, seed)
-        say(f"run {number} of {len(places)}: {arm}, seed {seed}")
+    stop = stop or Stop()
+
+    def begin(place: tuple[int, str, int]) -> tuple[Config, Path] | None:
+        number, arm, seed = place
         needed = experiment.arm(arm).after
+        if needed and not _finished(run_folder(folder, needed, seed)):
+            return None
         found = Run.open(run_folder(folder, needed, seed)) if needed else None
-        if not train(experiment.run_config(arm, seed, found), place, listeners=listeners, stop=stop).startswith(
-            "finished"
-        ):
+        say(f"run {number} of {len(places)}: {arm}, seed {seed}")
+        return experiment.run_config(arm, seed, found), run_folder(folder, arm, seed)
+
+    if jobs > 1:
+        return side_by_side(missing, lambda place: _alone(begin(place)), jobs=jobs, stop=stop)
+    for place in missing:
+        order = begin(place)
+        if order is None or not train(*order, listeners=listeners, stop=stop).startswith("finished"):
             return False
     return True
+
+
+def _alone(order: tuple[Config, Path] | None) -> tuple[Config, Path] | None:
+    """Return an order whose members train in the one process of their run."""
+    if order is None:
+        return None
+    config, folder = order
+    executor = config.executor.model_copy(update={"name": "serial", "deadline_s": None})
+    return config.model_copy(update={"executor": executor}), folder
 
 
 def finished_runs(experiment: Experiment, folder: Path) -> Mapping[Place, Run]:

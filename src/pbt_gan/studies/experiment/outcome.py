@@ -56,7 +56,7 @@ class Outcome:
             summary.exploits,
             sum(run.steps()),
             summary.images,
-            len(history.reports),
+            sum(report.measurements for report in history.reports),
             summary.cost_s,
         )
 

@@ -1,16 +1,15 @@
 """What a run did in the order of time, the same whatever trained it.
 
-Intervals are no clock: a member that is born late counts from 1 again, one that retires stops early, and a measurement
-that is repeated takes a place of its own. The journal is in the order of time, but workers answer in the order of their
-speed. Between two decisions of a synchronous run it is the same *set* of reports that comes in, however fast each is;
-so reports are taken up to a decision, and sorted there.
+Intervals are no clock: a member that is born late counts from 1 again, and one that retires stops early. The journal is
+in the order of time, but workers answer in the order of their speed. Between two decisions of a synchronous run it is
+the same *set* of reports that comes in, however fast each is; so reports are taken up to a decision, and sorted there.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pbt_gan.core.lineage import History
-from pbt_gan.core.records import Birth, Decision, Exploit, Failure, Record, Report
+from pbt_gan.core.records import Birth, Decision, Exploit, Failure, Measure, Measurement, Record, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +21,23 @@ class Wave:
 
 
 def timeline(journal: Iterable[Record]) -> "Timeline":
-    """Return the effective records of a run in the order of time; the first wave holds the births of the start."""
+    """Return the effective records of a run in the order of time; the first wave holds the births of the start.
+
+    A state that was measured again has one report, with the means, and with what all of its measurements cost.
+    """
     found: list[tuple[list[Report], list[Decision]]] = [([], [])]
+    last: dict[int, tuple[list[Report], int]] = {}  # of each member: where its report stands
     for record in journal:
         match record:
-            case Failure():
+            case Failure() | Measure():
                 pass
+            case Measurement():
+                reports, place = last[record.member]
+                reports[place] = reports[place].again(record)
             case Report():
                 if found[-1][1]:
                     found.append(([], []))
+                last[record.member] = found[-1][0], len(found[-1][0])
                 found[-1][0].append(record)
             case decision:
                 found[-1][1].append(decision)
@@ -65,7 +72,7 @@ class Timeline:
         )
 
     def steps(self) -> list[int]:
-        """Return how many steps the order of each report trained; 0: it measured again what was there.
+        """Return how many steps the order of each report trained.
 
         A member that is born of another begins at a place in the plan that others have reached; nobody pays twice.
         """

@@ -1,0 +1,71 @@
+"""What tests of strategies have in common: a plan, and a run of it in which nothing is trained."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pbt_gan.core.controller import Controller
+from pbt_gan.core.lineage import History
+from pbt_gan.core.plan import Plan
+from pbt_gan.core.population import Order
+from pbt_gan.core.records import Record, Report, from_json, to_json
+from pbt_gan.core.rng import stream
+from pbt_gan.core.space import Float, Range
+from pbt_gan.core.state import State
+
+SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
+Scores = Callable[[Order], float]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that has ended."""
+
+    controller: Controller
+    state: State
+    records: Sequence[Record]
+    history: History
+
+    @property
+    def member_steps(self) -> int:
+        """Steps of all members together."""
+        born = {birth.member: birth.trained_steps for birth in self.history.births.values()}
+        return sum(r[-1].trained_steps - born[m] for m, r in self.history.by_member.items() if r)
+
+    def of(self, kind: type) -> list[Any]:
+        """Return its records of a kind, in the order in which they were made."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+
+@pytest.fixture
+def plan():
+    def made(**changes) -> Plan:
+        lengths = {"population_size": 4, "total_steps": 80, "ready_interval": 10, "score_interval": 10, "seed": 0}
+        return Plan(space=SPACE, **{**lengths, **changes})
+
+    return made
+
+
+@pytest.fixture
+def train():
+    """Run a plan to its end; the youngest order is answered first, and every record goes through JSON."""
+
+    def to_the_end(plan: Plan, score: Scores | None = None, slots: int = 3) -> Trained:
+        controller = Controller(plan)
+        state, records = controller.start(State())
+        under_way: list[Order] = []
+        while not controller.done(state):
+            state, orders = controller.ask(state, slots - len(under_way))
+            under_way += orders
+            order = under_way.pop()
+            value = score(order) if score else float(stream(7, order.member, order.interval).normal())
+            answer = Report.of(order, score=value, hyperparams=order.hyperparams, worker="test")
+            state, news = controller.tell(state, [answer])
+            records += news
+        kept = [from_json(to_json(record)) for record in records]
+        assert controller.fold(kept) == state
+        return Trained(controller, state, kept, History.of(kept))
+
+    return to_the_end
