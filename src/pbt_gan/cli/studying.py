@@ -96,7 +96,7 @@ def saturation(folder: Path, gain: float, out: Path | None, json: Path | None) -
     if json is not None:
         files.make_folder(json.parent)
         files.write(json, (plain_json.dumps(strict(found.plain()), allow_nan=False) + "\n").encode())
-    screen.print(_printed(found.sheet))
+    screen.print(printed(found.sheet))
     if found.steps is None:
         screen.print("\nThe best setting still gains. `pbt-gan resume RUN --steps N` trains all of them further.")
         return
