@@ -413,7 +413,7 @@ def simulate(
     slots: Annotated[
         int | None,
         Option(
-            metavar="N", min=1, help="Members that train side by side, which matters in async mode; all if not given."
+            metavar="N", min=1, help="Members that train side by side, all if not given; it matters where nobody waits."
         ),
     ] = None,
     json: Annotated[Path | None, Option("--json", metavar="FILE", help="Also write every run's result.")] = None,

@@ -11,7 +11,7 @@ from pbt_gan.config.objects import build_plan
 from pbt_gan.config.settings import Config
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.plan import Plan
-from pbt_gan.core.policy import kept
+from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Exploit, Report, timeless
 from pbt_gan.core.space import Float, Range
@@ -113,7 +113,7 @@ def test_a_state_of_several_members_is_refused_in_words():
         simulated(replace(plan(), policy=mixed), Toy(), 6)
 
 
-class Mixing:
+class Mixing(Policy):
     """Gives everybody the generator of member 0, and the rest of its own."""
 
     def __init__(self, plan: Plan) -> None:
@@ -125,6 +125,3 @@ class Mixing:
     def decide(self, due, view, memory):
         first = view.members[0].checkpoint
         return [replace(kept(member), sources={**member.sources, "generator": first}) for member in due]
-
-    def archive(self, memory):
-        return ()
