@@ -146,7 +146,8 @@ class Controller:
         for member in range(self.plan.population_size):
             drawn = draw(self.plan.space, stream(self.plan.seed, "birth", member))
             given = self.plan.initial[member] if member < len(self.plan.initial) else {}
-            yield Birth(member, {**drawn, **given}, "given" if given else "drawn")
+            origin = "given" if given else "drawn"
+            yield Birth(member, {**drawn, **given}, origin, subpopulation=self.policy.home(member))
 
     def _order(self, state: State, member_id: int) -> Order:
         member = state.members[member_id]

@@ -1,6 +1,5 @@
 """Population Based Training: at its ready point a member is kept, copies a better one, or is rescued; then explores."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -9,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from numpy.random import Generator
 
 from pbt_gan.core.budget import member_steps
-from pbt_gan.core.explore import Context
+from pbt_gan.core.copying import anew, context, origin, rescuer, state_of
 from pbt_gan.core.phases import Arrived, Succession, Turn, next_turn, succession, turn_at
 from pbt_gan.core.policy import Policy, kept
-from pbt_gan.core.population import WHOLE, Hyperparams, Member, PopulationView
+from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.proving import donor_of, on_trial, proved
-from pbt_gan.core.records import Birth, Decision, Donor, Exploit, Measure, Retire
+from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
 from pbt_gan.core.rng import stream
 from pbt_gan.core.selection import Seen
 from pbt_gan.core.space import draw
@@ -150,23 +149,23 @@ class PopulationBasedTraining(Policy):
         explore_rng = stream(plan.seed, "explore", member.id, member.interval)
         choice = self._choice(member, seen, memories)
         if choice is None:
-            return self._anew(member, explore_rng)
+            return anew(plan, member)
         donor = choice.donor
         weights = donor if donor and "weights" in choice.copied else None
         hyperparams = (donor if donor and "hyperparams" in choice.copied else member).hyperparams
         memories.copies(member, weights, tried=not choice.explores, aged=strategy.selection.min_age > 0)
         if choice.explores:
-            context = self._context(member, weights or member, choice.origin or donor, view, going)
+            told = context(plan, member, weights or member, choice.origin or donor, view, going)
             hyperparams, memories.explore = moved(
-                strategy.explore, hyperparams, plan.space, explore_rng, context, memories.explore
+                strategy.explore, hyperparams, plan.space, explore_rng, told, memories.explore
             )
         return replace(
             kept(member, choice.rule, _reason(member, donor, view) + choice.remark),
-            donor=_origin(donor) if donor else None,
+            donor=origin(donor) if donor else None,
             copied=choice.copied,
             operation=strategy.explore.name if choice.explores else "none",
             after=hyperparams,
-            **_state_of(weights) if weights else {},
+            **state_of(weights) if weights else {},
         )
 
     def _choice(self, member: Member, seen: Seen, memories: "_Memories") -> "_Choice | None":
@@ -181,7 +180,7 @@ class PopulationBasedTraining(Policy):
         at_once = strategy.when == "copied"
         trial = memories.trials.get(str(member.id))
         if not member.healthy and strategy.exploit.name != "none":
-            donor = _rescuer(seen.ranked, rng)
+            donor = rescuer(seen.ranked, rng)
             return _Choice("rescue", seen.original(donor), _COPIED["all"], at_once) if donor else None
         if trial is not None and proved(member, donor_of(trial), seen):
             remark = f"; has held the {trial['scores'][-1]:.5g} of member {trial['member']}"
@@ -253,45 +252,11 @@ class PopulationBasedTraining(Policy):
         if parent is None:
             return Birth(member, draw(self._plan.space, rng), "drawn", trained_steps=place)
         child = Member(member, parent.hyperparams, trained_steps=place)
-        context = self._context(child, parent, parent, view, going)
+        told = context(self._plan, child, parent, parent, view, going)
         rule = self._plan.strategy.explore
-        hyperparams, memories.explore = moved(
-            rule, parent.hyperparams, self._plan.space, rng, context, memories.explore
-        )
+        hyperparams, memories.explore = moved(rule, parent.hyperparams, self._plan.space, rng, told, memories.explore)
         return Birth(
-            member, hyperparams, f"of member {parent.id}, {rule.name}", trained_steps=place, **_state_of(parent)
-        )
-
-    def _anew(self, member: Member, rng: Generator) -> Exploit:
-        return replace(
-            kept(member, "rescue"),
-            copied=("weights", "hyperparams"),
-            operation="resample",
-            after=draw(self._plan.space, rng),
-            reason=f"score {member.score}: diverged, and no member ever had a finite score; starts anew",
-            scores=(),
-            step=0,
-            sources={},
-        )
-
-    def _context(
-        self,
-        member: Member,
-        weights: Member,
-        donor: Member | None,
-        view: PopulationView,
-        going: Mapping[int, Hyperparams],
-    ) -> Context:
-        left = 1 - member.trained_steps / self._plan.total_steps
-        return Context(
-            step=weights.step,
-            budget_left=max(left, 0.0),
-            scores=weights.scores,
-            member=member,
-            donor=donor,
-            view=view,
-            decided=going,
-            ready_interval=self._plan.ready_interval,
+            member, hyperparams, f"of member {parent.id}, {rule.name}", trained_steps=place, **state_of(parent)
         )
 
 
@@ -385,23 +350,6 @@ def _farewell(member: Member, turn: Turn) -> str:
 
 def _welcome(turn: Turn) -> str:
     return f"of {turn.before} members {turn.after} go on"
-
-
-def _state_of(donor: Member) -> dict[str, Any]:
-    """Return what a recipient has afterwards: exactly the state that the donor's score was measured on."""
-    return {"scores": donor.scores, "step": donor.step, "sources": {WHOLE: donor.checkpoint}}
-
-
-def _rescuer(view: PopulationView, rng: Generator) -> Member | None:
-    better_half = math.ceil(view.healthy / 2)
-    if better_half:
-        return view.at(len(view) - 1 - int(rng.integers(better_half)))
-    return view.best
-
-
-def _origin(donor: Member) -> Donor:
-    assert donor.checkpoint is not None  # it was evaluated, so it has one
-    return Donor(donor.id, donor.interval, donor.step, donor.checkpoint)
 
 
 def _reason(member: Member, donor: Member | None, view: PopulationView) -> str:

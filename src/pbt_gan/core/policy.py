@@ -56,6 +56,10 @@ class Policy(Protocol):
         """
         ...
 
+    def home(self, member: int) -> int:
+        """Return the sub-population of a member that the run begins with."""
+        return 0
+
     def archive(self, memory: Any) -> Collection[str]:
         """Return the checkpoints that later decisions may still copy, beside those of members and of the best."""
         return ()
