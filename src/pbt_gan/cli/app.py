@@ -306,8 +306,8 @@ def experiment(
         Option(
             metavar="A,B,…",
             help="That shrink: shrinking, halving, asha, two-stage, hyperband. Of fixed size: pbt, settle, pb2, "
-            "pb2-mix, trust-region, weights-only, hyperparameters-only, random-search, fixed, linear, exponential, "
-            "cosine (decays). Of one member: longer, longer-random. NAME-decay of halving, longer and longer-random. "
+            "pb2-mix, trust-region, mf-pbt, ipbt, weights-only, hyperparameters-only, random-search, fixed, linear, "
+            "exponential, cosine (decays). Of one member: longer, longer-random. NAME-decay of halving, longer and longer-random. "
             "Of what was found: replay, replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
