@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,12 @@ def test_an_arm_of_ones_own_lays_its_changes_over_the_config():
     assert "pbt.exploit.alpha = 0.2" in experiment.arm("t-test").says
     assert experiment.baseline == "pbt"
     assert experiment.baselines == ["pbt"]
+
+
+def test_the_help_of_the_command_names_every_arm():
+    help_text = " ".join((ROOT / "src" / "pbt_gan" / "cli" / "app.py").read_text(encoding="utf-8").split())
+    for name in ARMS:
+        assert re.search(rf"[ (]{name.removesuffix('-decay')}[,. )]", help_text), name
 
 
 def test_several_arms_may_be_baselines_and_the_first_one_is_named_alone():
