@@ -10,6 +10,7 @@ BENCHMARKS = (
     "startup",
     "decisions",
     "exploit",
+    "model_based",
     "training",
     "scaling",
     "sharing",

@@ -150,7 +150,7 @@ def test_a_setting_that_is_being_tried_is_known_better():
     assert trying.deviation(points([[0.3], [0.6]])) == pytest.approx([near * math.sqrt(0.2), far], rel=0.02)
 
 
-def test_a_fit_costs_as_many_decompositions_as_lengths_and_drifts(monkeypatch):
+def test_a_fit_costs_twenty_decompositions_of_a_hundred_rows_at_most(monkeypatch):
     sizes = []
     decompose = np.linalg.eigh
 
@@ -160,9 +160,9 @@ def test_a_fit_costs_as_many_decompositions_as_lengths_and_drifts(monkeypatch):
 
     monkeypatch.setattr(np.linalg, "eigh", counted)
     rng = stream(0)
-    fit(points(rng.random((50, 2)), rng.random(50)), rng.normal(size=50))
-    assert sizes == [(50, 50)] * (len(LENGTHS) * len(DRIFTS))
-    assert len(sizes) <= 20
+    for rows in (50, 200):
+        fit(points(rng.random((rows, 2)), rng.random(rows)), rng.normal(size=rows))
+    assert sizes == [(50, 50)] * 20 + [(100, 100)] * 20
 
 
 def test_equal_rows_are_fitted_to_the_same_bits():

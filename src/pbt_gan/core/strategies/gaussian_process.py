@@ -24,6 +24,9 @@ Codes = npt.NDArray[np.int64]
 ROWS = 200
 """With more rows than this it takes longer than a decision may: all that is done here is cubic in them."""
 
+SHAPED_BY = 100
+"""Rows by which a shape is judged, evenly spread among all: a few numbers need no more, and there is a grid of them."""
+
 LENGTHS = (0.1, 0.2, 0.4, 0.8, 1.6)
 DRIFTS = (0.03, 0.1, 0.2, 0.3)
 NOISES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98)
@@ -156,18 +159,20 @@ def fit(points: Points, targets: Floats) -> Process:
     """Return the process under the most probable of a grid of shapes.
 
     One decomposition serves every noise at a length and a drift, and the best variance of each has a closed form. So
-    this costs 20 decompositions of a matrix [N, N].
+    this costs 20 decompositions of a matrix of at most [100, 100].
 
     Args:
         points: at most `ROWS`.
         targets: float64[N], standardised.
     """
-    apart = Distances.between(points, points)
+    spread = np.linspace(0, len(points) - 1, min(len(points), SHAPED_BY)).round().astype(int)
+    judges = Points(points.units[spread], points.codes[spread], points.times[spread])
+    apart = Distances.between(judges, judges)
     _, best = max(
         (
             (belief, shape)
             for length, drift in product(LENGTHS, DRIFTS)
-            for belief, shape in _believed(apart, targets, Shape(length, drift, NOISES[-1]))
+            for belief, shape in _believed(apart, targets[spread], Shape(length, drift, NOISES[-1]))
         ),
         key=lambda candidate: candidate[0],
     )
