@@ -1,8 +1,11 @@
+import re
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
 
+from pbt_gan.cli import app
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.launch import Project
@@ -134,6 +137,12 @@ def test_an_arm_of_ones_own_lays_its_changes_over_the_config():
     assert "pbt.exploit.alpha = 0.2" in experiment.arm("t-test").says
     assert experiment.baseline == "pbt"
     assert experiment.baselines == ["pbt"]
+
+
+def test_the_help_of_the_command_names_every_arm():
+    told = get_type_hints(app.experiment, include_extras=True)["arms"].__metadata__[0].help
+    named = set(re.split(r"[,. ()]+", told))
+    assert {name.removesuffix("-decay") for name in ARMS} <= named
 
 
 def test_several_arms_may_be_baselines_and_the_first_one_is_named_alone():

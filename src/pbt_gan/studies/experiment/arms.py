@@ -158,6 +158,10 @@ ARMS: Mapping[str, Arm] = {
     "trust-region": _fixed(
         "likewise, within a region around the best that grows and shrinks", {"explore": "trust_region"}
     ),
+    "mf-pbt": _fixed(
+        "sub-populations of which some decide more seldom than others, MF-PBT", {"policy": {"name": "mf-pbt"}}
+    ),
+    "ipbt": _fixed("pbt that restarts with a longer ready interval when it stalls, IPBT", {"policy": {"name": "ipbt"}}),
     "settle": _fixed("pbt whose moves settle: smaller towards the end, and along what helped", {"explore": "settle"}),
     "fixed": Arm(
         "every member has the middle of each hyperparameter's init; they differ in seeds only", _all_in_the_middle
