@@ -151,8 +151,6 @@ ARMS: Mapping[str, Arm] = {
     "hyperband": _fixed(
         "brackets of successive halving, one after another", NOBODY_COPIES, {"policy": {"name": "hyperband"}}
     ),
-    "mf-pbt": _fixed("PBT in sub-populations with intervals of their own, MF-PBT", {"policy": {"name": "mf-pbt"}}),
-    "ipbt": _fixed("PBT that restarts with a longer interval when it stalls, IPBT", {"policy": {"name": "ipbt"}}),
     "pb2": _fixed("pbt whose moves a Gaussian process chooses, PB2", {"explore": "pb2"}),
     "pb2-mix": _fixed("likewise, also of what is no number, PB2-Mix", {"explore": "pb2_mix"}),
     "trust-region": _fixed(
