@@ -17,7 +17,7 @@ from pbt_gan.runs.result import Run
 
 Table = Mapping[str, Any]
 
-PBT, RANDOM_SEARCH, SHRINKING = "pbt", "random-search", "shrinking"
+PBT, RANDOM_SEARCH, SHRINKING, LONGER = "pbt", "random-search", "shrinking", "longer"
 
 OTHER_SEED = 1_000_000
 """Added to the seed of a replay, so that it repeats the schedule and nothing else."""
@@ -135,7 +135,7 @@ ARMS: Mapping[str, Arm] = {
     "halving": _shrinking("a population that shrinks as the config says; nobody copies or moves", NOBODY_COPIES),
     "halving-decay": _shrinking("halving, whose rates decay", NOBODY_COPIES, decays=True),
     "asha": _shrinking("halving, where nobody waits for the others", NOBODY_COPIES, {"mode": "async"}),
-    "longer": _alone("one member at the middle of each hyperparameter's init, with all the steps", _middle),
+    LONGER: _alone("one member at the middle of each hyperparameter's init, with all the steps", _middle),
     "longer-random": _alone(
         "one member with all the steps, at the setting that member 0 draws: what one gets who knows nothing", _drawn
     ),
