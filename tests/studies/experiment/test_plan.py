@@ -57,6 +57,8 @@ def test_what_an_arm_changes_is_what_its_name_says():
     configs = {arm: experiment.run_config(arm, 0).pbt for arm in ALONE}
     assert configs["weights-only"].exploit.copies == "weights"
     assert configs["hyperparameters-only"].exploit.copies == "hyperparams"
+    assert configs["generator-only"].exploit.copies == ("generator", "hyperparams")
+    assert configs["discriminator-only"].exploit.copies == ("discriminator", "hyperparams")
     assert configs["random-search"].initial == ()
     middle = configs["fixed"].initial[0]
     assert set(middle) == {"lr_g", "lr_d"}

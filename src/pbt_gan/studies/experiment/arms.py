@@ -175,4 +175,12 @@ ARMS: Mapping[str, Arm] = {
     "hyperparameters-only": _fixed(
         "pbt whose recipients copy hyperparameters and keep their weights", {"exploit": {"copies": "hyperparams"}}
     ),
+    "generator-only": _fixed(
+        "pbt whose recipients copy hyperparameters and the generator, and keep their discriminator",
+        {"exploit": {"copies": ["generator", "hyperparams"]}},
+    ),
+    "discriminator-only": _fixed(
+        "pbt whose recipients copy hyperparameters and the discriminator, and keep their generator",
+        {"exploit": {"copies": ["discriminator", "hyperparams"]}},
+    ),
 }
