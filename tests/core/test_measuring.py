@@ -138,6 +138,7 @@ def test_history_counts_what_measuring_costs_and_has_no_stretch_without_steps():
     assert [(s.start_step, s.end_step) for s in history.ancestry(0, 2)] == [(0, 1), (1, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("cut", range(8, 70, 3))
 def test_a_run_that_is_resumed_goes_on_as_it_would_have(mode, cut):

@@ -267,6 +267,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("cut", range(10, 120, 13))
 def test_a_run_that_is_resumed_goes_on_as_it_would_have(mode, cut):

@@ -34,6 +34,7 @@ def ranking(found):
     return [member.id // 2 for member in found.ranked.ranking]
 
 
+@pytest.mark.slow
 @given(LINES, st.sampled_from(["latest", "mean", "final"]), st.integers(3, 10))
 def test_a_selection_ranks_the_same_members_and_the_diverged_last(lines, by, last):
     view = population(*lines)

@@ -306,9 +306,10 @@ def experiment(
         Option(
             metavar="A,B,…",
             help="That shrink: shrinking, halving, asha, two-stage, hyperband. Of fixed size: pbt, settle, pb2, "
-            "pb2-mix, trust-region, weights-only, hyperparameters-only, random-search, fixed, linear, exponential, "
-            "cosine (decays). Of one member: longer, longer-random. NAME-decay of halving, longer and longer-random. "
-            "Of what was found: replay, replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
+            "pb2-mix, trust-region, mf-pbt, ipbt, weights-only, hyperparameters-only, generator-only, "
+            "discriminator-only, random-search, fixed, linear, exponential, cosine (decays). Of one member: longer, "
+            "longer-random. Of halving, longer and longer-random also NAME-decay. Of what was found: replay, "
+            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
@@ -384,6 +385,62 @@ def saturation(
     from pbt_gan.cli import studying
 
     studying.saturation(run, gain, out, json)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan simulate experiments/digits-wide.toml",
+        "pbt-gan simulate digits --arms pbt,longer --baseline longer --seeds 0-999",
+        "pbt-gan simulate digits --set pbt.exploit=my_rule.py:cautious",
+        "pbt-gan simulate quadratic --landscape toy --json toy.json",
+    )
+)
+def simulate(
+    source: Annotated[
+        str,
+        Argument(metavar="PRESET|FILE.toml|TASK", autocompletion=_preset_names, help="As for `experiment`."),
+    ],
+    landscape: Annotated[
+        str,
+        Option(
+            metavar="NAME",
+            help="What scores come from: surrogate (recorded digits GANs, by lr_g and lr_d), toy (the paper's, by h0 "
+            "and h1), drifting (noisy; its best lr falls).",
+        ),
+    ] = "surrogate",
+    arms: Annotated[str | None, Option(metavar="A,B,…", help="As for `experiment`.")] = None,
+    seeds: Annotated[str, Option(metavar="0-999", help="Numbers and ranges; every arm is run with each.")] = "0-99",
+    baseline: Annotated[str | None, Option(metavar="A,B,…", help="As for `experiment`.")] = None,
+    slots: Annotated[
+        int | None,
+        Option(
+            metavar="N", min=1, help="Members that train side by side, all if not given; it matters where nobody waits."
+        ),
+    ] = None,
+    json: Annotated[Path | None, Option("--json", metavar="FILE", help="Also write every run's result.")] = None,
+    population: Population = None,
+    steps: Steps = None,
+    set_: Changes = None,
+) -> None:
+    """Try an experiment in a second: scores are computed, not trained for.
+
+    The same arms, rules and decisions as `pbt-gan experiment`, over hundreds of seeds. What wins here is worth an
+    experiment; it is no result. Nothing is written but --json.
+    """
+    from pbt_gan.cli import simulating, studying, training
+
+    change = training.changes(
+        {
+            "experiment.arms": arms and studying.names_of(arms),
+            "experiment.seeds": studying.seeds_of(seeds),
+            "experiment.baseline": baseline and studying.names_of(baseline)[0],
+            "experiment.baselines": baseline and studying.names_of(baseline),
+            "pbt.population_size": population,
+            "pbt.total_steps": steps,
+        },
+        set_ or (),
+    )
+    simulating.simulate(source, landscape, change, slots, json)
 
 
 @app.command(epilog=_examples("pbt-gan demo", "pbt-gan demo --seed 7 --out elsewhere"))

@@ -60,7 +60,7 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     if result is not None:
         output.write(result, folder)
         for sheet in result.sheets:
-            screen.print(_printed(sheet))
+            screen.print(printed(sheet))
         for line in (*protocol(result), *conditions(result)):
             screen.print(Text(f"· {line}", "dim"))
         screen.print(
@@ -96,7 +96,7 @@ def saturation(folder: Path, gain: float, out: Path | None, json: Path | None) -
     if json is not None:
         files.make_folder(json.parent)
         files.write(json, (plain_json.dumps(strict(found.plain()), allow_nan=False) + "\n").encode())
-    screen.print(_printed(found.sheet))
+    screen.print(printed(found.sheet))
     if found.steps is None:
         screen.print("\nThe best setting still gains. `pbt-gan resume RUN --steps N` trains all of them further.")
         return
@@ -122,7 +122,8 @@ def seeds_of(text: str) -> list[int]:
     return seeds
 
 
-def _printed(sheet: "Sheet") -> Table:
+def printed(sheet: "Sheet") -> Table:
+    """Return a sheet as the terminal shows it."""
     table = Table(box=None, pad_edge=False, header_style="bold", title=sheet.title, title_justify="left")
     for place, title in enumerate(sheet.header):
         table.add_column(title, justify="right" if place else "left", overflow="fold")

@@ -126,6 +126,7 @@ def test_one_alone_was_helped_if_it_gained_at_all():
     assert helped([stretch(0, 1, 2.0, 2.0)], 0, 0, 1) is False
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.booleans())
 def test_no_chain_of_moves_leaves_a_type_or_its_bounds(seed, left, copies):
     rng = stream(seed, "explore")

@@ -1,0 +1,82 @@
+"""One simulated run: the real controller, driven as the engine drives it, on a clock that is only counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any
+
+from pbt_gan.core.controller import Controller
+from pbt_gan.core.plan import Plan
+from pbt_gan.core.population import WHOLE, Order
+from pbt_gan.core.records import Record, Report
+from pbt_gan.core.rng import stream
+from pbt_gan.core.state import State
+from pbt_gan.errors import TaskError
+from pbt_gan.studies.simulation.landscape import Landscape, Trained
+
+HELD_OUT = "held_out_score"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What a simulated run did."""
+
+    journal: tuple[Record, ...]
+    values: Mapping[str, float]  # what the score of each checkpoint was a measurement of
+
+
+def simulated(plan: Plan, landscape: Landscape[Any], slots: int) -> Simulated:
+    """Return a whole run; a pure function of the plan and the landscape.
+
+    Every slot is as fast as any other: an order takes as long as its steps. Synchronous runs decide the same with any
+    number of slots, fastest with one for each member.
+
+    Args:
+        plan: what to do.
+        landscape: what answers.
+        slots: how many members train side by side.
+
+    Raises:
+        TaskError: a rule returned nonsense, or a state is to be put together from several.
+    """
+    controller = Controller(plan)
+    states: dict[str, Any] = {}
+    values: dict[str, float] = {}
+    under_way: list[tuple[int, int, Order]] = []  # (when it is answered, how many were given before it, order)
+    now, given = 0, 0
+    state, records = controller.start(State())
+    journal = [*records]
+    while not controller.done(state):
+        state, orders = controller.ask(state, slots - len(under_way))
+        for order in orders:
+            heappush(under_way, (now + order.steps, given, order))
+            given += 1
+        now = under_way[0][0]
+        answers = []
+        while under_way and under_way[0][0] == now:
+            order = heappop(under_way)[2]
+            found = _carried_out(landscape, order, states, plan.seed)
+            states[order.checkpoint], values[order.checkpoint] = found.state, found.value
+            answers.append(
+                Report.of(
+                    order,
+                    score=found.score,
+                    metrics={HELD_OUT: found.held_out},
+                    hyperparams=order.hyperparams,
+                    worker="simulated",
+                )
+            )
+        state, records = controller.tell(state, answers)
+        journal += records
+    return Simulated(tuple(journal), values)
+
+
+def _carried_out(landscape: Landscape[Any], order: Order, states: Mapping[str, Any], seed: int) -> Trained[Any]:
+    rng = stream(seed, "simulated", *order.slot)
+    if order.sources.keys() > {WHOLE} or (order.sources and WHOLE not in order.sources):
+        raise TaskError(
+            f"Member {order.member} is to be put together from components of several members; a simulated state has "
+            "none. Compare such a rule with `pbt-gan experiment`."
+        )
+    state = states[order.sources[WHOLE]] if order.sources else landscape.begin(rng)
+    return landscape.trained(state, order.hyperparams, order.steps, rng)
