@@ -248,7 +248,7 @@ def test_the_demo_trains_its_arms_and_compares_them(pbt_gan, kept):
         for table in ("task", "pbt", "metrics", "executor")
         for key, value in config[table].items()
     ]
-    said = pbt_gan("demo", "--seed", 3, *sets, "--set=experiment.fixed_size=2")
+    said = pbt_gan("demo", "--seed", 3, *sets, "--set=experiment.fixed_size=2", "--set=pbt.budget_steps=8")
     assert said.code == 0
     folder = Path("runs/0001-demo")
     assert sorted(path.name for path in (folder / "runs").iterdir()) == ["longer-3", "random-search-3", "shrinking-3"]

@@ -1,7 +1,7 @@
 """The demo: what a population is good for, on handwritten digits, beside what one would do without.
 
-A small experiment of one seed: the population of the preset, one longer run of a sensible setting, and random search, all
-with the same number of steps.
+A small experiment of one seed: the population of the preset, one longer run of a sensible setting, and random search,
+all with the same number of steps.
 """
 
 import logging
