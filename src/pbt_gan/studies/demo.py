@@ -18,7 +18,7 @@ from pbt_gan.runs.report import write_results
 from pbt_gan.store.reader import read_run
 from pbt_gan.studies.experiment import output
 from pbt_gan.studies.experiment.arms import LONGER, RANDOM_SEARCH, SHRINKING
-from pbt_gan.studies.experiment.conduct import conduct
+from pbt_gan.studies.experiment.conduct import conduct, run_folder
 from pbt_gan.studies.experiment.plan import read_experiment
 from pbt_gan.studies.experiment.result import Result
 
@@ -61,7 +61,7 @@ def demo(
         return None
     result = Result.read(experiment, folder)
     assert result is not None  # all its runs are finished
-    for run in result.runs.values():
-        write_results(read_run(run.folder))
+    for arm, run_seed in result.runs:
+        write_results(read_run(run_folder(folder, arm, run_seed)))
     output.write(result, folder)
     return Demo(result, folder)
