@@ -93,7 +93,7 @@ def test_a_quick_setting_and_a_slow_one_are_saturated_together_where_neither_gai
     found = Saturation([quick, slow], 0.1)
     assert quick.saturation(0.1) == pytest.approx(476, abs=1)
     assert found.steps == slow.saturation(0.1) == pytest.approx(3_805, abs=1)
-    assert [found.top(step) for step in (400, 3_800)] == pytest.approx([0.94, 2.0], abs=0.05)
+    assert [found.top(step) for step in (400, 3_800)] == pytest.approx([1.0, 2.0])
 
 
 def test_budgets_are_shares_of_the_saturation_of_the_best_settings():
