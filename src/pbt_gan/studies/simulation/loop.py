@@ -11,7 +11,7 @@ from pbt_gan.core.population import WHOLE, Order
 from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.state import State
-from pbt_gan.errors import TaskError
+from pbt_gan.errors import PbtGanError, TaskError, one_line, place
 from pbt_gan.studies.simulation.landscape import Landscape, Trained
 
 HELD_OUT = "held_out_score"
@@ -37,8 +37,17 @@ def simulated(plan: Plan, landscape: Landscape[Any], slots: int) -> Simulated:
         slots: how many members train side by side.
 
     Raises:
-        TaskError: a rule returned nonsense, or a state is to be put together from several.
+        TaskError: a rule raised or returned nonsense, or a state is to be put together from several.
     """
+    try:
+        return _driven(plan, landscape, slots)
+    except PbtGanError:
+        raise
+    except Exception as error:
+        raise TaskError(f"A rule raised {one_line(error)}. Mend it at {place(error)}.") from error
+
+
+def _driven(plan: Plan, landscape: Landscape[Any], slots: int) -> Simulated:
     controller = Controller(plan)
     states: dict[str, Any] = {}
     values: dict[str, float] = {}
