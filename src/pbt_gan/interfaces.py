@@ -154,6 +154,14 @@ class Problem(ABC):
         """Names of `space` that are evolved when the config names none."""
         return tuple(self.space)
 
+    @property
+    def components(self) -> Mapping[str, Sequence[str]]:
+        """Parts of a state that a member may copy by themselves: a name, and the keys of its outermost dict.
+
+        What belongs to a part, such as its optimiser's state, is under the same keys, or goes over beside it.
+        """
+        return {}
+
     def arguments(self) -> Mapping[str, Any]:
         """Return the arguments that build an equal problem, with everything filled in that was left to a default.
 

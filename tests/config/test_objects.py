@@ -66,6 +66,43 @@ def test_a_resolved_configuration_resolves_to_itself():
     assert build_space(resolved, task) == build_space(config, task)
 
 
+COMPONENTS = {"generator": ("g",), "discriminator": ("d",)}
+
+
+def test_components_that_a_task_names_may_be_copied():
+    config, task = built({"pbt": {"exploit": {"copies": ["generator", "hyperparams"]}}})
+    strategy = build_plan(config, build_space(config, task), COMPONENTS).strategy
+    assert strategy.copies == ("generator", "hyperparams")
+    assert strategy.parts(strategy.copies) == ["g"]
+    assert validated(Config, config.plain()) == config
+
+
+@pytest.mark.parametrize(
+    ("copies", "components", "said"),
+    [
+        (["generater"], COMPONENTS, "the components of gan are generator, discriminator. Did you mean 'generator'?"),
+        (
+            ["generator"],
+            {},
+            "gan names no components that could be copied by themselves; use all, weights or hyperparams.",
+        ),
+        ([], COMPONENTS, "name what is copied"),
+        (["generator", "weights"], COMPONENTS, "weights are all components"),
+    ],
+)
+def test_other_components_are_refused(copies, components, said):
+    config, task = built({"pbt": {"exploit": {"copies": copies}}})
+    with pytest.raises(ConfigError) as error:
+        build_plan(config, build_space(config, task), components)
+    assert said in str(error.value)
+
+
+def test_components_prove_nothing_of_what_they_become_part_of():
+    config, task = built({"pbt": {"exploit": {"copies": ["generator"]}, "explore": {"when": "proved"}}})
+    with pytest.raises(ConfigError, match="or not all"):
+        build_plan(config, build_space(config, task), COMPONENTS)
+
+
 def test_a_first_member_may_begin_in_the_middle_of_each_range():
     config, task = built({"space": {"lr": [1e-4, 1e-2], "k": {}}, "pbt": {"initial": ["middle", {"k": 2}, {}]}})
     space = build_space(config, task)

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from pbt_gan.core.controller import Controller, checkpoint_key
 from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
+from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
-from pbt_gan.core.population import Member, Order
+from pbt_gan.core.population import WHOLE, Member, Order
 from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report, from_json, to_json
 from pbt_gan.core.rng import stream
 from pbt_gan.core.schedule import Row, Schedule
 from pbt_gan.core.space import Float, Range
 from pbt_gan.core.state import State
-from pbt_gan.core.strategy import Rule, Strategy
+from pbt_gan.core.strategy import COPIED, Rule, Strategy
 from pbt_gan.errors import TaskError
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
@@ -39,7 +40,7 @@ def plan(**changes) -> Plan:
 
 
 def strategy(exploit="truncation", explore="perturb", copies="all", who="recipients", **options) -> Strategy:
-    return Strategy(Rule(exploit, EXPLOIT[exploit], options), Rule(explore, EXPLORE[explore]), copies, who)
+    return Strategy(Rule(exploit, EXPLOIT[exploit], options), Rule(explore, EXPLORE[explore]), COPIED[copies], who)
 
 
 def answer(order: Order, score: float) -> Report:
@@ -177,6 +178,31 @@ def test_copies_says_what_a_recipient_takes(copies, weights_from, hyperparams_fr
     assert exploit.checkpoint == f"m0{weights_from}-i0002"
     assert exploit.scores == (float(weights_from),) * 2
     assert exploit.after == births(records)[hyperparams_from].hyperparams
+
+
+@pytest.mark.parametrize(
+    ("copies", "hyperparams_from"), [(("net",), 0), (("net", "hyperparams"), 4), (("net", "critic"), 0)]
+)
+def test_components_go_over_and_the_rest_stays_the_recipients_own(copies, hyperparams_from):
+    components = {"net": ["g", "ema"], "critic": ["d"], "other": ["o"]}
+    mixing = replace(strategy(explore="none"), copies=copies, components=components)
+    _, records = train(Controller(plan(total_steps=20, strategy=mixing)))
+    (exploit,) = [e for e in exploits(records) if e.donor]
+    keys = [key for name in copies for key in components.get(name, [])]
+    assert exploit.sources == {WHOLE: "m00-i0002", **dict.fromkeys(keys, "m04-i0002")}
+    assert exploit.copied == copies
+    assert (exploit.step, exploit.scores) == (10, (0.0, 0.0))  # its own: nobody has measured what comes of it
+    assert exploit.after == births(records)[hyperparams_from].hyperparams
+    history = History.of(records)
+    assert [(s.member, s.interval) for s in history.ancestry(0, 4)] == [(0, 1), (0, 2), (0, 3), (0, 4)]
+    assert [history.assembled(member, 4) for member in range(5)] == [True, False, False, False, False]
+
+
+def test_who_has_diverged_takes_a_whole_state_whatever_is_copied_otherwise():
+    mixing = replace(strategy(explore="none"), copies=("net",), components={"net": ["g"]})
+    _, records = train(Controller(plan(total_steps=20, strategy=mixing)), score=lambda order: order.member or math.nan)
+    (exploit,) = [e for e in exploits(records) if e.donor and e.recipient == 0]
+    assert (exploit.rule, exploit.copied, list(exploit.sources)) == ("rescue", ("weights", "hyperparams"), [WHOLE])
 
 
 def test_who_all_moves_the_hyperparameters_of_those_who_stay():

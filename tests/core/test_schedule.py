@@ -86,3 +86,8 @@ def test_a_replay_has_a_row_for_each_order_and_names_its_slot():
 def test_a_schedule_that_does_not_fit_is_told(schedule: Schedule, said: str):
     with pytest.raises(ConfigError, match=said):
         schedule.check(SPACE)
+
+
+def test_a_decay_may_hold_first():
+    rows = decay("linear", ["lr"], 0.5, total_steps=100, every=10, hold=0.6).rows
+    assert [row.values["lr"] for row in rows] == pytest.approx([1.0] * 6 + [0.9375, 0.8125, 0.6875, 0.5625])

@@ -40,6 +40,12 @@ class Walk(RandomWalk):
         return replace(done, hyperparams={"stride": done.hyperparams["stride"]})
 
 
+class InParts(Walk):
+    """A walk of which a place may be copied without the way that led there."""
+
+    components = {"place": ("point",)}
+
+
 class Diverging(Walk):
     """A walk on which everybody whose first step is not short is lost: lineages begin anew until one is."""
 
@@ -107,6 +113,15 @@ def test_another_seed_repeats_the_schedule_and_nothing_else(tmp_path):
     again = replayed(run, tmp_path / "again", seed=1)
     assert [s.hyperparams for s in again.lineage()] == [s.hyperparams for s in run.lineage()][: len(again.lineage())]
     assert agreement(run, again) == Agreement(scores=False, weights=False)
+
+
+def test_of_a_member_put_together_of_several_only_the_schedule_is_repeated(tmp_path):
+    exploit = {"name": "truncation", "copies": ["place"]}
+    run = trained(tmp_path / "run", task=f"{__file__}:InParts", pbt={"exploit": exploit})
+    mixed = next(str(e.recipient) for e in reversed(run.history.exploits) if e.donor)
+    with pytest.raises(ConfigError, match="put together of components"):
+        replay_config(run, mixed)
+    assert replay_config(run, mixed, seed=1).pbt.total_steps == run.member(mixed).step
 
 
 def test_a_replay_that_was_stopped_goes_on(tmp_path):

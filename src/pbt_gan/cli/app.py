@@ -306,10 +306,10 @@ def experiment(
         Option(
             metavar="A,B,…",
             help="That shrink: shrinking, halving, asha, two-stage, hyperband. Of fixed size: pbt, settle, pb2, "
-            "pb2-mix, trust-region, mf-pbt, ipbt, weights-only, hyperparameters-only, random-search, fixed, linear, "
-            "exponential, cosine (decays). Of one member: longer, longer-random. Of halving, longer and longer-random "
-            "also NAME-decay. Of what was found: replay, replay-shrinking. And your own of [experiment.own.NAME] in a "
-            "config file.",
+            "pb2-mix, trust-region, mf-pbt, ipbt, weights-only, hyperparameters-only, generator-only, "
+            "discriminator-only, random-search, fixed, linear, exponential, cosine (decays). Of one member: longer, "
+            "longer-random. Of halving, longer and longer-random also NAME-decay. Of what was found: replay, "
+            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,

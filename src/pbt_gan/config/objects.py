@@ -1,13 +1,15 @@
 """From a configuration to the objects of a run: task, plan, executor, listeners."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pbt_gan import references
+from pbt_gan.config.components import copied
 from pbt_gan.config.domains import written
 from pbt_gan.config.effects import effective
 from pbt_gan.config.executors import EXECUTORS
@@ -29,6 +31,8 @@ from pbt_gan.executors.cores import usable_cores
 from pbt_gan.executors.work import build
 from pbt_gan.interfaces import Executor, Listener, Problem, TaskReference
 from pbt_gan.validation import unknown
+
+Components = Mapping[str, Sequence[str]]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -90,8 +94,13 @@ def resolve(config: Config, task: Problem, space: Space) -> Config:
     )
 
 
-def build_plan(config: Config, space: Space) -> Plan:
+def build_plan(config: Config, space: Space, components: Components = MappingProxyType({})) -> Plan:
     """Return what the controller is to do by a resolved configuration.
+
+    Args:
+        config: resolved.
+        space: of what is evolved.
+        components: of a state, that the task names.
 
     Raises:
         ConfigError: a rule is unknown or refuses its options, or a member is given a value outside of the space.
@@ -108,16 +117,17 @@ def build_plan(config: Config, space: Space) -> Plan:
     strategy = Strategy(
         _rule("exploit", exploit, EXPLOIT),
         _rule("explore", explore, EXPLORE),
-        exploit.copies,
+        copied(exploit.copies, components, config.task.name),
         explore.who,
         explore.when,
         Selection(**config.pbt.selection.model_dump()) if config.pbt.selection else Selection(),
+        components,
     )
     strategy.selection.check()
-    if strategy.when == "proved" and strategy.copies == "hyperparams":
+    if strategy.when == "proved" and "weights" not in strategy.copies:
         raise ConfigError(
             'pbt.explore.when = "proved" asks whether copied weights hold their score, but exploit.copies = '
-            '"hyperparams" copies none. Leave one of the two out.'
+            f"{exploit.copies!r} copies none, or not all. Leave one of the two out."
         )
     _try(strategy, space)
     plan = Plan(

@@ -44,6 +44,7 @@ class ScheduleSettings(Settings):
     decay: Decay | None = None
     of: tuple[str, ...] = ()  # what decays; empty: every evolved rate, by its name (lr, lr_g, …)
     to: float = Field(default=0.01, gt=0)  # the factor at the end
+    hold: float = Field(default=0.0, ge=0, lt=1)  # share of the way before it begins to decay
     rows: tuple[RowSettings, ...] = ()
     relative: bool = False
     same_streams: bool = False  # train each row with the random numbers of its member and interval: an exact replay
@@ -57,6 +58,8 @@ class ScheduleSettings(Settings):
     def _one_source(self) -> "ScheduleSettings":
         if sum(map(bool, (self.file, self.decay, self.rows))) != 1:
             raise ValueError("give a schedule one of file, decay and rows")
+        if self.hold and self.decay is None:
+            raise ValueError("hold says when a decay begins; give decay, or leave it out")
         return self
 
     def resolved(self, space: Space) -> "ScheduleSettings":
@@ -81,7 +84,7 @@ class ScheduleSettings(Settings):
             ConfigError: the rows of an exact replay do not say whose random numbers they used.
         """
         if self.decay is not None:
-            return decay(self.decay, self.of, self.to, total_steps=total_steps, every=score_interval)
+            return decay(self.decay, self.of, self.to, total_steps=total_steps, every=score_interval, hold=self.hold)
         return Schedule(tuple(self._row(row) for row in self.rows), self.relative)
 
     def _row(self, row: RowSettings) -> Row:

@@ -10,7 +10,7 @@ from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
 from pbt_gan.core.selection import Ranked
-from pbt_gan.core.strategy import Copies, When, Who
+from pbt_gan.core.strategy import COPIED, Copies, When, Who
 from pbt_gan.errors import suggestion
 from pbt_gan.validation import Scalar, Settings
 
@@ -37,7 +37,14 @@ class ExploitSettings(Named):
     """How losers are chosen and whom they copy."""
 
     name: str = "truncation"
-    copies: Copies = "all"  # what a recipient takes from its donor
+    copies: Copies | tuple[str, ...] = "all"  # what a recipient takes; a list: components that the task names
+
+    @field_validator("copies", mode="before")
+    @classmethod
+    def _copied(cls, value: Any) -> Any:
+        if value in COPIED if isinstance(value, str) else isinstance(value, list | tuple):
+            return value
+        raise ValueError(f"use {', '.join(COPIED)}, or a list of components such as ['generator', 'hyperparams']")
 
 
 class ExploreSettings(Named):

@@ -1,7 +1,7 @@
 """What policies have in common that copy members: states that go over, and moves of their hyperparameters."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 def state_of(donor: Member) -> dict[str, Any]:
     """Return what a recipient has afterwards: exactly the state that the donor's score was measured on."""
     return {"scores": donor.scores, "step": donor.step, "sources": {WHOLE: donor.checkpoint}}
+
+
+def parts_of(donor: Member, member: Member, parts: Sequence[str]) -> dict[str, Any]:
+    """Return what a recipient has that takes parts of a donor's state, by the keys of its outermost dict.
+
+    Age and scores stay its own: of the whole that comes of it nothing is known before it was measured.
+    """
+    assert donor.checkpoint is not None
+    return {"sources": {**member.sources, **dict.fromkeys(parts, donor.checkpoint)}}
 
 
 def origin(donor: Member) -> Donor:

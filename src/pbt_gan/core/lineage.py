@@ -144,6 +144,18 @@ class History:
             )
         return tuple(reversed(segments))
 
+    def assembled(self, member: int, interval: int) -> bool:
+        """Whether anything that went into these weights began with a state of components from several members.
+
+        Then `ancestry` tells of one of them only: of the one that gave all that was not exchanged.
+        """
+        return any(len(self._begun_with(each.member, each.interval)) > 1 for each in self.ancestry(member, interval))
+
+    def _begun_with(self, member: int, interval: int) -> Sources:
+        """Return the checkpoints that an order began with, if it was not the slot's own last one."""
+        before = self._exploit_at.get((member, interval - 1)) if interval > 1 else self.births.get(member)
+        return before.sources if before else {}
+
     def schedule(self, member: int, interval: int) -> tuple[tuple[int, Hyperparams], ...]:
         """Return the hyperparameters along a lineage, as (from this step on, values), without repetitions."""
         schedule: list[tuple[int, Hyperparams]] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from numpy.random import Generator
 
 from pbt_gan.core.budget import member_steps
-from pbt_gan.core.copying import anew, context, origin, rescuer, state_of
+from pbt_gan.core.copying import anew, context, origin, parts_of, rescuer, state_of
 from pbt_gan.core.phases import Arrived, Succession, Turn, next_turn, succession, turn_at
 from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams, Member, PopulationView
@@ -17,18 +17,11 @@ from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
 from pbt_gan.core.rng import stream
 from pbt_gan.core.selection import Seen
 from pbt_gan.core.space import draw
-from pbt_gan.core.strategy import Copies, chosen, moved
+from pbt_gan.core.strategy import COPIED, chosen, moved
 from pbt_gan.errors import ConfigError
 
 if TYPE_CHECKING:
     from pbt_gan.core.plan import Plan
-
-_COPIED: Mapping[Copies, tuple[str, ...]] = {
-    "all": ("weights", "hyperparams"),
-    "weights": ("weights",),
-    "hyperparams": ("hyperparams",),
-}
-
 
 _TOO_CLOSE = "too close to another one to decide"
 
@@ -152,8 +145,10 @@ class PopulationBasedTraining(Policy):
             return anew(plan, member)
         donor = choice.donor
         weights = donor if donor and "weights" in choice.copied else None
+        parts = strategy.parts(choice.copied) if donor else []
         hyperparams = (donor if donor and "hyperparams" in choice.copied else member).hyperparams
-        memories.copies(member, weights, tried=not choice.explores, aged=strategy.selection.min_age > 0)
+        tried, aged = not choice.explores, strategy.selection.min_age > 0
+        memories.copies(member, donor if weights or parts else None, tried=tried, aged=aged)
         if choice.explores:
             told = context(plan, member, weights or member, choice.origin or donor, view, going)
             hyperparams, memories.explore = moved(
@@ -165,7 +160,7 @@ class PopulationBasedTraining(Policy):
             copied=choice.copied,
             operation=strategy.explore.name if choice.explores else "none",
             after=hyperparams,
-            **state_of(weights) if weights else {},
+            **(state_of(weights) if weights else parts_of(donor, member, parts) if donor and parts else {}),
         )
 
     def _choice(self, member: Member, seen: Seen, memories: "_Memories") -> "_Choice | None":
@@ -181,17 +176,17 @@ class PopulationBasedTraining(Policy):
         trial = memories.trials.get(str(member.id))
         if not member.healthy and strategy.exploit.name != "none":
             donor = rescuer(seen.ranked, rng)
-            return _Choice("rescue", seen.original(donor), _COPIED["all"], at_once) if donor else None
+            return _Choice("rescue", seen.original(donor), COPIED["all"], at_once) if donor else None
         if trial is not None and proved(member, donor_of(trial), seen):
             remark = f"; has held the {trial['scores'][-1]:.5g} of member {trial['member']}"
             return _Choice("proved", None, (), True, donor_of(trial), remark)
         if view.best is not None and self._stalls(member, seen, memories):
-            return _Choice("restart", view.best, _COPIED["all"], True)
+            return _Choice("restart", view.best, COPIED["all"], True)
         donor, remark = self._donor(member, seen, rng, memories)
         if donor is not None:
-            return _Choice(strategy.exploit.name, donor, _COPIED[strategy.copies], at_once, remark=remark)
+            return _Choice(strategy.exploit.name, donor, strategy.copies, at_once, remark=remark)
         if trial is not None:
-            return _Choice("back", donor_of(trial), _COPIED[strategy.copies], True)
+            return _Choice("back", donor_of(trial), strategy.copies, True)
         return _Choice(strategy.exploit.name, None, (), strategy.who == "all", remark=remark)
 
     def _donor(self, member: Member, seen: Seen, rng: Generator, memories: "_Memories") -> tuple[Member | None, str]:

@@ -103,8 +103,12 @@ _FACTOR: Mapping[Decay, Callable[[float, float], float]] = {  # of the final fac
 }
 
 
-def decay(shape: Decay, names: Sequence[str], to: float, *, total_steps: int, every: int) -> Schedule:
+def decay(
+    shape: Decay, names: Sequence[str], to: float, *, total_steps: int, every: int, hold: float = 0.0
+) -> Schedule:
     """Return a decay from what each member began with to `to` times that, as a staircase.
+
+    A decay that holds first keeps a rate high for as long as it pays; source: Hägele et al. 2024, arXiv:2405.18392.
 
     Args:
         shape: of the way down.
@@ -112,11 +116,12 @@ def decay(shape: Decay, names: Sequence[str], to: float, *, total_steps: int, ev
         to: the factor at the end, above 0.
         total_steps: the length of the way.
         every: steps of a stair, which has the value of its middle.
+        hold: share of the way before it begins.
     """
     rows = []
     for step in range(0, total_steps, every):
-        factor = _FACTOR[shape](to, min(step + every / 2, total_steps) / total_steps)
-        rows.append(Row(step, dict.fromkeys(names, factor)))
+        share = (min(step + every / 2, total_steps) / total_steps - hold) / (1 - hold)
+        rows.append(Row(step, dict.fromkeys(names, _FACTOR[shape](to, max(share, 0.0)))))
     return Schedule(tuple(rows), relative=True)
 
 

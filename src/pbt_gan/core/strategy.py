@@ -1,7 +1,7 @@
 """How losers copy winners and how hyperparameters move, as data: rules by their names, with their options."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, Generic, Literal, TypeVar
@@ -16,6 +16,13 @@ from pbt_gan.core.space import Space
 from pbt_gan.errors import TaskError
 
 Copies = Literal["all", "weights", "hyperparams"]
+COPIED: Mapping[Copies, tuple[str, ...]] = {
+    "all": ("weights", "hyperparams"),
+    "weights": ("weights",),
+    "hyperparams": ("hyperparams",),
+}
+"""What a recipient takes, as decisions name it."""
+
 Who = Literal["recipients", "all"]
 When = Literal["copied", "proved"]
 
@@ -41,10 +48,15 @@ class Strategy:
 
     exploit: Rule[ExploitRule] = field(default_factory=lambda: Rule("truncation", EXPLOIT["truncation"]))
     explore: Rule[ExploreRule] = field(default_factory=lambda: Rule("perturb", EXPLORE["perturb"]))
-    copies: Copies = "all"
+    copies: tuple[str, ...] = COPIED["all"]  # of "weights" and "hyperparams", or names of components
     who: Who = "recipients"
     when: When = "copied"  # a recipient explores: as it copies, or when the copy has proved itself for one interval
     selection: Selection = field(default_factory=Selection)
+    components: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by name, keys of a state's outermost dict
+
+    def parts(self, copied: Sequence[str]) -> list[str]:
+        """Return the keys of a state's outermost dict that go over when these components are copied."""
+        return [key for name in copied for key in self.components.get(name, ())]
 
 
 def chosen(

@@ -84,6 +84,11 @@ class GanTask(Problem):
         """The two learning rates."""
         return ("lr_g", "lr_d")
 
+    @property
+    def components(self) -> Mapping[str, Sequence[str]]:
+        """The two nets, each with its optimiser's state, and the generator with its average."""
+        return {"generator": ("g",), "discriminator": ("d",)}
+
     def arguments(self) -> Mapping[str, Any]:
         """Return every setting that has an effect, those too that the size of the images decides."""
         settings = self.settings.resolved(self.dataset.images.shape[1])

@@ -1,6 +1,6 @@
 """The adapter: a module task as a Problem."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ class ModuleAdapter(Problem):
     def space(self) -> Mapping[str, Domain]:
         """The task's own."""
         return self._space
+
+    @property
+    def components(self) -> Mapping[str, Sequence[str]]:
+        """The task's own."""
+        return self.task.components
 
     def arguments(self) -> Mapping[str, Any]:
         """Return the task's own."""

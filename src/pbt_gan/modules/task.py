@@ -1,7 +1,7 @@
 """The module task: what a person writes to have their ordinary PyTorch trained by a population."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -74,6 +74,12 @@ class ModuleTask(ABC):
     there as unverified. A path to what torch never reads, such as `"scheduler.base_lrs.0"` of a StepLR, is refused;
     where a scheduler moves the learning rate, bind what it reads at each step: `"scheduler.base_lrs.0"` of a
     LambdaLR, `"scheduler.gamma"` of an ExponentialLR.
+    """
+
+    components: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """What a member may copy by itself: a name, and the parts that go over, such as a net and its optimiser.
+
+    For example `{"critic": ["critic", "critic_optimiser"]}`, for `pbt.exploit.copies = ["critic"]`.
     """
 
     device: str = "cpu"

@@ -63,7 +63,7 @@ class Project:
         self._source = task if task is not None else self.reference
         space = build_space(config, self.task)
         self.config = resolve(config, self.task, space)
-        self.plan = build_plan(self.config, space)
+        self.plan = build_plan(self.config, space, self.task.components)
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         check_devices(self.config)

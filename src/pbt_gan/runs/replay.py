@@ -9,7 +9,7 @@ from pbt_gan.config.schedules import schedule_settings
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.core.schedule import replay
-from pbt_gan.errors import RunFolderError
+from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.places import check_places
 from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import checkpoint_bytes
@@ -39,6 +39,11 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
     report = run.member(member)
     ancestry = run.history.ancestry(report.member, report.interval)
     own = run.config["seed"]
+    if seed in (None, own) and run.history.assembled(report.member, report.interval):
+        raise ConfigError(
+            f"Member {report.member} was put together of components of several members, which the random numbers of "
+            "one line do not repeat. Name another seed, and its schedule alone is repeated."
+        )
     schedule = replay(ancestry, same_streams=seed in (None, own))
     # Whatever the policy did besides, and how many members there were when, is no part of a schedule.
     shared = {key: value for key, value in run.config["pbt"].items() if key not in ("policy", "phases")}

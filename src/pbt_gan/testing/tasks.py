@@ -147,6 +147,21 @@ class TaskConformance(ABC):
             "the start of `train`, after the donor's state is loaded, and keep no state on the task."
         )
 
+    def test_each_component_can_be_another_members(self, tmp_path: Path) -> None:
+        task = self._task(tmp_path)
+        for name, keys in task.problem.components.items():
+            own, other = (_copy(task.trainer.init(stream(_SEED, "init", n))) for n in range(2))
+            for key in keys:
+                assert key in own, (
+                    f"The component {name!r} of `components` is made of {key!r}, but the keys of the state's outermost "
+                    f"dict are {', '.join(own)}."
+                )
+            mixed = {**own, **{key: other[key] for key in keys}}
+            kept = codec.encode(mixed)
+            first, second = (self._trained(task, codec.decode(kept), self._values(task)).state for _ in range(2))
+            place = difference(_copy(first), second)
+            assert place is None, f"Trained twice, a state with another member's {name} differs in {place}."
+
     def test_a_score_is_a_few_numbers_and_always_the_same(self, tmp_path: Path) -> None:
         task = self._task(tmp_path)
         state = self._used(task)

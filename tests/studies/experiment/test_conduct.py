@@ -16,7 +16,7 @@ from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment import output
 from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.conduct import conduct, finished_runs, run_folder
-from pbt_gan.studies.experiment.plan import Experiment
+from pbt_gan.studies.experiment.plan import Experiment, read_experiment
 from pbt_gan.studies.experiment.result import Result
 from pbt_gan.studies.experiment.timeline import timeline
 from tests.studies.experiment.conftest import toy
@@ -122,12 +122,15 @@ def test_the_replay_stretches_the_schedule_of_pbts_winner_over_the_budget_with_o
 SHAPED = {"linear", "exponential", "cosine"}
 """Arms whose rates decay, of which the toy has none."""
 
+OF_NETS = {"generator-only", "discriminator-only"}
+"""Arms that copy one of two nets."""
+
 
 @pytest.fixture(scope="module")
 def every(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Path]:
     """An experiment with every arm, and one of one's own, done."""
     folder = tmp_path_factory.mktemp("every") / "toy"
-    arms = [*(arm for arm in ARMS if arm not in SHAPED), "two"]
+    arms = [*(arm for arm in ARMS if arm not in SHAPED | OF_NETS), "two"]
     experiment = toy(
         pbt={"population": [[0, 6], [0.3, 2], [0.6, 1]], "budget_steps": 360},
         experiment={
@@ -187,3 +190,31 @@ def test_another_experiment_is_not_mixed_in(done):
     _, folder = done
     with pytest.raises(RunFolderError, match="would be another experiment"):
         conduct(toy(pbt={"ready_interval": 20}), folder)
+
+
+PREPARED = """
+from pbt_gan.toy.quadratic import Quadratic
+
+
+class Prepared(Quadratic):
+    def prepare(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        made = folder / "made"
+        if not made.exists():
+            made.write_text("once")
+            with open({log!r}, "a") as file:
+                file.write("made\\n")
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_a_task_prepares_is_made_once_for_all_runs(tmp_path: Path, jobs: int):
+    log, task, folder = tmp_path / "log", tmp_path / "task.py", tmp_path / "out"
+    task.write_text(PREPARED.format(log=str(log)))
+    size = {"pbt": {"population_size": 2, "total_steps": 10, "ready_interval": 5}, "executor": {"name": "serial"}}
+    settings = {"experiment": {"arms": ["pbt", "random-search"], "seeds": [0, 1]}}
+    experiment = read_experiment(f"{task}:Prepared", [size, settings])
+    assert conduct(experiment, folder, jobs=jobs)
+    assert log.read_text() == "made\n"
+    places = [run_folder(folder, arm, seed) for arm in ("pbt", "random-search") for seed in (0, 1)]
+    assert all((place / "scorers" / "made").read_text() == "once" for place in places)

@@ -1,14 +1,16 @@
 """Carrying an experiment out, run by run; whatever is there already is not done again."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pbt_gan import files
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name
 from pbt_gan.engine import Stop
-from pbt_gan.runs.folder import holds_run
-from pbt_gan.runs.launch import ListenerMaker
+from pbt_gan.runs.folder import holds_run, scorers
+from pbt_gan.runs.launch import ListenerMaker, Project
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
 from pbt_gan.studies.experiment.beside import side_by_side
@@ -60,8 +62,13 @@ def conduct(
             return None
         found = Run.open(run_folder(folder, needed, seed)) if needed else None
         say(f"run {number} of {len(places)}: {arm}, seed {seed}")
-        return experiment.run_config(arm, seed, found), run_folder(folder, arm, seed)
+        config, its_folder = experiment.run_config(arm, seed, found), run_folder(folder, arm, seed)
+        if config.task == experiment.config.task:
+            _lay(scorers(folder), scorers(its_folder))
+        return config, its_folder
 
+    if missing:
+        Project(experiment.config).task.prepare(scorers(folder))
     if jobs > 1:
         return side_by_side(missing, lambda place: _alone(begin(place)), jobs=jobs, stop=stop)
     for place in missing:
@@ -93,6 +100,16 @@ def finished_runs(experiment: Experiment, folder: Path) -> Mapping[Place, Run]:
 def run_folder(folder: Path, arm: str, seed: int) -> Path:
     """Return where an experiment keeps a run."""
     return folder / "runs" / f"{folder_name(arm)}-{seed}"
+
+
+def _lay(source: Path, target: Path) -> None:
+    """Lay what the task has prepared where a run finds it: a matter of the task alone, so that it is made once."""
+    if not source.is_dir() or target.exists():
+        return
+    files.make_folder(target.parent)
+    # Renamed when whole: no run finds half of them.
+    with files.explained(target), TemporaryDirectory(prefix=".", dir=target.parent) as draft:
+        Path(shutil.copytree(source, Path(draft) / target.name)).rename(target)
 
 
 def _order(experiment: Experiment) -> Iterator[Place]:
