@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.studies.simulation import recordings
 from pbt_gan.studies.simulation.field import Field
-from pbt_gan.studies.simulation.landscape import Trained
+from pbt_gan.studies.simulation.landscape import Measured
 from pbt_gan.studies.simulation.recordings import HELD_OUT, LOG_LR_D, LOG_LR_G, SCORE, STEP, Curves
 
 Numbers = NDArray[np.float64]
@@ -75,22 +75,19 @@ class Surrogate:
         """Return new weights, which make images that are all the same."""
         return Member(level_of(LOWEST), 0, _SIZE**2, _SIZE**2)
 
-    def trained(self, state: Member, hyperparams: Hyperparams, steps: int, rng: Generator) -> Trained[Member]:
+    def trained(self, state: Member, hyperparams: Hyperparams, steps: int, rng: Generator) -> Member:
         """Return a member after some steps; no recorded one diverged, so none does."""
-        rates = (float(hyperparams["lr_g"]), float(hyperparams["lr_d"]))
-        member, left = state, steps
-        while left > 0:
-            length = min(left, UNIT)
-            member = self.moved(member, *rates, length, float(rng.standard_normal()))
-            left -= length
-        value = score_of(member.level)
-        return Trained(member, *self.measured(value, rng), value)
+        lr_g, lr_d = float(hyperparams["lr_g"]), float(hyperparams["lr_d"])
+        for begins in range(0, steps, UNIT):
+            state = self.moved(state, lr_g, lr_d, min(steps - begins, UNIT), float(rng.standard_normal()))
+        return state
 
-    def measured(self, value: float, rng: Generator) -> tuple[float, float]:
-        """Return two measurements of a score, for selection and held out; chance is independent in them."""
+    def measured(self, state: Member, rng: Generator) -> Measured:
+        """Score a member for selection and held out; chance is independent in both."""
+        value = score_of(state.level)
         noise = float(np.interp(value, _NOISE_AT, self.noise))
-        first, second = rng.standard_normal(2)
-        return max(value + noise * float(first), LOWEST), max(value + noise * float(second), LOWEST)
+        first, second = (max(value + noise * float(draw), LOWEST) for draw in rng.standard_normal(2))
+        return Measured(first, second, value, noise)
 
     def moved(self, member: Member, lr_g: float, lr_d: float, steps: int, draw: float = 0.0) -> Member:
         """Return a member after at most UNIT steps.
