@@ -27,8 +27,8 @@ def told(run, place, rule=None):
 def test_of_eight_three_are_greedy_three_are_parents_and_two_evaluate(plan):
     policy = FasterImprovementRate(plan(**EIGHT))
     assert [policy.home(member) for member in range(8)] == [GREEDY] * 3 + [PARENTS] * 3 + [EVALUATORS] * 2
-    policy = FasterImprovementRate(plan(**{**EIGHT, "population_size": 5}))
-    assert [policy.home(member) for member in range(5)] == [GREEDY] * 2 + [PARENTS] * 2 + [EVALUATORS]
+    policy = FasterImprovementRate(plan(**{**EIGHT, "population_size": 4}))
+    assert [policy.home(member) for member in range(4)] == [GREEDY, PARENTS, PARENTS, EVALUATORS]
 
 
 def test_a_curve_that_is_behind_may_be_the_faster_one():
@@ -118,7 +118,7 @@ def test_who_has_diverged_is_rescued_or_takes_another_parent(plan, train):
     ("changes", "options", "message"),
     [
         ({"phases": (Phase(20, 4),)}, {}, "keeps its size"),
-        ({"population_size": 4}, {}, "5 members or more"),
+        ({"population_size": 3}, {}, "4 members or more"),
         ({}, {"patience": 1}, "two points"),
     ],
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 GREEDY, PARENTS, EVALUATORS = 0, 1, 2
 """The sub-populations."""
 
-_FEWEST = 5  # members: two greedy ones, two parents, an evaluator
+_FEWEST = 4  # members: a greedy one, two parents, an evaluator
 
 Curve = Sequence[tuple[int, float]]
 """Places and smoothed scores, oldest first, of weights that were only trained meanwhile."""
@@ -91,7 +91,7 @@ class FasterImprovementRate(Policy):
         patience: ready intervals that an evaluation takes at most.
 
     Raises:
-        ConfigError: the plan has phases, or fewer than five members; or `patience` makes no sense.
+        ConfigError: the plan has phases, or fewer than four members; or `patience` makes no sense.
     """
 
     def __init__(self, plan: "Plan", *, patience: int = 5) -> None:
@@ -99,7 +99,7 @@ class FasterImprovementRate(Policy):
             raise ConfigError('pbt.policy = "fire" keeps its size; leave pbt.population and pbt.phases out.')
         if plan.population_size < _FEWEST:
             raise ConfigError(
-                f'pbt.policy = "fire" needs {_FEWEST} members or more: two greedy ones, two parents and an evaluator; '
+                f'pbt.policy = "fire" needs {_FEWEST} members or more: a greedy one, two parents and an evaluator; '
                 f"population_size = {plan.population_size}."
             )
         if patience < 2:
@@ -108,10 +108,10 @@ class FasterImprovementRate(Policy):
         self._patience = patience * plan.ready_interval
 
     def home(self, member: int) -> int:
-        """Return where a member lives: the last quarter evaluates, and of the others the first half is greedy."""
+        """Return where a member lives: the last quarter evaluates; of the others the first half is greedy, or less."""
         size = self._plan.population_size
         others = size - size // 4
-        return EVALUATORS if member >= others else GREEDY if member < (others + 1) // 2 else PARENTS
+        return EVALUATORS if member >= others else GREEDY if member < others // 2 else PARENTS
 
     def ready(self, member: Member, memory: Any) -> int:
         """Return the next multiple of the ready interval."""
