@@ -66,9 +66,11 @@ def shades(count: int) -> list[Any]:
 
 
 def thousands(axis: Any) -> None:
-    """Write the numbers of an axis as 12,000."""
-    from matplotlib.ticker import StrMethodFormatter
+    """Write the numbers of an axis as 12,000, and so few that they stand apart."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+    if axis.get_scale() == "linear":
+        axis.set_major_locator(MaxNLocator(5))
     axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
