@@ -110,6 +110,11 @@ class PBTSettings(Settings):
     initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
 
+    @property
+    def largest(self) -> int:
+        """How many members a resolved configuration has at most."""
+        return max(self.population_size, *(phase.members for phase in self.phases), 1)
+
     @model_validator(mode="before")
     @classmethod
     def _sized(cls, value: Any) -> Any:
