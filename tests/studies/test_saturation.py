@@ -60,9 +60,10 @@ def test_a_setting_that_diverges_has_no_score_any_more_and_is_never_the_best():
     lost = line(lambda step: 9.0 if step < 2_000 else math.nan, rate=5.0)
     kept = line(lambda step: min(step, 1_000) / 1_000)
     found = Saturation([lost, kept], 0.1)
-    assert found.best is kept
     assert lost.saturation(0.1) is None
-    assert [row[-1] for row in found.sheet.rows] == ["951", "diverged"]
+    assert [row[0] for row in found.sheet.rows] == ["lr 1.000", "lr 5.000", "the best of each length"]
+    assert [row[-1] for row in found.sheet.rows[:2]] == ["951", "diverged"]
+    assert found.top(4_000) == 1.0
 
 
 def test_noise_that_is_smaller_than_the_gain_moves_saturation_little():
@@ -86,12 +87,21 @@ def test_a_doubling_never_gains_as_much_after_saturation(scores, gain):
     assert steps[0] <= each.places[0] * (1 + 1e-9)
 
 
-def test_budgets_are_shares_of_the_saturation_of_the_best_setting():
+def test_a_quick_setting_and_a_slow_one_are_saturated_together_where_neither_gains():
+    quick = line(lambda step: min(step, 400) / 400, end=12_800)
+    slow = line(lambda step: min(step, 3_000) / 1_500, end=12_800, rate=0.1)
+    found = Saturation([quick, slow], 0.1)
+    assert quick.saturation(0.1) == pytest.approx(476, abs=1)
+    assert found.steps == slow.saturation(0.1) == pytest.approx(3_805, abs=1)
+    assert [found.top(step) for step in (400, 3_800)] == pytest.approx([1.0, 2.0])
+
+
+def test_budgets_are_shares_of_the_saturation_of_the_best_settings():
     better, worse = line(lambda step: min(step, 2_000) / 1_000), line(lambda step: min(step, 800) / 1_000, rate=0.1)
     found = saturation(run(better, worse), 0.1)
-    assert found.steps == found.best.saturation(0.1) == pytest.approx(2_691, abs=1)
+    assert found.steps == better.saturation(0.1) == pytest.approx(2_691, abs=1)
     assert dict(found.budgets) == {0.1: 269, 0.3: 807, 1.0: 2_691, 3.0: 8_073}
-    assert [row[0] for row in found.sheet.rows] == ["lr 1.000", "lr 0.100"]
+    assert [row[0] for row in found.sheet.rows] == ["lr 1.000", "lr 0.100", "the best of each length"]
     assert json.loads(json.dumps(found.plain()))["budgets"]["0.1"] == 269
 
 

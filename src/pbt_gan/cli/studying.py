@@ -98,10 +98,13 @@ def saturation(folder: Path, gain: float, out: Path | None, json: Path | None) -
         files.write(json, (plain_json.dumps(strict(found.plain()), allow_nan=False) + "\n").encode())
     screen.print(printed(found.sheet))
     if found.steps is None:
-        screen.print("\nThe best setting still gains. `pbt-gan resume RUN --steps N` trains all of them further.")
+        screen.print("\nIt still gains by doubling. `pbt-gan resume RUN --steps N` trains all settings further.")
         return
     told = ", ".join(f"{share:g} × saturation: {number(steps)}" for share, steps in found.budgets.items())
-    screen.print(f"\nThe best setting is saturated at {number(round(found.steps))} steps. {told}.", soft_wrap=True)
+    screen.print(
+        f"\nSaturated at {number(round(found.steps))} steps, with the best setting of each length. {told}.",
+        soft_wrap=True,
+    )
 
 
 def seeds_of(text: str) -> list[int]:

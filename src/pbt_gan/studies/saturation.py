@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Report
 from pbt_gan.errors import ConfigError
-from pbt_gan.reporting.canvas import COLORS, png, thousands
+from pbt_gan.reporting.canvas import COLORS, FAINT, png, thousands
 from pbt_gan.reporting.text import number
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.sheets import Sheet
@@ -72,12 +72,7 @@ class Line:
         >>> round(Line({}, steps, np.minimum(np.log2(steps), np.log2(1_000))).saturation(0.1))
         1345
         """
-        found = None
-        for place, gained in reversed(self.gains()):
-            if not gained < gain:
-                break
-            found = place
-        return found
+        return _first_without(self.gains(), gain)
 
 
 @dataclass(frozen=True)
@@ -88,14 +83,23 @@ class Saturation:
     gain: float
 
     @property
-    def best(self) -> Line:
-        """The line that ends highest."""
-        return max(self.lines, key=_by_end)
+    def places(self) -> Curve:
+        """Steps at which all lines can be read: those of the shortest one."""
+        return min((line.places for line in self.lines), key=lambda places: float(places[-1]))
 
-    @property
+    def top(self, step: float) -> float:
+        """Return the score of the setting that is best after so many steps; nan: all have diverged."""
+        return max((score for line in self.lines if math.isfinite(score := line.at(step))), default=math.nan)
+
+    @cached_property
     def steps(self) -> float | None:
-        """The saturation of the best line; None: it still gains."""
-        return self.best.saturation(self.gain)
+        """The steps from which on no doubling gains as much, each time with the setting that is best for the length.
+
+        A setting that is good for long runs is slow in short ones, and one that is quick may fall back: each alone says
+        less about what a budget buys.
+        """
+        gains = [(float(place), self.top(2 * place) - self.top(place)) for place in self.places[:-2]]
+        return _first_without(gains, self.gain)
 
     @property
     def budgets(self) -> Mapping[float, int]:
@@ -104,10 +108,11 @@ class Saturation:
 
     @property
     def sheet(self) -> Sheet:
-        """The table: a setting a row, the best first, with its scores at doublings and its saturation."""
-        places = self.lines[0].places[::-2][:_COLUMNS][::-1]
+        """The table: a setting a row, the best first, with its scores at doublings and its saturation; then all."""
+        places = self.places[::-2][:_COLUMNS][::-1]
         best_first = sorted(self.lines, key=_by_end, reverse=True)
         rows = [[_named(line), *(number(line.at(place)) for place in places), self._told(line)] for line in best_first]
+        rows.append(["the best of each length", *(number(self.top(place)) for place in places), _steps(self.steps)])
         title = f"Score by steps; saturated: from where on no doubling of the steps gains {number(self.gain)}"
         return Sheet(title, ["setting", *(number(round(place)) for place in places), "saturated at"], rows)
 
@@ -130,10 +135,7 @@ class Saturation:
         }
 
     def _told(self, line: Line) -> str:
-        steps = line.saturation(self.gain)
-        if steps is not None:
-            return number(round(steps))
-        return "still gains" if math.isfinite(line.end) else "diverged"
+        return _steps(line.saturation(self.gain)) if math.isfinite(line.end) else "diverged"
 
 
 def saturation(run: Run, gain: float = GAIN) -> Saturation:
@@ -168,7 +170,7 @@ def picture(found: Saturation) -> bytes:
             axes.plot(line.steps, line.scores, color=color, linewidth=0.7, alpha=0.35)
             axes.plot(line.steps, smooth, color=color, linestyle=style, linewidth=2, label=_named(line))
             steps = line.saturation(found.gain)
-            if steps is not None:
+            if steps is not None and math.isfinite(line.end):
                 axes.plot([steps], [line.at(steps)], "o", color=color, markersize=7, zorder=5)
         axes.set_xscale("log")
         axes.set(
@@ -180,6 +182,8 @@ def picture(found: Saturation) -> bytes:
         if len(finite):
             # The first steps of a poor setting would press all the others together.
             axes.set_ylim(float(np.quantile(finite, 0.05)), float(finite.max()) + 0.05 * float(np.ptp(finite)))
+        if found.steps is not None:
+            axes.axvline(found.steps, color=FAINT, linestyle="dashed", linewidth=1, label="the best of each length")
         thousands(axes.xaxis)
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 
@@ -189,6 +193,20 @@ def picture(found: Saturation) -> bytes:
 def _line(reports: Sequence[Report]) -> Line:
     steps, scores = ([getattr(report, name) for report in reports] for name in ("step", "score"))
     return Line(reports[0].hyperparams, np.array(steps, float), np.array(scores, float))
+
+
+def _first_without(gains: Sequence[tuple[float, float]], gain: float) -> float | None:
+    """Return the first place from which on no doubling gains as much; None: the last one that was measured does."""
+    found = None
+    for place, gained in reversed(gains):
+        if not gained < gain:
+            break
+        found = place
+    return found
+
+
+def _steps(steps: float | None) -> str:
+    return "still gains" if steps is None else number(round(steps))
 
 
 def _by_end(line: Line) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pbt_gan.cli import app
+from pbt_gan.config import toml
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.launch import Project
@@ -200,6 +201,18 @@ def test_an_experiment_may_get_more_seeds_and_arms_and_nothing_else(tmp_path: Pa
         with pytest.raises(RunFolderError, match="that would be another experiment"):
             keep(toy(**other), folder)
     assert (folder / FILE).read_bytes() == before
+
+
+def test_an_experiment_of_an_earlier_version_goes_on_without_the_settings_that_were_not_there(tmp_path: Path):
+    keep(toy(), tmp_path / "here")
+    table = toml.read(tmp_path / "here" / FILE)
+    for newer in ("baselines", "decay"):
+        del table["experiment"][newer]
+    (tmp_path / "here" / FILE).write_bytes(toml.written(table))
+    keep(toy(), tmp_path / "here")
+    (tmp_path / "here" / FILE).write_bytes(toml.written(table))
+    with pytest.raises(RunFolderError, match=r"experiment.decay.to = 0.1, and now it is 0.5"):
+        keep(toy(experiment={"decay": {"decay": "cosine", "to": 0.5}}), tmp_path / "here")
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path):

@@ -149,7 +149,9 @@ ARMS: Mapping[str, Arm] = {
         _two_stages,
     ),
     "hyperband": _fixed(
-        "brackets of successive halving, one after another", NOBODY_COPIES, {"policy": {"name": "hyperband"}}
+        "brackets of successive halving, one after another, with sizes of their own that together cost as much as",
+        NOBODY_COPIES,
+        {"policy": {"name": "hyperband"}},
     ),
     "pb2": _fixed("pbt whose moves a Gaussian process chooses, PB2", {"explore": "pb2"}),
     "pb2-mix": _fixed("likewise, also of what is no number, PB2-Mix", {"explore": "pb2_mix"}),

@@ -18,7 +18,7 @@ _LABELS: Mapping[Unit, str] = {
     "device_s": "device seconds of all members together",
 }
 _POINTS = 200
-_SIDE_BY_SIDE = 3  # more names than these do not fit beside each other
+_SIDE_BY_SIDE, _SLANTED = 3, 8  # more names than these do not fit beside each other, or slanted
 
 
 def picture(result: Result) -> bytes:
@@ -66,12 +66,12 @@ def _dots(axes: Any, result: Result, colors: Mapping[str, str]) -> None:
         if len(measured):
             axes.hlines(measured.mean(), place - 0.24, place + 0.24, color=INK, linewidth=2.2, zorder=4)
     axes.set(title=f"{title(figure, result.cards)}, every seed", xlim=(-0.5, len(values) - 0.5))
-    crowded = len(places) > _SIDE_BY_SIDE
+    crowded, steep = len(places) > _SIDE_BY_SIDE, len(places) > _SLANTED
     axes.set_xticks(
         places,
         result.arms,
         fontsize=8,
-        rotation=30 * crowded,
+        rotation=60 if steep else 30 * crowded,
         ha="right" if crowded else "center",
         rotation_mode="anchor",
     )

@@ -139,7 +139,7 @@ class Experiment:
 
     def plain(self) -> dict[str, Any]:
         """Return it as the table of a config file."""
-        return {**self.config.plain(), "experiment": self.settings.model_dump(mode="json", exclude_none=True)}
+        return {**self.config.plain(), "experiment": _plain(self.settings)}
 
 
 def steps_of(pbt: PBTSettings) -> int:
@@ -184,6 +184,10 @@ def keep(experiment: Experiment, folder: Path) -> None:
     files.write(path, toml.written(experiment.plain()))
 
 
+def _plain(settings: ExperimentSettings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude_none=True)
+
+
 def _as_kept(experiment: Experiment) -> Table:
     return toml.parse(toml.written(experiment.plain()).decode(), FILE)
 
@@ -209,7 +213,8 @@ def _resolved(before: Table) -> Table:
     """Return an experiment's table with its configuration resolved anew: a later pbt-gan may list other settings."""
     config = {key: value for key, value in before.items() if key != "experiment"}
     try:
-        return {**Project(validated(Config, config)).config.plain(), "experiment": before.get("experiment", {})}
+        settings = validated(ExperimentSettings, before.get("experiment", {}), "experiment")
+        return {**Project(validated(Config, config)).config.plain(), "experiment": _plain(settings)}
     except ConfigError:
         return before
 
