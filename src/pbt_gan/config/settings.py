@@ -119,6 +119,11 @@ class PBTSettings(Settings):
     @classmethod
     def _sized(cls, value: Any) -> Any:
         """A population that is written out says how many members it begins with."""
+        if isinstance(value, Mapping) and isinstance(value.get("population"), int):
+            raise ValueError(
+                f"population = {value['population']}: it says how many members there are when, as in [[0, 8], "
+                "[0.1, 4]]; a number that never changes is population_size"
+            )
         if not isinstance(value, Mapping) or not isinstance(value.get("population"), list | tuple):
             return value
         rows = value["population"]
@@ -126,8 +131,11 @@ class PBTSettings(Settings):
             raise ValueError("population is a list of pairs such as [[0, 8], [0.1, 4]]: share of the budget, members")
         first = rows[0][1]
         if value.get("population_size", first) != first:
-            size = value["population_size"]
-            raise ValueError(f"population begins with {first} members, and population_size = {size}; leave one out")
+            raise ValueError(
+                f"population = {[list(row) for row in rows]} begins with {first} members, and population_size = "
+                f"{value['population_size']}: leave that out, write the rows anew for another size, or give a rule, "
+                'such as { rule = "halving" }, which fits any'
+            )
         return {**value, "population_size": first}
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ class Pace:
     def __init__(self, context: RunContext, now_s: float) -> None:
         pbt = context.config.get("pbt", {})
         size, later = pbt.get("population_size", 1), [Phase(**phase) for phase in pbt.get("phases", ())]
+        largest = max(size, *(phase.members for phase in later), 1)
         self._ends = pbt.get("total_steps", 1)
         self._workers = context.workers
         self._spans = spans(size, later, self._ends)
@@ -35,7 +36,9 @@ class Pace:
         self._places: dict[int, int] | None = {} if is_reference(pbt.get("policy", {}).get("name", "")) else None
         self.done = 0
         self._rounds = 0.0
-        self._marks: deque[tuple[float, float]] = deque(maxlen=max(_LOOKS_BACK, 4 * size))  # rounds by then, and when
+        self._marks: deque[tuple[float, float]] = deque(
+            maxlen=max(_LOOKS_BACK, 4 * largest)
+        )  # rounds by then, and when
         for record in context.records:
             self.add(record, now_s)
         self._marks.clear()

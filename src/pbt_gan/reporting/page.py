@@ -81,7 +81,7 @@ def _headline(history: History, other: History | None, cards: Cards) -> Iterator
         )
         for metric, value in summary.held_out.items():
             yield short_name(cards, metric), number(value), f"{explained(cards, metric)}; of the same member"
-    of_whom = f" of the {summary.living} who have not retired" if history.retirements else ""
+    of_whom = f" of the living ({summary.living})" if history.retirements else ""
     yield "median member", number(summary.final_median), f"last scores{of_whom}"
     if other is not None:
         rival = Summary.of(other)

@@ -236,7 +236,7 @@ def _legend(
         handles = [
             Line2D([], [], color=lines["winner"][0], linewidth=2.4, label="ancestry of the best"),
             Line2D([], [], color=lines["own"][0], linewidth=1.5, label="trains on"),
-            Line2D([], [], color=lines["copied"][0], linewidth=1.5, label="copied by another member"),
+            Line2D([], [], color=lines["copied"][0], linewidth=1.5, label="goes on in another member"),
         ]
     else:
         light, middle, dark = shades(3)
