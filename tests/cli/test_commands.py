@@ -277,19 +277,20 @@ def test_the_toy_prints_a_table_and_writes_its_files(pbt_gan, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_demo_trains_two_runs_and_compares_them(pbt_gan, kept):
+def test_the_demo_trains_its_arms_and_compares_them(pbt_gan, kept):
     config = tomllib.loads((kept / "gan.toml").read_text())
     sets = [
         f"--set={table}.{key}={json.dumps(value)}"
         for table in ("task", "pbt", "metrics", "executor")
         for key, value in config[table].items()
     ]
-    said = pbt_gan("demo", "--seed", 3, *sets)
+    said = pbt_gan("demo", "--seed", 3, *sets, "--set=experiment.fixed_size=2", "--set=pbt.budget_steps=8")
     assert said.code == 0
-    assert [path.name for path in sorted(Path("runs").iterdir())] == ["0001-digits", "0002-digits-random-search"]
-    assert "PBT" in said.out
-    assert "Look at runs/0001-digits/report.html: it shows both." in said.out
-    assert not [r for r in read_run(Path("runs/0002-digits-random-search")).records if getattr(r, "donor", None)]
+    folder = Path("runs/0001-demo")
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["longer-3", "random-search-3", "shrinking-3"]
+    assert "Look at runs/0001-demo/comparison.png and runs/0001-demo/report.html" in " ".join(said.out.split())
+    assert all((run / "report.html").exists() for run in (folder / "runs").iterdir())
+    assert not [r for r in read_run(folder / "runs/random-search-3").records if getattr(r, "donor", None)]
 
 
 def test_a_demo_that_is_stopped_begins_anew(pbt_gan, monkeypatch):

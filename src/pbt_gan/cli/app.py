@@ -13,7 +13,7 @@ app = typer.Typer(
     help="Train GANs with Population Based Training.\n\n"
     "\b\n"
     "First steps:\n"
-    "  pbt-gan demo                            see what it does, in a few minutes\n"
+    "  pbt-gan demo                            see what it does, in a minute or two\n"
     "  pbt-gan train --data my-images.npz      train on images of your own\n"
     "  pbt-gan COMMAND --help                  options and examples of a command",
     rich_markup_mode=None,  # plain text takes half the time
@@ -309,7 +309,7 @@ def experiment(
         Option(
             metavar="A,B,…",
             help="That shrink: shrinking, halving, asha, two-stage, hyperband. Of fixed size: pbt, settle, pb2, "
-            "pb2-mix, trust-region, mf-pbt, ipbt, weights-only, hyperparameters-only, generator-only, "
+            "pb2-mix, trust-region, mf-pbt, ipbt, fire, weights-only, hyperparameters-only, generator-only, "
             "discriminator-only, random-search, fixed, linear, exponential, cosine (decays). Of one member: longer, "
             "longer-random. Of halving, longer and longer-random also NAME-decay. Of what was found: replay, "
             "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
@@ -448,14 +448,15 @@ def simulate(
 
 @app.command(epilog=_examples("pbt-gan demo", "pbt-gan demo --seed 7 --out elsewhere"))
 def demo(
-    seed: Annotated[int, Option(metavar="N", min=0, help="Of both runs.")] = 0,
-    out: Annotated[Path, Option(metavar="FOLDER", help="Where the two runs are put.")] = Path("runs"),
+    seed: Annotated[int, Option(metavar="N", min=0, help="Of all its runs.")] = 0,
+    out: Annotated[Path, Option(metavar="FOLDER", help="Where its folder is made.")] = Path("runs"),
     set_: Changes = None,
 ) -> None:
-    """Train on handwritten digits, beside random search.
+    """Train on handwritten digits, beside a longer run and random search.
 
-    A population by PBT, then random search with the same members, initial draws and cost; a page compares them.
-    It takes a few minutes. Each call begins two new runs, also after one that was stopped.
+    The population of the preset digits, one longer run of a sensible setting, and random search, all with the same
+    number of steps; a picture and a page compare them. It takes a minute or two on two cores. Each call begins anew,
+    also after one that was stopped.
     """
     from pbt_gan.cli import studying
 

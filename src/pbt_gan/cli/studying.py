@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan.cli.endings import ends_by
-from pbt_gan.cli.reading import contents
 from pbt_gan.cli.training import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
@@ -27,8 +26,8 @@ _MOST_SEEDS = 1_000
 
 def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     """Run the demo and say what came out."""
-    from pbt_gan.reporting import comparison_table
     from pbt_gan.studies.demo import demo as run_demo
+    from pbt_gan.studies.experiment import output, sheets
 
     out, stop = console(), Stop()
     done = run_demo(seed, root, [parse_changes(sets)], stop=stop)
@@ -36,11 +35,15 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
         with ends_by(stop.reason):
             out.print(f"Stopped ({stop.reason}). `pbt-gan demo` begins anew; what was trained so far stays in {root}.")
         return
-    histories = {name: run.history for name, run in done.runs.items()}
-    out.print(comparison_table.render(histories, done.runs["PBT"].cards))
-    out.print()
-    out.print(contents(done.page.parent))
-    out.print(f"\nLook at {done.page}: it shows both.", soft_wrap=True)
+    result = done.result
+    out.print(printed(sheets.figures_sheet(result.outcomes, result.cards)))
+    for arm in result.arms:
+        out.print(Text(f"· {arm}: {result.experiment.arm(arm).says}.", "dim"))
+    out.print(
+        f"\nOne seed shows how it looks, and proves nothing. Look at {done.folder / output.PICTURE} and "
+        f"{done.folder / output.PAGE}; every run has a page of its own in {done.folder / 'runs'}.",
+        soft_wrap=True,
+    )
 
 
 def experiment(source: str, out: Path | None, change: Change, max_time: str | None, jobs: int) -> None:

@@ -113,6 +113,15 @@ def test_the_better_choice_is_made_and_the_number_that_goes_with_it(name):
     assert [RATE.unit(own["lr"]) for own in good] == pytest.approx([0.8] * len(good), abs=0.15)
 
 
+@pytest.mark.slow
+def test_a_better_choice_is_drawn_more_often():
+    space: Space = {"loss": Choice(("hinge", "logistic"))}
+    past = rows(lambda setting, _: float(setting["loss"] == "logistic"), space, count=100, noise=0.05)
+    told = context(past, space=space, step=60)
+    drawn = [asked("pb2_mix", told, space, seed)["loss"] for seed in range(24)]
+    assert 15 <= drawn.count("logistic") < 24  # its probability is 0.65
+
+
 @pytest.mark.parametrize("name", RULES)
 def test_whatever_diverged_is_avoided(name):
     def value(setting, _):

@@ -2,12 +2,13 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pbt_gan.engine import Stop
-from pbt_gan.errors import TaskError, WorkerError
+from pbt_gan.errors import ConfigError, TaskError, WorkerError
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.conduct import conduct, run_folder
 from pbt_gan.studies.experiment.plan import Experiment, read_experiment
@@ -62,6 +63,14 @@ def test_an_error_of_one_run_ends_all_of_them(tmp_path: Path):
 def test_a_process_that_is_lost_is_told_with_what_to_do(tmp_path: Path):
     with pytest.raises(WorkerError, match=r"ended with exit code 3\. The same command goes on"):
         conduct(odd("Ending"), tmp_path / "here", jobs=2)
+
+
+def test_several_devices_are_no_matter_of_runs_side_by_side(tmp_path: Path):
+    executor = toy().config.executor.model_copy(update={"device": "cuda:0,cuda:1"})
+    experiment = replace(toy(), config=toy().config.model_copy(update={"executor": executor}))
+    with pytest.raises(ConfigError, match="each run on one device, and 2 are named"):
+        conduct(experiment, tmp_path, jobs=2)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

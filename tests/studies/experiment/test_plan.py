@@ -41,7 +41,7 @@ PHASES = {"pbt": {"population": [[0, 8], [0.2, 2], [0.5, 1]], "budget_steps": 8_
 @pytest.mark.parametrize("arm", ALONE)
 @pytest.mark.parametrize("shared", [{}, {**PHASES, "experiment": {"fixed_size": 4}}])
 def test_every_arm_trains_as_many_steps_and_is_scored_as_often(arm, shared):
-    experiment = read_experiment("digits", [shared, {"experiment": {"arms": [arm], "seeds": [7]}}])
+    experiment = read_experiment("gan", [shared, {"experiment": {"arms": [arm], "seeds": [7]}}])
     config = experiment.run_config(arm, 7)
     plan = Project(config).plan
     assert (
@@ -53,7 +53,7 @@ def test_every_arm_trains_as_many_steps_and_is_scored_as_often(arm, shared):
 
 
 def test_what_an_arm_changes_is_what_its_name_says():
-    experiment = read_experiment("digits", [{"experiment": {"arms": ALONE}}])
+    experiment = read_experiment("gan", [{"experiment": {"arms": ALONE}}])
     configs = {arm: experiment.run_config(arm, 0).pbt for arm in ALONE}
     assert configs["weights-only"].exploit.copies == "weights"
     assert configs["hyperparameters-only"].exploit.copies == "hyperparams"
@@ -79,7 +79,7 @@ def test_what_an_arm_changes_is_what_its_name_says():
 def test_arms_have_the_phases_of_the_config_or_one_size_and_never_something_of_both():
     arms = ["pbt", "shrinking", "halving", "longer", "mine"]
     own = {"mine": {"pbt": {"population": [[0, 4], [0.5, 2]]}}}
-    experiment = read_experiment("digits", [PHASES, {"experiment": {"arms": arms, "own": own, "fixed_size": 4}}])
+    experiment = read_experiment("gan", [PHASES, {"experiment": {"arms": arms, "own": own, "fixed_size": 4}}])
     shrinks = [(8, 200), (2, 1_200), (1, 4_000)]
     assert {arm: experiment.population(arm) for arm in arms} == {
         "pbt": [(4, 2_000)],
@@ -91,7 +91,7 @@ def test_arms_have_the_phases_of_the_config_or_one_size_and_never_something_of_b
 
 
 def test_without_phases_of_its_own_an_experiment_shrinks_by_halving():
-    experiment = read_experiment("digits", [{"experiment": {"arms": ["halving", "shrinking"]}}])
+    experiment = read_experiment("gan", [{"experiment": {"arms": ["halving", "shrinking"]}}])
     for arm in ("halving", "shrinking"):
         assert [members for members, _ in experiment.population(arm)] == [10, 5, 2, 1]
 
@@ -99,7 +99,7 @@ def test_without_phases_of_its_own_an_experiment_shrinks_by_halving():
 def test_what_is_given_to_the_first_members_is_given_to_as_many_as_an_arm_has():
     given = [{"lr_g": 1e-3}, {"lr_g": 2e-3}, {"lr_g": 3e-3}]
     experiment = read_experiment(
-        "digits",
+        "gan",
         [
             {
                 "pbt": {"initial": given},

@@ -52,7 +52,7 @@ def trust_region(
 
     A ready interval is a success if the best score of all at its end is that of a member that had moved for it. After
     `successes` in a row the side grows by half, up to 1; after `failures` in a row it shrinks by a third, and below
-    `smallest` the search begins anew: with the first side, forgetting all rows, and until there are enough new ones
+    `smallest` the search begins anew: with the first side, forgetting all rows, and until new ones have taught enough
     anywhere in the space where the forgotten ones expect most. Of the choices as large a share may change as the side
     is, at least one. While the process has found nothing (`Model.of`), all are perturbed.
 

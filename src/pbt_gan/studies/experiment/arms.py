@@ -17,7 +17,13 @@ from pbt_gan.runs.result import Run
 
 Table = Mapping[str, Any]
 
-PBT, RANDOM_SEARCH, SHRINKING = "pbt", "random-search", "shrinking"
+PBT, RANDOM_SEARCH, SHRINKING, LONGER = "pbt", "random-search", "shrinking", "longer"
+
+PAPER: Table = {
+    "exploit": {"name": "truncation", "fraction": 0.2},
+    "explore": {"name": "perturb", "factors": [0.5, 2.0]},
+}
+"""The paper's rules for GANs, for PBT where the config itself copies nobody. Jaderberg et al. 2017, section 4.3."""
 
 OTHER_SEED = 1_000_000
 """Added to the seed of a replay, so that it repeats the schedule and nothing else."""
@@ -50,7 +56,12 @@ class Arm:
 
 def _fixed(says: str, *changes: Table) -> Arm:
     """Return an arm whose population never changes its size."""
-    return Arm(says, lambda shared, found: {"pbt": _laid({"population_size": shared.fixed_size}, *changes)})
+
+    def change(shared: Shared, found: Run | None) -> Table:
+        rules = PAPER if shared.config.pbt.exploit.name == "none" else {}
+        return {"pbt": _laid({"population_size": shared.fixed_size}, rules, *changes)}
+
+    return Arm(says, change)
 
 
 def _shrinking(says: str, *changes: Table, decays: bool = False) -> Arm:
@@ -129,13 +140,13 @@ def _laid(*tables: Table) -> dict[str, Any]:
 
 
 ARMS: Mapping[str, Arm] = {
-    PBT: _fixed("PBT with a population of fixed size, and the rules of the config"),
+    PBT: _fixed("PBT with a population of fixed size, and the rules of the config, or the paper's if it has none"),
     RANDOM_SEARCH: _fixed("the same members and initial draws as pbt, without exploit and explore", NOBODY_COPIES),
     SHRINKING: _shrinking("a population that shrinks as the config says, with its rules"),
     "halving": _shrinking("a population that shrinks as the config says; nobody copies or moves", NOBODY_COPIES),
     "halving-decay": _shrinking("halving, whose rates decay", NOBODY_COPIES, decays=True),
     "asha": _shrinking("halving, where nobody waits for the others", NOBODY_COPIES, {"mode": "async"}),
-    "longer": _alone("one member at the middle of each hyperparameter's init, with all the steps", _middle),
+    LONGER: _alone("one member at the middle of each hyperparameter's init, with all the steps", _middle),
     "longer-random": _alone(
         "one member with all the steps, at the setting that member 0 draws: what one gets who knows nothing", _drawn
     ),
@@ -160,6 +171,9 @@ ARMS: Mapping[str, Arm] = {
     ),
     "mf-pbt": _fixed(
         "sub-populations of which some decide more seldom than others, MF-PBT", {"policy": {"name": "mf-pbt"}}
+    ),
+    "fire": _fixed(
+        "PBT of which some members are ranked by how fast a line improves from them, FIRE", {"policy": {"name": "fire"}}
     ),
     "ipbt": _fixed("pbt that restarts with a longer ready interval when it stalls, IPBT", {"policy": {"name": "ipbt"}}),
     "settle": _fixed("pbt whose moves settle: smaller towards the end, and along what helped", {"explore": "settle"}),

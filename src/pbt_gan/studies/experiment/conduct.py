@@ -9,6 +9,7 @@ from pbt_gan import files
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name
 from pbt_gan.engine import Stop
+from pbt_gan.errors import ConfigError
 from pbt_gan.runs.folder import holds_run, scorers
 from pbt_gan.runs.launch import ListenerMaker, Project
 from pbt_gan.runs.result import Run
@@ -43,9 +44,13 @@ def conduct(
         say: told of each run that begins.
 
     Raises:
+        ConfigError: several devices are named, and several runs at a time.
         RunFolderError: the folder holds another experiment.
         PbtGanError: a run failed; see its subclasses.
     """
+    devices = experiment.config.executor.devices
+    if jobs > 1 and len(devices) > 1:
+        raise ConfigError(f"--jobs {jobs} trains each run on one device, and {len(devices)} are named; name one.")
     keep(experiment, folder)
     places = list(_order(experiment))
     files.make_folder(folder / "runs")
