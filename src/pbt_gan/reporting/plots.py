@@ -21,7 +21,7 @@ SMOOTHING = 0.6
 
 _WINNER = {"color": VERMILION, "linewidth": 2.4, "zorder": 5}
 
-_END = {"marker": "o", "markersize": 5, "markeredgecolor": INK, "linestyle": ""}
+_END: dict[str, Any] = {"marker": "o", "markersize": 5, "markeredgecolor": INK, "linestyle": ""}
 """Where a member retired: a dot with a dark edge."""
 
 
