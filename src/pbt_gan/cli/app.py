@@ -51,8 +51,8 @@ Changes = Annotated[
     list[str] | None,
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
-Population = Annotated[int | None, Option(metavar="N", help="Members.")]
-Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that each member trains.")]
+Population = Annotated[int | None, Option(metavar="N", help="Members at the start.")]
+Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps of a member that lives to the end.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
 ExecutorName = Annotated[
     str | None,
@@ -101,9 +101,11 @@ def _common(
 
 @app.command(
     epilog=_examples(
-        "pbt-gan train digits --population 8 --steps 600",
+        "pbt-gan train digits --population 16 --set pbt.budget_steps=12000",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
         "pbt-gan train digits --set pbt.exploit=tournament --set task.loss=hinge",
+        "pbt-gan train digits --set pbt.population='[[0, 8]]' --set pbt.selection.warmup=0",
+        "pbt-gan train my_task.py:Classifier --steps 2000 --set pbt.population.rule=halving",
         "pbt-gan train my_task.py:Classifier --set space.lr='[1e-4, 1e-2]'",
         "pbt-gan train digits --dry-run > my.toml && pbt-gan train my.toml",
     )
