@@ -22,7 +22,8 @@ def simulate(source: str, landscape: str, change: Mapping[str, Any], slots: int 
 
     screen, stop = console(), Stop()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+    shown = console(stderr=True)
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         bar = progress.add_task("seeds")
 
         def done(count: int, total: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from numpy.random import Generator
 
@@ -12,13 +12,13 @@ S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
-class Trained(Generic[S]):
-    """What became of a member in one order."""
+class Measured:
+    """What scoring a state came to."""
 
-    state: S
-    score: float  # as selection sees it, with the noise of an evaluation
+    score: float  # as selection sees it, with the noise of an evaluation; nan: it has diverged
     held_out: float  # measured once more, with noise of its own
     value: float  # what both are measurements of
+    error: float | None = None  # standard error of either; None: there is none, or nobody knows
 
 
 class Landscape(Protocol[S]):
@@ -41,6 +41,10 @@ class Landscape(Protocol[S]):
         """Return a new state."""
         ...
 
-    def trained(self, state: S, hyperparams: Hyperparams, steps: int, rng: Generator) -> Trained[S]:
-        """Return a state after some steps, and what was measured there; nan: it has diverged."""
+    def trained(self, state: S, hyperparams: Hyperparams, steps: int, rng: Generator) -> S:
+        """Return a state after some steps."""
+        ...
+
+    def measured(self, state: S, rng: Generator) -> Measured:
+        """Score a state."""
         ...

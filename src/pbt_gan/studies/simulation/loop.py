@@ -8,11 +8,11 @@ from typing import Any
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import WHOLE, Order
-from pbt_gan.core.records import Record, Report
+from pbt_gan.core.records import Answer, Measurement, Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.core.state import State
-from pbt_gan.errors import TaskError
-from pbt_gan.studies.simulation.landscape import Landscape, Trained
+from pbt_gan.errors import PbtGanError, TaskError, one_line, place
+from pbt_gan.studies.simulation.landscape import Landscape, Measured
 
 HELD_OUT = "held_out_score"
 
@@ -37,8 +37,17 @@ def simulated(plan: Plan, landscape: Landscape[Any], slots: int) -> Simulated:
         slots: how many members train side by side.
 
     Raises:
-        TaskError: a rule returned nonsense, or a state is to be put together from several.
+        TaskError: a rule raised or returned nonsense, or a state is to be put together from several.
     """
+    try:
+        return _driven(plan, landscape, slots)
+    except PbtGanError:
+        raise
+    except Exception as error:
+        raise TaskError(f"A rule raised {one_line(error)}. Mend it at {place(error)}.") from error
+
+
+def _driven(plan: Plan, landscape: Landscape[Any], slots: int) -> Simulated:
     controller = Controller(plan)
     states: dict[str, Any] = {}
     values: dict[str, float] = {}
@@ -52,31 +61,41 @@ def simulated(plan: Plan, landscape: Landscape[Any], slots: int) -> Simulated:
             heappush(under_way, (now + order.steps, given, order))
             given += 1
         now = under_way[0][0]
-        answers = []
+        answers: list[Answer] = []
         while under_way and under_way[0][0] == now:
             order = heappop(under_way)[2]
-            found = _carried_out(landscape, order, states, plan.seed)
-            states[order.checkpoint], values[order.checkpoint] = found.state, found.value
-            answers.append(
-                Report.of(
-                    order,
-                    score=found.score,
-                    metrics={HELD_OUT: found.held_out},
-                    hyperparams=order.hyperparams,
-                    worker="simulated",
-                )
-            )
+            rng = stream(plan.seed, "simulated", *order.slot, order.repeat)
+            if not order.repeat:
+                began = states[_source(order)] if order.sources else landscape.begin(rng)
+                states[order.checkpoint] = landscape.trained(began, order.hyperparams, order.steps, rng)
+            found = landscape.measured(states[order.checkpoint], rng)
+            values[order.checkpoint] = found.value
+            answers.append(_answer(order, found))
         state, records = controller.tell(state, answers)
         journal += records
     return Simulated(tuple(journal), values)
 
 
-def _carried_out(landscape: Landscape[Any], order: Order, states: Mapping[str, Any], seed: int) -> Trained[Any]:
-    rng = stream(seed, "simulated", *order.slot)
-    if order.sources.keys() > {WHOLE} or (order.sources and WHOLE not in order.sources):
+def _source(order: Order) -> str:
+    """Return the checkpoint that an order begins with."""
+    if order.sources.keys() != {WHOLE}:
         raise TaskError(
             f"Member {order.member} is to be put together from components of several members; a simulated state has "
             "none. Compare such a rule with `pbt-gan experiment`."
         )
-    state = states[order.sources[WHOLE]] if order.sources else landscape.begin(rng)
-    return landscape.trained(state, order.hyperparams, order.steps, rng)
+    return order.sources[WHOLE]
+
+
+def _answer(order: Order, found: Measured) -> Answer:
+    metrics = {HELD_OUT: found.held_out}
+    if order.repeat:
+        again = (order.member, order.interval, order.repeat, found.score, metrics, found.error)
+        return Measurement(*again, attempt=order.attempt)
+    return Report.of(
+        order,
+        score=found.score,
+        metrics=metrics,
+        hyperparams=order.hyperparams,
+        score_error=found.error,
+        worker="simulated",
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numpy.random import Generator
 
 from pbt_gan.core.population import Hyperparams
-from pbt_gan.studies.simulation.landscape import Trained
+from pbt_gan.studies.simulation.landscape import Measured
 from pbt_gan.toy.quadratic import Quadratic
 
 Theta = tuple[float, float]
@@ -27,14 +27,18 @@ class Toy:
         """Return the paper's start."""
         return Quadratic.start
 
-    def trained(self, state: Theta, hyperparams: Hyperparams, steps: int, rng: Generator) -> Trained[Theta]:
-        """Return θ after some steps: each multiplies it by 1 - 2 · rate · h. Nothing is uncertain."""
+    def trained(self, state: Theta, hyperparams: Hyperparams, steps: int, rng: Generator) -> Theta:
+        """Return θ after some steps: each multiplies it by 1 - 2 · rate · h."""
         first, second = (
             theta * (1 - 2 * Quadratic.rate * float(hyperparams[name])) ** steps
             for theta, name in zip(state, self.hyperparams, strict=True)
         )
-        score = 1.2 - (first**2 + second**2)
-        return Trained((first, second), score, score, score)
+        return first, second
+
+    def measured(self, state: Theta, rng: Generator) -> Measured:
+        """Return Q. Nothing is uncertain."""
+        score = 1.2 - (state[0] ** 2 + state[1] ** 2)
+        return Measured(score, score, score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,16 @@ class Drifting:
 
     def trained(
         self, state: tuple[float, int], hyperparams: Hyperparams, steps: int, rng: Generator
-    ) -> Trained[tuple[float, int]]:
-        """Return the distance after some steps; the score is 1 less it."""
+    ) -> tuple[float, int]:
+        """Return the distance after some steps."""
         distance, age = state
         middle = min((age + steps / 2) / self.steps, 1.0)
         best = self.first + (self.last - self.first) * middle
         off = (math.log10(float(hyperparams["lr"])) - best) / self.width
-        distance = min(distance * math.exp(-self.speed * steps * max(1 - off**2, -1.0)), 2.0)
-        value = 1 - distance
+        return min(distance * math.exp(-self.speed * steps * max(1 - off**2, -1.0)), 2.0), age + steps
+
+    def measured(self, state: tuple[float, int], rng: Generator) -> Measured:
+        """Return 1 less the distance."""
+        value = 1 - state[0]
         first, second = (value + self.noise * float(draw) for draw in rng.standard_normal(2))
-        return Trained((distance, age + steps), first, second, value)
+        return Measured(first, second, value, self.noise)

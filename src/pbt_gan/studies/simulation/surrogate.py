@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.studies.simulation import recordings
 from pbt_gan.studies.simulation.field import Field
-from pbt_gan.studies.simulation.landscape import Trained
+from pbt_gan.studies.simulation.landscape import Measured
 from pbt_gan.studies.simulation.recordings import HELD_OUT, LOG_LR_D, LOG_LR_G, SCORE, STEP, Curves
 
 Numbers = NDArray[np.float64]
@@ -37,15 +37,15 @@ LOWEST = 1.0
 """Classifier score of images that are all the same."""
 REAL = 9.787
 """That of the real images."""
-HIGHEST = REAL - 0.35
-"""Beyond it nothing was recorded, by far."""
+HIGHEST = 8.7
+"""What no value exceeds: beyond it nothing was recorded but noise."""
 
 _FLOOR = 0.25  # added to the distance from LOWEST, so that noise down there is small in the level too
 _SIZE = 0.02  # standard deviation of new weights, DCGAN's
 _YOUNG = 50.0  # steps; below it age hardly counts
-_LENGTHS = np.array([1.5, 1.5, 1.5, 2.0, 2.0])  # level; decades of both relative rates, and of both sizes
-_HEIGHT = 0.3  # of the field, and of its variance, in levels a UNIT
-_BUMPS = 300
+_LENGTHS = np.array([1.5, 1.0, 1.0, 2.0, 2.0])  # level; decades of both relative rates, and of both sizes
+_HEIGHT, _SPREAD = 0.5, 0.3  # of the field, and of its variance, in levels a UNIT
+_BUMPS = 400
 _FIRST_VARIANCE, _LEAST_VARIANCE = 0.05, 1e-3
 _ROUNDS = 3  # of fitting the field by the variances, and these by what the field leaves
 _NOISE_AT = np.array([1.0, 1.3, 2.0, 3.0, 5.0, 6.5, 7.5, 8.2])  # scores, between which the noise is interpolated
@@ -66,6 +66,7 @@ class Surrogate:
     """A landscape made of recorded curves."""
 
     field: Field  # of `_inputs`: change of the level in UNIT steps, and its variance
+    largest: tuple[float, float]  # squared sizes, generator's and discriminator's; beyond them nothing was recorded
     noise: Numbers  # standard deviation of one measurement, at the scores `_NOISE_AT`
     name: str = "surrogate"
     hyperparams: Sequence[str] = ("lr_g", "lr_d")
@@ -74,18 +75,19 @@ class Surrogate:
         """Return new weights, which make images that are all the same."""
         return Member(level_of(LOWEST), 0, _SIZE**2, _SIZE**2)
 
-    def trained(self, state: Member, hyperparams: Hyperparams, steps: int, rng: Generator) -> Trained[Member]:
+    def trained(self, state: Member, hyperparams: Hyperparams, steps: int, rng: Generator) -> Member:
         """Return a member after some steps; no recorded one diverged, so none does."""
-        rates = (float(hyperparams["lr_g"]), float(hyperparams["lr_d"]))
-        member, left = state, steps
-        while left > 0:
-            length = min(left, UNIT)
-            member = self.moved(member, *rates, length, float(rng.standard_normal()))
-            left -= length
-        value = score_of(member.level)
+        lr_g, lr_d = float(hyperparams["lr_g"]), float(hyperparams["lr_d"])
+        for begins in range(0, steps, UNIT):
+            state = self.moved(state, lr_g, lr_d, min(steps - begins, UNIT), float(rng.standard_normal()))
+        return state
+
+    def measured(self, state: Member, rng: Generator) -> Measured:
+        """Score a member for selection and held out; chance is independent in both."""
+        value = score_of(state.level)
         noise = float(np.interp(value, _NOISE_AT, self.noise))
-        first, second = (value + noise * float(draw) for draw in rng.standard_normal(2))
-        return Trained(member, max(first, LOWEST), max(second, LOWEST), value)
+        first, second = (max(value + noise * float(draw), LOWEST) for draw in rng.standard_normal(2))
+        return Measured(first, second, value, noise)
 
     def moved(self, member: Member, lr_g: float, lr_d: float, steps: int, draw: float = 0.0) -> Member:
         """Return a member after at most UNIT steps.
@@ -98,9 +100,16 @@ class Surrogate:
             draw: of the standard normal distribution, for what chance does on the way; 0: the mean.
         """
         share = steps / UNIT
-        change, variance = self.field(_inputs(member, lr_g, lr_d))
+        change, variance = self.field(_inputs(self._known(member), lr_g, lr_d))
         level = member.level + share * change + draw * math.sqrt(share * max(variance, 0.0))
         return _aged(member, min(max(level, level_of(LOWEST)), level_of(HIGHEST)), lr_g, lr_d, steps)
+
+    def _known(self, member: Member) -> Member:
+        """Return a member of which something was recorded: what is larger moves as the largest do."""
+        size_g, size_d = (
+            min(own, most) for own, most in zip((member.size_g, member.size_d), self.largest, strict=True)
+        )
+        return Member(member.level, member.age, size_g, size_d)
 
 
 def level_of(score: float) -> float:
@@ -143,9 +152,11 @@ def made_of(curves: Curves) -> Surrogate:
         one = variance + measuring / parts
         mean = field.fitted(bumps, changes, 1 / (parts * one), _HEIGHT)
         spread = parts * (changes - bumps @ mean) ** 2 - measuring / parts
-        spreads = field.fitted(bumps, spread, 1 / (parts * one**2), _HEIGHT)
+        spreads = field.fitted(bumps, spread, 1 / (parts * one**2), _SPREAD)
         variance = np.maximum(bumps @ spreads, _LEAST_VARIANCE)
-    return Surrogate(replace(field, coefficients=np.column_stack([mean, spreads])), noise)
+    sizes = 100.0 ** inputs[:, 3:].max(axis=0)
+    largest = (float(sizes[0]), float(sizes[1]))
+    return Surrogate(replace(field, coefficients=np.column_stack([mean, spreads])), largest, noise)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
-from pbt_gan.core.records import Report
 from pbt_gan.errors import ConfigError
 from pbt_gan.runs.launch import Project
 from pbt_gan.runs.result import Run
@@ -101,12 +101,10 @@ def landscape(name: str) -> Landscape[Any]:
 
 
 def _outcome(arm: str, seed: int, run: Simulated) -> Outcome:
-    reports = [record for record in run.journal if isinstance(record, Report)]
-    healthy = [report for report in reports if math.isfinite(report.score)]
-    steps = sum(timeline(run.journal).steps())
-    if not healthy:
-        return Outcome(arm, seed, math.nan, math.nan, math.nan, math.nan, len(reports), steps)
-    best = max(healthy, key=lambda report: report.score)
+    history, steps = History.of(run.journal), sum(timeline(run.journal).steps())
+    best, count = history.best, len(history.reports)
+    if best is None:
+        return Outcome(arm, seed, math.nan, math.nan, math.nan, math.nan, count, steps)
     value = run.values[best.checkpoint]
-    highest = max(run.values[report.checkpoint] for report in healthy)
-    return Outcome(arm, seed, best.score, best.metrics[HELD_OUT], value, highest - value, len(reports), steps)
+    highest = max(run.values[report.checkpoint] for report in history.reports if math.isfinite(report.score))
+    return Outcome(arm, seed, best.score, best.metrics[HELD_OUT], value, highest - value, count, steps)
