@@ -34,6 +34,10 @@ def test_a_rule_halves_whatever_number_the_population_begins_with():
     assert abs(spent(pbt) - 9_600) <= 100
 
 
+def test_a_rule_may_stand_there_by_its_name_alone():
+    assert said(population="halving").population == said(population={"rule": "halving"}).population
+
+
 def test_a_budget_alone_is_shared_evenly_and_a_length_alone_is_kept():
     assert settled(said(population_size=4, budget_steps=1_000)).total_steps == 250
     assert settled(said(population=[[0, 4], [0.5, 1]], total_steps=1_000)).total_steps == 1_000
@@ -59,7 +63,9 @@ def test_what_is_settled_stays_as_it_is_and_a_longer_run_lengthens_its_last_phas
         ({"population": []}, "a list of pairs"),
         ({"population": [8, 4]}, "a list of pairs"),
         ({"population": {"rule": "halving", "last": 20}}, r"last = 20 of 10 members"),
-        ({"population": {"rule": "halving", "eta": 1}}, "eta"),
+        ({"population": {"rule": "halving", "eta": 1}}, r"pbt\.population\.eta = 1"),
+        ({"population": "halfing"}, r"pbt\.population\.rule = 'halfing': .* Did you mean 'halving'"),
+        ({"population": 8}, "for 8 at the start, population_size"),
         ({"phases": [{"begins": 70, "members": 4}]}, "multiples of the 50 steps"),
         ({"phases": [{"begins": 100, "members": 4}], "total_steps": 100}, "ends before"),
         ({"phases": [{"begins": 100, "members": 4}], "population": [[0, 2]]}, "leave one out"),

@@ -104,8 +104,8 @@ def _common(
         "pbt-gan train digits --population 16 --set pbt.budget_steps=12000",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
         "pbt-gan train digits --set pbt.exploit=tournament --set task.loss=hinge",
-        "pbt-gan train digits --set pbt.population='[[0, 8]]' --set pbt.selection.warmup=0",
-        "pbt-gan train my_task.py:Classifier --steps 2000 --set pbt.population.rule=halving",
+        "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
+        "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
         "pbt-gan train my_task.py:Classifier --set space.lr='[1e-4, 1e-2]'",
         "pbt-gan train digits --dry-run > my.toml && pbt-gan train my.toml",
     )
@@ -144,6 +144,7 @@ def train(
 ) -> None:
     """Train a population.
 
+    The presets digits, mnist and cifar10 begin with eight settings and go on with the better half, until one is left.
     Ctrl-C stops cleanly, and `pbt-gan resume RUN` goes on.
     """
     from pbt_gan.cli import training
