@@ -65,7 +65,7 @@ def test_what_is_settled_stays_as_it_is_and_a_longer_run_lengthens_its_last_phas
         ({"population": {"rule": "halving", "last": 20}}, r"last = 20 of 10 members"),
         ({"population": {"rule": "halving", "eta": 1}}, r"pbt\.population\.eta = 1"),
         ({"population": "halfing"}, r"pbt\.population\.rule = 'halfing': .* Did you mean 'halving'"),
-        ({"population": 8}, "for 8 at the start, population_size"),
+        ({"population": 8}, "population = 8: it says how many members there are when"),
         ({"phases": [{"begins": 70, "members": 4}]}, "multiples of the 50 steps"),
         ({"phases": [{"begins": 100, "members": 4}], "total_steps": 100}, "ends before"),
         ({"phases": [{"begins": 100, "members": 4}], "population": [[0, 2]]}, "leave one out"),

@@ -52,7 +52,8 @@ Changes = Annotated[
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
 Population = Annotated[int | None, Option(metavar="N", help="Members at the start.")]
-Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps of a member that lives to the end.")]
+Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
+Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
 ExecutorName = Annotated[
     str | None,
@@ -101,7 +102,7 @@ def _common(
 
 @app.command(
     epilog=_examples(
-        "pbt-gan train digits --population 16 --set pbt.budget_steps=12000",
+        "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
         "pbt-gan train digits --set pbt.exploit=tournament --set task.loss=hinge",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
@@ -130,6 +131,7 @@ def train(
     ] = None,
     population: Population = None,
     steps: Steps = None,
+    budget: Budget = None,
     seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
     executor: ExecutorName = None,
@@ -152,7 +154,7 @@ def train(
     change = training.changes(
         {
             "pbt.population_size": population,
-            "pbt.total_steps": steps,
+            **training.length(steps, budget),
             "seed": seed,
             "executor.deterministic": deterministic,
             **_place(executor, workers, vectorize, device),
@@ -309,7 +311,7 @@ def experiment(
         Option(
             metavar="A,B,…",
             help="That shrink: shrinking, halving, asha, two-stage, hyperband. Of fixed size: pbt, settle, pb2, "
-            "pb2-mix, trust-region, mf-pbt, ipbt, weights-only, hyperparameters-only, generator-only, "
+            "pb2-mix, trust-region, mf-pbt, ipbt, fire, weights-only, hyperparameters-only, generator-only, "
             "discriminator-only, random-search, fixed, linear, exponential, cosine (decays). Of one member: longer, "
             "longer-random. Of halving, longer and longer-random also NAME-decay. Of what was found: replay, "
             "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",

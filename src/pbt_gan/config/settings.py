@@ -115,6 +115,11 @@ class PBTSettings(Settings):
     initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
 
+    @property
+    def largest(self) -> int:
+        """How many members a resolved configuration has at most."""
+        return max(self.population_size, *(phase.members for phase in self.phases), 1)
+
     @model_validator(mode="before")
     @classmethod
     def _sized(cls, value: Any) -> Any:
@@ -122,7 +127,8 @@ class PBTSettings(Settings):
         rows = value.get("population") if isinstance(value, Mapping) else None
         if isinstance(rows, int):
             raise ValueError(
-                f"population says how many members there are when; for {rows} at the start, population_size"
+                f"population = {rows}: it says how many members there are when, as in [[0, 8], [0.1, 4]]; a number that "
+                "never changes is population_size"
             )
         if not isinstance(rows, list | tuple):
             return value
@@ -130,8 +136,11 @@ class PBTSettings(Settings):
             raise ValueError("population is a list of pairs such as [[0, 8], [0.1, 4]]: share of the budget, members")
         first = rows[0][1]
         if value.get("population_size", first) != first:
-            size = value["population_size"]
-            raise ValueError(f"population begins with {first} members, and population_size = {size}; leave one out")
+            raise ValueError(
+                f"population = {[list(row) for row in rows]} begins with {first} members, and population_size = "
+                f"{value['population_size']}: leave that out, write the rows anew for another size, or give a rule, "
+                'such as { rule = "halving" }, which fits any'
+            )
         return {**value, "population_size": first}
 
     @model_validator(mode="after")

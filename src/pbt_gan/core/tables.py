@@ -11,6 +11,7 @@ from pbt_gan.core.strategies import pb2 as pb2
 from pbt_gan.core.strategies import pb2_mix as pb2_mix
 from pbt_gan.core.strategies import settle as settle
 from pbt_gan.core.strategies import trust_region as trust_region
+from pbt_gan.core.strategies.fire import FasterImprovementRate
 from pbt_gan.core.strategies.hyperband import Hyperband
 from pbt_gan.core.strategies.ipbt import IteratedPBT
 from pbt_gan.core.strategies.mf_pbt import MultipleFrequencies
@@ -18,6 +19,7 @@ from pbt_gan.core.strategies.two_stage import TwoStages
 
 POLICIES: Mapping[str, Callable[[Plan], Policy]] = {
     "pbt": PopulationBasedTraining,
+    "fire": FasterImprovementRate,
     "hyperband": Hyperband,
     "ipbt": IteratedPBT,
     "mf-pbt": MultipleFrequencies,

@@ -74,7 +74,7 @@ class Project:
 
     @property
     def total_orders(self) -> int:
-        """How many orders the whole run takes."""
+        """How many orders the whole run takes: retirements and births by the plan's phases are in it."""
         return self.plan.member_steps // self.plan.score_interval
 
     def prepare(self, folder: Path) -> None:
@@ -278,6 +278,7 @@ def _context(project: Project, records: Sequence[Record], folder: Path | None) -
         records=records,
         reals=project.task.reals(REALS),
         total_orders=project.total_orders,
+        workers=workers_of(project.config),
     )
 
 

@@ -172,6 +172,9 @@ ARMS: Mapping[str, Arm] = {
     "mf-pbt": _fixed(
         "sub-populations of which some decide more seldom than others, MF-PBT", {"policy": {"name": "mf-pbt"}}
     ),
+    "fire": _fixed(
+        "PBT of which some members are ranked by how fast a line improves from them, FIRE", {"policy": {"name": "fire"}}
+    ),
     "ipbt": _fixed("pbt that restarts with a longer ready interval when it stalls, IPBT", {"policy": {"name": "ipbt"}}),
     "settle": _fixed("pbt whose moves settle: smaller towards the end, and along what helped", {"explore": "settle"}),
     "fixed": Arm(
