@@ -127,8 +127,8 @@ class PBTSettings(Settings):
         rows = value.get("population") if isinstance(value, Mapping) else None
         if isinstance(rows, int):
             raise ValueError(
-                f"population = {rows}: it says how many members there are when, as in [[0, 8], [0.1, 4]]; a number that "
-                "never changes is population_size"
+                f"population = {rows}: it says how many members there are when, as in [[0, 8], [0.1, 4]]; a number "
+                "that never changes is population_size"
             )
         if not isinstance(rows, list | tuple):
             return value
