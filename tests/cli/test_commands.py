@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pbt_gan.cli.app import app
+from pbt_gan.cli.training import changes
 from pbt_gan.config.settings import Config
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
@@ -424,3 +425,8 @@ def test_the_schedule_of_a_run_trains_another(pbt_gan, kept):
     said = pbt_gan("train", kept / "toy.toml", "--set", f"pbt.schedule={kept / 'toy' / 'schedule.toml'}", "--out", "b")
     assert said.code == 0
     assert read_run(Path("b")).config["pbt"]["schedule"]["rows"]
+
+
+def test_a_rule_named_alone_halves_whatever_number_of_members_is_given():
+    change = changes({"pbt.population_size": 16, "pbt.budget_steps": None}, ["pbt.population=halving"])
+    assert change == {"pbt": {"population_size": 16, "population": "halving"}}

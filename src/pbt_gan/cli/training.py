@@ -121,7 +121,7 @@ def _check_twice(options: Table, said: Table) -> None:
     rivals = {"population_size": "population", "total_steps": "budget_steps", "budget_steps": "total_steps"}
     for option, rival in rivals.items():
         # A rule takes any number of members; rows name their own.
-        if option in options and rival in said and not isinstance(said[rival], Mapping):
+        if option in options and rival in said and not isinstance(said[rival], Mapping | str):
             raise ConfigError(f"pbt.{option} and pbt.{rival} say the same in two ways; give one.")
 
 
