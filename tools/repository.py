@@ -24,7 +24,7 @@ from packaging.version import Version
 
 BINARY = (".png", ".safetensors", ".npz")
 
-NOT_JOURNALED = ("attempt", "preview", "details", "cause")
+NOT_JOURNALED = ("attempt", "preview", "measurements", "details", "cause")
 """Fields of records that the journal leaves out, and the page on it with them."""
 
 
