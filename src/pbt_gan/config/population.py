@@ -13,9 +13,6 @@ def settled(pbt: PBTSettings) -> PBTSettings:
     """Return settings in which budget and shares have become steps: `population_size`, `phases` and `total_steps`.
 
     So a run that is trained further, with more steps, has the phases that it had; its last one is longer.
-
-    Raises:
-        ValueError: never; whatever was wrong has been said when the settings were read.
     """
     if pbt.population is None and pbt.budget_steps is None:
         return pbt
