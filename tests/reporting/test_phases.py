@@ -62,6 +62,24 @@ def test_the_bar_ends_full_and_its_length_never_changes(shape, mode):
     assert pace.left_s(1.0) == pytest.approx(0)
 
 
+@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize(
+    ("policy", "settings"),
+    [
+        ("hyperband", {"population_size": 4}),
+        ("two-stage", {"population": [[0, 4], [0.5, 1]]}),
+        ("mf-pbt", {"population_size": 8}),
+        ("fire", {"population_size": 4}),
+    ],
+)
+def test_every_policy_of_the_package_spends_what_the_bar_says(policy, settings, mode):
+    run = pbt_gan.run(
+        "quadratic", quiet=True, policy=policy, budget_steps=400, ready_interval=10, mode=mode, **settings
+    )
+    pace = Pace(context(run, run.records()), 0.0)
+    assert pace.done == pace.total
+
+
 def test_a_run_that_goes_on_is_counted_from_where_it_was(both):
     for cut in (0, 7, 20, len(both.records())):
         pace = Pace(context(both, both.records()[:cut]), 0.0)
