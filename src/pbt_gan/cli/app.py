@@ -104,7 +104,7 @@ def _common(
     epilog=_examples(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
-        "pbt-gan train digits --set pbt.exploit=tournament --set task.loss=hinge",
+        "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
         "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
         "pbt-gan train my_task.py:Classifier --set space.lr='[1e-4, 1e-2]'",
