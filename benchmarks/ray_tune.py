@@ -20,7 +20,7 @@ from benchmarks.targets import INSIDE_FIT, WHOLE_COMMAND
 from benchmarks.whole_command import MEMBERS, STEPS
 
 ROOT = Path(__file__).resolve().parent.parent
-INTERVAL = 100  # steps between two ready points, as in the preset
+INTERVAL = 100  # steps between two ready points, as in the command that it is compared with
 RATES = (1e-4, 2e-2)
 FRACTION = 0.2
 FACTORS = (2.0, 0.5)

@@ -87,7 +87,8 @@ def run(workers: int) -> Clock:
         [
             {
                 "pbt": {
-                    "population_size": MEMBERS,
+                    "population": [[0, MEMBERS]],  # as many to the end, who copy from the start
+                    "selection": None,
                     "total_steps": STEPS,
                     "ready_interval": READY_INTERVAL,
                     "score_interval": None,

@@ -1,6 +1,6 @@
 """An exploit rule with memory: truncation, but whoever has just copied rests, so that a copy can show what it is worth.
 
-`pbt-gan train digits --set pbt.exploit=examples/patient_rule.py:patient`, or as below.
+`pbt-gan train digits --set pbt.population='[[0, 8]]' --set pbt.exploit=examples/patient_rule.py:patient`, or as below.
 """
 
 import pbt_gan

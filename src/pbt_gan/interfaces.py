@@ -345,7 +345,8 @@ class RunContext:
     cards: Mapping[str, Mapping[str, Any]]
     records: Sequence[Record]  # of the run so far, when it is resumed
     reals: Images | None
-    total_orders: int
+    total_orders: int  # of the whole run, by its plan
+    workers: int = 1  # how many members, or groups of them, train side by side
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def meant(name: str, here: Iterable[str], model: type[BaseModel]) -> str:
 def _refusal(model: type[BaseModel], error: ValidationError, where: str) -> str:
     found = error.errors(include_url=False)
     first = min(found, key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is why another is missing
-    place = [str(part) for part in first["loc"]]
+    place = [str(part) for part in first["loc"] if not str(part).startswith("(")]  # forms of a setting have such tags
     key = ".".join([where, *place] if where else place)
     if first["type"] == "extra_forbidden":
         return f"{key} is not a setting.{meant(place[-1], _keys(model, place[:-1]), model)}"

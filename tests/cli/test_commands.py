@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pbt_gan.cli.app import app
+from pbt_gan.cli.training import changes
 from pbt_gan.config.settings import Config
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
@@ -80,6 +81,42 @@ def test_a_dry_run_tells_how_members_are_grouped(pbt_gan, kept):
     assert "\n# workers:       1, each training 2 at a time, stacked\n" in said.out
     said = pbt_gan("train", kept / "gan.toml", "--vectorize", "off", "--workers", "1", "--dry-run")
     assert "\n# workers:       1, each training 1 at a time\n" in said.out
+
+
+def test_a_dry_run_tells_who_trains_how_long(pbt_gan, kept):
+    population = "pbt.population=[[0, 4], [0.5, 1]]"
+    said = pbt_gan("train", kept / "toy.toml", "--budget", 160, "--set", population, "--dry-run")
+    assert said.code == 0
+    pbt = tomllib.loads(said.out)["pbt"]
+    assert (pbt["population_size"], pbt["phases"], pbt["total_steps"]) == (4, [{"begins": 20, "members": 1}], 100)
+    assert "\n# budget:        160 steps of all members\n# orders:        16 of 10 steps\n" in said.out
+    rows = [line.split()[1:] for line in said.out.rpartition("# phases:")[2].splitlines()[1:]]
+    assert rows == [["4", "0–20", "20", "50.0%", "1"], ["1", "20–100", "80", "50.0%", "1"]]
+
+
+def test_a_dry_run_expects_no_help_of_workers_that_a_line_alone_leaves_idle(pbt_gan, kept, monkeypatch):
+    from pbt_gan.runs.trial import Trial
+
+    monkeypatch.setattr(Trial, "step_s", lambda trial, group, steps: 1.0)
+    monkeypatch.setattr(Trial, "score_s", lambda trial, group: 0.0)
+    options = ["--set", "pbt.population=[[0, 4], [0.5, 1]]", "--budget", 160, "--executor", "processes", "--workers", 2]
+    said = pbt_gan("train", kept / "toy.toml", *options, "--dry-run")
+    assert "\n# time:          about 2 min 00 s (" in said.out  # two times 20 s, then 80 s
+
+
+@pytest.mark.slow
+def test_a_population_that_shrank_is_shown_and_trained_further(pbt_gan, kept):
+    options = ["--set", "pbt.population={ rule = 'halving' }", "--population", 4, "--budget", 240, "--out", "run"]
+    said = pbt_gan("train", kept / "toy.toml", *options)
+    assert said.code == 0
+    assert "24/24 orders" in said.err
+    assert "3 retired" in said.out
+    longer = pbt_gan("resume", "run", "--steps", 300)
+    assert longer.code == 0
+    assert "30 of 300 steps" not in longer.out
+    assert "finished, 300 of 300 steps" in longer.out
+    config = read_run(Path("run")).config["pbt"]
+    assert [phase["members"] for phase in config["phases"]] == [2, 1]
 
 
 def test_training_into_a_run_goes_on_with_it_and_a_finished_one_says_so(pbt_gan, kept, run):
@@ -388,3 +425,8 @@ def test_the_schedule_of_a_run_trains_another(pbt_gan, kept):
     said = pbt_gan("train", kept / "toy.toml", "--set", f"pbt.schedule={kept / 'toy' / 'schedule.toml'}", "--out", "b")
     assert said.code == 0
     assert read_run(Path("b")).config["pbt"]["schedule"]["rows"]
+
+
+def test_a_rule_named_alone_halves_whatever_number_of_members_is_given():
+    change = changes({"pbt.population_size": 16, "pbt.budget_steps": None}, ["pbt.population=halving"])
+    assert change == {"pbt": {"population_size": 16, "population": "halving"}}

@@ -10,7 +10,7 @@ from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Hyperparams, Order
-from pbt_gan.core.records import Birth, Donor, Exploit, Report
+from pbt_gan.core.records import Birth, Donor, Exploit, Report, Retire
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
 from pbt_gan.core.state import State
@@ -161,3 +161,23 @@ def test_an_ancestry_names_exactly_the_orders_that_went_into_the_weights(seed, m
         assert [s.start_step for s in ancestry] == [0, *(s.end_step for s in ancestry[:-1])]
         assert ancestry[-1].end_step == told.step == 2 * len(ancestry)
     assert (state.best and state.best.checkpoint) == (history.best and history.best.checkpoint)
+
+
+def test_an_ancestry_crosses_a_birth_and_what_was_trained_before_counts_once():
+    born = Birth(2, {"lr": 0.4}, "of member 1", sources={"*": "m01-i0002"}, step=20, trained_steps=20)
+    later = Report(2, 1, 30, 30, 6.0, {}, {"lr": 0.4}, "m02-i0001", 0)
+    history = History.of([*RECORDS[:8], Retire(0, 2, ""), born, later])
+    assert [(each.member, each.interval) for each in history.ancestry(2, 1)] == [(1, 1), (1, 2), (2, 1)]
+    assert [(each.start_step, each.end_step) for each in history.ancestry(2, 1)] == [(0, 10), (10, 20), (20, 30)]
+    assert ((1, 2), (2, 1)) in history.edges()
+    assert history.member_steps == 20 + 20 + 10
+
+
+def test_the_retired_are_remembered_and_none_of_the_living():
+    history = History.of([*RECORDS[:8], Retire(0, 2, "")])
+    assert history.best is not None
+    assert (history.best.member, history.best.score) == (0, 5.0)
+    assert history.last.keys() == {0, 1}
+    assert history.living.keys() == {1}
+    assert history.last_best is not None
+    assert history.last_best.member == 1

@@ -1,5 +1,6 @@
 import pytest
 
+from pbt_gan.config.population import settled
 from pbt_gan.config.source import presets, read_config
 from pbt_gan.core.space import Float, Integer
 from pbt_gan.errors import ConfigError
@@ -62,7 +63,7 @@ def test_every_preset_is_a_gan_that_can_be_built(name):
     config = read_config(name)
     task = GanTask(metrics=config.metrics, **config.task.options)
     assert set(config.space) <= set(task.space)
-    assert config.pbt.total_steps >= 10 * config.pbt.ready_interval
+    assert settled(config.pbt).total_steps >= 10 * config.pbt.ready_interval
 
 
 def test_the_preset_of_the_seed_project_has_every_value_of_that_project():

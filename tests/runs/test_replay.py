@@ -79,6 +79,16 @@ def test_a_member_of_a_population_that_shrank_or_grew_can_be_replayed(tmp_path, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_branch_is_replayed_through_its_birth_bit_for_bit(tmp_path, mode):
+    phases = [{"begins": 24, "members": 1}, {"begins": 72, "members": 4}]
+    run = trained(tmp_path / "run", pbt={"phases": phases, "mode": mode, "exploit": "none"})
+    born = max(run.history.births)
+    assert {segment.member for segment in run.history.ancestry(born, 1)} > {born}
+    assert agreement(run, replayed(run, tmp_path / "again", str(born)), str(born)) == Agreement(True, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("copies", ["all", "weights", "hyperparams"])
 @pytest.mark.parametrize("score_interval", [4, 12])
 def test_a_replay_has_the_weights_of_every_member_bit_for_bit(tmp_path, mode, copies, score_interval):

@@ -330,3 +330,11 @@ def test_a_decayed_run_that_is_trained_further_decays_to_the_new_end_and_says_so
     assert beyond[0] > 5 * end, "the longer decay is not that far down yet"
     assert beyond == sorted(beyond, reverse=True)
     assert beyond[-1] < 0.2 * beyond[0]
+
+
+def test_a_population_that_shrinks_is_trained_from_python_by_its_budget():
+    run = pbt_gan.run("quadratic", quiet=True, population=[[0, 8], [0.5, 1]], budget_steps=1_600, ready_interval=50)
+    assert run.config["pbt"]["phases"] == [{"begins": 100, "members": 1}]
+    assert (run.history.member_steps, len(run.history.births), len(run.history.living)) == (1_600, 8, 1)
+    assert run.best is not None
+    assert run.config["pbt"]["total_steps"] == 900

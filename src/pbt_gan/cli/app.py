@@ -51,8 +51,9 @@ Changes = Annotated[
     list[str] | None,
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
-Population = Annotated[int | None, Option(metavar="N", help="Members.")]
-Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that each member trains.")]
+Population = Annotated[int | None, Option(metavar="N", help="Members at the start.")]
+Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
+Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
 ExecutorName = Annotated[
     str | None,
@@ -101,9 +102,11 @@ def _common(
 
 @app.command(
     epilog=_examples(
-        "pbt-gan train digits --population 8 --steps 600",
+        "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
-        "pbt-gan train digits --set pbt.exploit=tournament --set task.loss=hinge",
+        "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
+        "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
+        "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
         "pbt-gan train my_task.py:Classifier --set space.lr='[1e-4, 1e-2]'",
         "pbt-gan train digits --dry-run > my.toml && pbt-gan train my.toml",
     )
@@ -128,6 +131,7 @@ def train(
     ] = None,
     population: Population = None,
     steps: Steps = None,
+    budget: Budget = None,
     seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
     executor: ExecutorName = None,
@@ -142,6 +146,7 @@ def train(
 ) -> None:
     """Train a population.
 
+    The presets digits, mnist and cifar10 begin with eight settings and go on with the better half, until one is left.
     Ctrl-C stops cleanly, and `pbt-gan resume RUN` goes on.
     """
     from pbt_gan.cli import training
@@ -149,7 +154,7 @@ def train(
     change = training.changes(
         {
             "pbt.population_size": population,
-            "pbt.total_steps": steps,
+            **training.length(steps, budget),
             "seed": seed,
             "executor.deterministic": deterministic,
             **_place(executor, workers, vectorize, device),

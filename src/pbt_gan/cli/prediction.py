@@ -1,5 +1,7 @@
 """`--dry-run`: the resolved settings, and what the run will cost, measured on one member for a moment."""
 
+from collections.abc import Iterator
+from functools import cache
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,6 +10,8 @@ import tomli_w
 
 from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
+from pbt_gan.core.budget import spans
+from pbt_gan.core.plan import Plan
 from pbt_gan.reporting.text import duration, number
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import group_of, most
@@ -25,27 +29,48 @@ def predict(config: Config) -> None:
     with TemporaryDirectory() as name:
         project.prepare(Path(name))
         plan, workers = project.plan, workers_of(project.config)
-        members, rounds = plan.population_size, project.total_orders // plan.population_size
         group = min(group_of(project.config), most(project.config))
         device = project.config.executor.devices[0]
         trial = Trial(project.task, plan.space, scorers(Path(name)), device)
-        step_s, score_s = trial.step_s(group, _TRIAL_STEPS), trial.score_s(group)
+        step_s = cache(lambda group: trial.step_s(group, _TRIAL_STEPS))
+        score_s = cache(trial.score_s)
         size, peak = trial.state_bytes(), trial.peak_bytes(group)
-    total_s = rounds * ceil(members / workers) * (plan.score_interval * step_s + score_s)
-    states = members + 1  # one of each member, and the best ever
+        total_s = 0.0
+        for phase, ends in spans(plan.population_size, plan.phases, plan.total_steps):
+            each = ceil(phase.members / workers)  # a member that is alone keeps one worker busy, and the others wait
+            together = min(group, each)
+            orders = (ends - phase.begins) / plan.score_interval
+            total_s += orders * each * (plan.score_interval * step_s(together) + score_s(together))
+    states = plan.largest + 1  # one of each member, and the best ever
+    pace = f"{1e3 * step_s(group):.3g} ms a step, {1e3 * score_s(group):.3g} ms a score"
     place = "of RAM" if device == "cpu" else f"of {device}"
     put(tomli_w.dumps(project.config.plain()))
     rows = {
+        "budget": f"{number(plan.member_steps)} steps of all members",
         "orders": f"{number(project.total_orders)} of {number(plan.score_interval)} steps",
         "workers": f"{workers}, each training {group} at a time" + (", stacked" if group > 1 else ""),
-        "time": f"about {duration(total_s)} ({1e3 * step_s:.3g} ms a step, {1e3 * score_s:.3g} ms a score)",
+        "time": f"about {duration(total_s)} ({pace})",
         "one state": _bytes(size),
         "each worker": f"about {_bytes(peak)} {place}",
-        "all states": f"up to {_bytes(size * (states + members))} of memory that the workers share",
+        "all states": f"up to {_bytes(size * (states + plan.largest))} of memory that the workers share",
         "disk": f"up to {_bytes(size * states * _COMMITS)} of checkpoints",
     }
     for label, value in rows.items():
         put(f"# {label + ':':15}{value}")
+    for line in _phases(plan, workers) if plan.phases else ():
+        put(f"# {line}")
+
+
+def _phases(plan: Plan, workers: int) -> Iterator[str]:
+    """Tell who trains how long, a line a phase."""
+    yield "phases:        members        steps     each  budget  busy workers"
+    for phase, ends in spans(plan.population_size, plan.phases, plan.total_steps):
+        each = ends - phase.begins
+        share = phase.members * each / plan.member_steps
+        yield (
+            f"{'':15}{phase.members:>7,}  {f'{phase.begins:,}–{ends:,}':>11}  {each:>7,}  {share:>6.1%}"
+            f"  {min(workers, phase.members):>12}"
+        )
 
 
 def _bytes(count: float) -> str:

@@ -100,14 +100,42 @@ def _verdict(agreed: Agreement) -> str:
 
 
 def changes(options: Mapping[str, Any], sets: Sequence[str]) -> Table:
-    """Return the options that were given as one table, and the `--set`s laid over it."""
+    """Return the options that were given as one table, and the `--set`s laid over it.
+
+    Raises:
+        ConfigError: they contradict each other, or a `--set` is not of its form.
+    """
     table: Table = {}
     for key, value in options.items():
         if value is not None:
             for part in reversed(key.split(".")):
                 value = {part: value}
             table = merged(table, value)
-    return merged(table, parse_changes(sets))
+    said = parse_changes(sets)
+    _check_twice(table.get("pbt", {}), said.get("pbt", {}))
+    return merged(table, said)
+
+
+def _check_twice(options: Table, said: Table) -> None:
+    """Raise ConfigError where an option and a --set say the same in two ways: one would displace the other."""
+    rivals = {"population_size": "population", "total_steps": "budget_steps", "budget_steps": "total_steps"}
+    for option, rival in rivals.items():
+        # A rule takes any number of members; rows name their own.
+        if option in options and rival in said and not isinstance(said[rival], Mapping | str):
+            raise ConfigError(f"pbt.{option} and pbt.{rival} say the same in two ways; give one.")
+
+
+def length(steps: int | None, budget: int | None) -> Table:
+    """Return what a run's length was given by, as options.
+
+    Raises:
+        ConfigError: by both.
+    """
+    if steps is not None and budget is not None:
+        raise ConfigError(
+            "--steps says how long a member trains that lives to the end, --budget how long all do together; give one."
+        )
+    return {"pbt.total_steps": steps, "pbt.budget_steps": budget}
 
 
 def deadline(max_time: str | None) -> float | None:

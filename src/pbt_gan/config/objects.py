@@ -161,8 +161,7 @@ def workers_of(config: Config) -> int:
         return 1
     usual = usable_cores() if settings.devices == ["cpu"] else len(settings.devices)
     workers = usual if settings.workers == "auto" else settings.workers
-    members = max(config.pbt.population_size, *(phase.members for phase in config.pbt.phases), 1)
-    return min(workers, members)  # more would have no work
+    return min(workers, config.pbt.largest)  # more would have no work
 
 
 def build_executor(config: Config, task: Problem | TaskReference, folder: Path, group: int = 1) -> Executor:

@@ -74,6 +74,11 @@ class HalvingSettings(Settings):
     share: float = Field(default=1 / 3, gt=0, lt=1)  # of the budget, before the last ones are alone
     last: int = Field(default=1, ge=1)  # how many they are
 
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"rule": value} if isinstance(value, str) else value
+
 
 class PhaseSettings(Settings):
     """From a place in the plan on, so many members."""
@@ -83,11 +88,11 @@ class PhaseSettings(Settings):
 
 
 def _written_as(value: Any) -> str:
-    return "rule" if isinstance(value, Mapping | HalvingSettings) else "rows"
+    return "(rule)" if isinstance(value, str | Mapping | HalvingSettings) else "(rows)"
 
 
 Population = Annotated[
-    Annotated[tuple[tuple[float, int], ...], Tag("rows")] | Annotated[HalvingSettings, Tag("rule")],
+    Annotated[tuple[tuple[float, int], ...], Tag("(rows)")] | Annotated[HalvingSettings, Tag("(rule)")],
     Discriminator(_written_as),  # so that an error is about the form that somebody wrote
 ]
 
@@ -96,7 +101,7 @@ class PBTSettings(Settings):
     """How the population is steered. All lengths are in steps of a member that lives from the beginning to the end."""
 
     population_size: int = Field(default=10, ge=1, le=100_000)  # at the start
-    population: Population | None = None  # [[0, 8], [0.1, 4]]: share of the budget, members
+    population: Population | None = None  # [[0, 8], [0.1, 4]]: share of the budget, members; or "halving"
     phases: tuple[PhaseSettings, ...] = ()  # the same in steps, without the first; what a run's own config has
     total_steps: int = Field(default=1_000, ge=1)
     budget_steps: int | None = Field(default=None, ge=1)  # of all members together, in place of total_steps
@@ -110,19 +115,32 @@ class PBTSettings(Settings):
     initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
 
+    @property
+    def largest(self) -> int:
+        """How many members a resolved configuration has at most."""
+        return max(self.population_size, *(phase.members for phase in self.phases), 1)
+
     @model_validator(mode="before")
     @classmethod
     def _sized(cls, value: Any) -> Any:
         """A population that is written out says how many members it begins with."""
-        if not isinstance(value, Mapping) or not isinstance(value.get("population"), list | tuple):
+        rows = value.get("population") if isinstance(value, Mapping) else None
+        if isinstance(rows, int):
+            raise ValueError(
+                f"population = {rows}: it says how many members there are when, as in [[0, 8], [0.1, 4]]; a number "
+                "that never changes is population_size"
+            )
+        if not isinstance(rows, list | tuple):
             return value
-        rows = value["population"]
         if not (rows and all(isinstance(row, list | tuple) and len(row) == 2 for row in rows)):
             raise ValueError("population is a list of pairs such as [[0, 8], [0.1, 4]]: share of the budget, members")
         first = rows[0][1]
         if value.get("population_size", first) != first:
-            size = value["population_size"]
-            raise ValueError(f"population begins with {first} members, and population_size = {size}; leave one out")
+            raise ValueError(
+                f"population = {[list(row) for row in rows]} begins with {first} members, and population_size = "
+                f"{value['population_size']}: leave that out, write the rows anew for another size, or give a rule, "
+                'such as { rule = "halving" }, which fits any'
+            )
         return {**value, "population_size": first}
 
     @model_validator(mode="after")

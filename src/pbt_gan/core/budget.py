@@ -85,8 +85,17 @@ def member_steps(population_size: int, later: Sequence[Phase], total_steps: int)
     >>> member_steps(8, [Phase(100, 1)], 900)
     1600
     """
+    return sum(phase.members * (ends - phase.begins) for phase, ends in spans(population_size, later, total_steps))
+
+
+def spans(population_size: int, later: Sequence[Phase], total_steps: int) -> list[tuple[Phase, int]]:
+    """Return every phase, the first one too, and where it ends.
+
+    >>> spans(8, [Phase(100, 1)], 900)
+    [(Phase(begins=0, members=8), 100), (Phase(begins=100, members=1), 900)]
+    """
     bounds = [Phase(0, population_size), *later, Phase(total_steps, 0)]
-    return sum(phase.members * (after.begins - phase.begins) for phase, after in pairwise(bounds))
+    return [(phase, after.begins) for phase, after in pairwise(bounds)]
 
 
 def _widths(shares: Shares) -> list[tuple[float, int]]:

@@ -28,13 +28,19 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class History:
-    """The effective records of a run, indexed."""
+    """The effective records of a run, indexed.
+
+    Whoever has retired is still in it, with its reports and its last one: it may be the ancestor of all, and even the
+    best of the run. But it is none of the `living`, of whom `last_best` and all that tells of the members' last scores
+    is taken: what somebody had who left early says nothing of where the run has come to.
+    """
 
     births: Mapping[int, Birth]
     reports: Sequence[Report]  # by (interval, member)
     exploits: Sequence[Exploit]  # by (interval, recipient)
     retirements: Mapping[int, Retire] = field(default_factory=dict)  # by member
     leader: Report | None = None  # where states were measured again: the best of those that were kept until the end
+    in_time: Sequence[Report] = field(default=(), compare=False)  # the same reports as they came
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "History":
@@ -62,7 +68,14 @@ class History:
                     leader.retired(record.member)
         exploits.sort(key=lambda exploit: (exploit.interval, exploit.recipient))
         in_order = sorted(reports.values(), key=lambda report: (report.interval, report.member))
-        return cls(dict(sorted(births.items())), tuple(in_order), tuple(exploits), retirements, leader.found)
+        return cls(
+            births=dict(sorted(births.items())),
+            reports=tuple(in_order),
+            exploits=tuple(exploits),
+            retirements=retirements,
+            leader=leader.found,
+            in_time=tuple(reports.values()),
+        )
 
     @cached_property
     def by_member(self) -> Mapping[int, Sequence[Report]]:
@@ -74,8 +87,19 @@ class History:
 
     @cached_property
     def last(self) -> Mapping[int, Report]:
-        """Each member's newest report."""
+        """Each member's newest report; of those who have retired, the one that they left with."""
         return {member: reports[-1] for member, reports in self.by_member.items() if reports}
+
+    @cached_property
+    def living(self) -> Mapping[int, Report]:
+        """The newest report of each member that has not retired."""
+        return {member: report for member, report in self.last.items() if member not in self.retirements}
+
+    @cached_property
+    def member_steps(self) -> int:
+        """Steps that all members have trained together. What a parent trained before a birth is counted once."""
+        births = {member: birth.trained_steps for member, birth in self.births.items()}
+        return sum(report.trained_steps - births.get(member, 0) for member, report in self.last.items())
 
     @cached_property
     def best(self) -> Report | None:
@@ -86,9 +110,8 @@ class History:
 
     @cached_property
     def last_best(self) -> Report | None:
-        """The best of the newest reports of those who have not retired."""
-        living = (report for member, report in self.last.items() if member not in self.retirements)
-        return max((r for r in living if math.isfinite(r.score)), key=lambda r: r.score, default=None)
+        """The best of the newest reports of the living."""
+        return max((r for r in self.living.values() if math.isfinite(r.score)), key=lambda r: r.score, default=None)
 
     @cached_property
     def changes(self) -> Sequence[Exploit]:
@@ -120,7 +143,7 @@ class History:
         return (member, previous) if exploit is None else self._place_of.get(_main(exploit.sources))
 
     def ancestry(self, member: int, interval: int) -> tuple[Segment, ...]:
-        """Return every order that went into these weights, oldest first.
+        """Return every order that went into these weights, oldest first, also those before a birth with a state.
 
         Raises:
             KeyError: there is no report of this member and interval.

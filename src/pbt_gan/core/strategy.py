@@ -36,10 +36,14 @@ class Rule(Generic[_RuleFunction]):
     name: str
     function: _RuleFunction
     options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: frozenset[str] = field(init=False, repr=False, compare=False)  # of the function; looked up once
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", frozenset(signature(self.function).parameters))
 
     def takes(self, parameter: str) -> bool:
         """Whether the function asks to be handed something that not every rule needs: `memory`, or `context`."""
-        return parameter in signature(self.function).parameters
+        return parameter in self.parameters
 
 
 @dataclass(frozen=True, slots=True)

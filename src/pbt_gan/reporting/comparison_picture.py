@@ -1,7 +1,7 @@
-"""Ways of searching side by side: the best and the median member, at equal steps and at equal cost."""
+"""Ways of searching side by side: best and median member, at equal steps of all members and at equal cost."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pbt_gan.core.lineage import History
+from pbt_gan.core.records import Report
 from pbt_gan.reporting.canvas import COLORS, png, thousands
-from pbt_gan.reporting.plots import STEPS
 from pbt_gan.reporting.table import quantile
 
 Curve = NDArray[np.float64]
 
+MEMBER_STEPS = "steps of all members"
+
 
 def comparison(arms: Mapping[str, Sequence[History]]) -> bytes:
-    """Draw how each arm's best and median member fare; a row by steps, a row by cost.
+    """Draw how each arm's best and median member fare; a row by steps of all members together, a row by cost.
+
+    Populations of any size, which shrink or grow, stand beside each other so. The median is that of the living.
 
     Args:
         arms: the runs of each arm, one a seed. Several runs: their median in bold and their range as a band. A single
@@ -29,7 +33,7 @@ def comparison(arms: Mapping[str, Sequence[History]]) -> bytes:
     def draw(figure: Any) -> None:
         panels = figure.subplots(2, 2, sharey="col", sharex="row")
         for column, (kind, title) in enumerate((("best", "Best member so far"), ("median", "Median member"))):
-            for row, (clock, label) in enumerate((("steps", STEPS), ("cost", "cost, device seconds"))):
+            for row, (clock, label) in enumerate((("steps", MEMBER_STEPS), ("cost", "cost, device seconds"))):
                 axes = panels[row][column]
                 for (name, runs), color in zip(shown.items(), cycle(COLORS), strict=False):
                     _draw_arm(axes, runs, clock, kind, name, color)
@@ -59,21 +63,38 @@ def _draw_arm(axes: Any, runs: Sequence[Mapping[str, Curve]], clock: str, kind: 
 
 
 def curves(history: History) -> dict[str, Curve]:
-    """Return what one run reached after each interval: its clocks, best so far, median and quartiles."""
-    by_interval: dict[int, list[Any]] = {}
-    for report in history.reports:
-        by_interval.setdefault(report.interval, []).append(report)
+    """Return what one run reached after each round of its members: its clocks, best so far, median and quartiles."""
     table: dict[str, list[float]] = {name: [] for name in ("steps", "cost", "best", "median", "lower", "upper")}
-    best, cost_s = math.nan, 0.0
-    for _, reports in sorted(by_interval.items()):
-        values = [report.score for report in reports]
-        top = quantile(values, 1)
+    place = {member: birth.trained_steps for member, birth in history.births.items()}
+    living: dict[int, float] = {}  # their latest scores
+    best, cost_s, steps = math.nan, 0.0, 0
+    for reports in _rounds(history.in_time):
+        for report in reports:
+            living[report.member] = report.score
+            steps += report.trained_steps - place.get(report.member, 0)
+            place[report.member] = report.trained_steps
+            cost_s += report.cost_s
+        top = quantile([report.score for report in reports], 1)
         if top > best or math.isnan(best):
             best = top
-        cost_s += sum(report.cost_s for report in reports)
-        table["steps"].append(max(report.trained_steps for report in reports))
+        table["steps"].append(steps)
         table["cost"].append(cost_s)
         table["best"].append(best)
         for name, share in (("lower", 0.25), ("median", 0.5), ("upper", 0.75)):
-            table[name].append(quantile(values, share))
+            table[name].append(quantile(living.values(), share))
+        for report in reports:
+            if report is history.last[report.member] and report.member in history.retirements:
+                del living[report.member]
     return {name: np.array(column) for name, column in table.items()}
+
+
+def _rounds(reports: Sequence[Report]) -> Iterator[Sequence[Report]]:
+    """Cut reports, as they came, wherever a member has its second one."""
+    found: dict[int, Report] = {}
+    for report in reports:
+        if report.member in found:
+            yield [*found.values()]
+            found = {}
+        found[report.member] = report
+    if found:
+        yield [*found.values()]

@@ -24,6 +24,8 @@ def comparison_rows(runs: Mapping[str, History], cards: Cards) -> list[Sequence[
     held_out = sorted({metric for summary in summaries for metric in summary.held_out})
     rows: dict[str, Callable[[Summary], str]] = {
         "members": lambda s: number(s.members),
+        **({"of them to the end": lambda s: number(s.living)} if any(s.living < s.members for s in summaries) else {}),
+        "steps of all members": lambda s: number(s.member_steps),
         "best score": lambda s: number(s.best),
         **{f"its {short_name(cards, metric)}": _held_out(metric) for metric in held_out},
         "best of last scores": lambda s: number(s.final_best),

@@ -35,6 +35,7 @@ th, td { text-align: right; padding: .28rem .9rem .28rem 0; border-bottom: 1px s
 th { font-weight: 600; color: var(--faint); }
 th:first-child, td:first-child { text-align: left; }
 tr.best td { font-weight: 700; color: var(--accent); }
+tr.faded td { color: var(--faint); }
 table.facts td { text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 table.facts td:first-child { color: var(--faint); white-space: nowrap; }
 details { margin-top: .5rem; } summary { cursor: pointer; font-weight: 600; }
@@ -86,14 +87,31 @@ def image(png: bytes, description: str, caption: str = "") -> str:
     return f'<figure><img alt="{text(description)}" src="data:image/png;base64,{data}">{below}</figure>'
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], best: int | None = None) -> str:
-    """Return a table; `best` is the place of the row that stands out."""
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    best: int | None = None,
+    faded: Mapping[int, str] | None = None,
+) -> str:
+    """Return a table.
+
+    Args:
+        header: the columns' titles.
+        rows: the cells.
+        best: the place of the row that stands out.
+        faded: the places of rows that stand back, each with what a pointer on it is told.
+    """
     head = "".join(f"<th>{text(title)}</th>" for title in header)
-    lines = ("".join(f"<td>{text(cell)}</td>" for cell in row) for row in rows)
     body = "\n".join(
-        f'<tr class="best">{line}</tr>' if place == best else f"<tr>{line}</tr>" for place, line in enumerate(lines)
+        f"<tr{_looks(place, best, faded or {})}>{''.join(f'<td>{text(cell)}</td>' for cell in row)}</tr>"
+        for place, row in enumerate(rows)
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _looks(place: int, best: int | None, faded: Mapping[int, str]) -> str:
+    kind = ' class="best"' if place == best else ' class="faded"' if place in faded else ""
+    return f'{kind} title="{text(faded[place])}"' if place in faded else kind
 
 
 def listing(lines: Iterable[str]) -> str:

@@ -1,7 +1,6 @@
 """RUN/report.html: one page that needs nothing but itself, and RUN/plots/*.png."""
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -52,10 +51,22 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
 
 
 def _head(view: RunView, title: str, history: History) -> str:
+    facts = f"{_population(view, history)}, seed {view.config.get('seed', '?')}"
+    return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{markup.text(facts)}. Run: {markup.text(view.ending)}.</p>'
+
+
+def _population(view: RunView, history: History) -> str:
+    """Tell how many members there were, and how long they trained."""
     steps = max((report.trained_steps for report in history.reports), default=0)
     size = len(history.births)
-    facts = f"{size} {'member' if size == 1 else 'members'}, {steps:,} steps each, seed {view.config.get('seed', '?')}"
-    return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{markup.text(facts)}. Run: {markup.text(view.ending)}.</p>'
+    members = f"{size} {'member' if size == 1 else 'members'}"
+    pbt = view.config.get("pbt", {})
+    if phases := pbt.get("phases", ()):
+        sizes = [pbt["population_size"], *(phase["members"] for phase in phases)]
+        members = f"{', then '.join(map(str, sizes))} members"
+    elif not history.retirements:
+        return f"{members}, {steps:,} steps each"
+    return f"{members}, {history.member_steps:,} steps of all together, the longest line {steps:,}"
 
 
 def _headline(history: History, other: History | None, cards: Cards) -> Iterator[tuple[str, str, str]]:
@@ -70,7 +81,8 @@ def _headline(history: History, other: History | None, cards: Cards) -> Iterator
         )
         for metric, value in summary.held_out.items():
             yield short_name(cards, metric), number(value), f"{explained(cards, metric)}; of the same member"
-    yield "median member", number(summary.final_median), "last scores"
+    of_whom = f" of the living ({summary.living})" if history.retirements else ""
+    yield "median member", number(summary.final_median), f"last scores{of_whom}"
     if other is not None:
         rival = Summary.of(other)
         yield (
@@ -104,19 +116,21 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
         return
     folder = view.folder
     files.make_folder(folder / "plots")
+    leaves = " A dot with a dark edge: here a member retired." if history.retirements else ""
+    born = " A branch begins where a member was born of another." if len(history.births) > _at_first(history) else ""
     grey = " Random search, with the same members and initial draws, is grey." if other else ""
     yield _plot(
         folder / "plots" / "scores.png",
         "Scores",
-        f"One line for each member, the darker the better it ended; the ancestry of the best in orange.{grey} Right: "
-        "smoothed.",
+        f"One line for each member, the darker the better it ended; the ancestry of the best in orange.{grey}{leaves}"
+        f"{born} Right: smoothed.",
         lambda: plots.scores(history, other),
     )
     if other is not None and other.reports:
         yield _plot(
             folder / "plots" / "comparison.png",
             "PBT and random search",
-            "Above by steps, below by cost in device seconds, scoring included.",
+            "Above by steps of all members together, below by cost in device seconds, scoring included.",
             lambda: comparison({"PBT": [history], "random search": [other]}),
             _side_by_side({"PBT": history, "random search": other}, view.cards),
         )
@@ -124,7 +138,7 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
         yield _plot(
             folder / "plots" / "schedules.png",
             "Hyperparameters",
-            "What was in force in each member; the schedule that led to the best in orange.",
+            f"What was in force in each member; the schedule that led to the best in orange.{leaves}",
             lambda: plots.schedules(history),
         )
     yield _plot(
@@ -136,7 +150,8 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     yield _plot(
         folder / "plots" / "lineage.png",
         "Family tree",
-        "A dot is a member after an interval; a line leads from its weights to those that were trained on from them.",
+        "A dot is a member after an interval; a line leads from its weights to those that were trained on from them."
+        f"{leaves}{born}",
         lambda: plots.lineage(history),
     )
 
@@ -159,17 +174,31 @@ def _plot(path: Path, title: str, note: str, draw: Callable[[], bytes | None], b
         return markup.section(title, note=f"This plot could not be drawn. {type(error).__name__}: {error}")
 
 
+def _at_first(history: History) -> int:
+    """Return how many members the run began with."""
+    return sum(birth.trained_steps == 0 for birth in history.births.values())
+
+
 def _members(view: RunView, history: History) -> str:
     rows = Population.of(view.records).ranked()
-    best = 0 if rows and math.isfinite(rows[0].score) else None
+    leader = history.best.member if history.best else None
+    rows.sort(key=lambda row: row.member != leader)
     note = (
-        "Best last score first; best: the member's best score so far; donor: whom it copied last, after which interval."
+        "First the member with the best score of the run, then by last score. best: the member's best score so far; "
+        "donor: whom it copied last, or was born of, after which interval; step: the age of its weights."
     )
+    if any(row.place != row.step for row in rows):
+        note += " place: how far it is in the plan."
+    if history.retirements:
+        note += " Below, in grey, those who have retired, at which place in the plan, with what they had then."
     if len(rows) > ROWS:
         note += f" The first {ROWS} of {len(rows)}; metrics.csv has them all."
     if doubt := unverified(history):
         note += f" {doubt}"
-    return markup.section("Members", markup.table(header(rows), cells(rows[:ROWS]), best), note=note)
+    best = None if leader is None else 0
+    faded = {place: row.reason for place, row in enumerate(rows) if row.retired}
+    shown = rows[:ROWS]
+    return markup.section("Members", markup.table(header(shown), cells(shown), best, faded), note=note)
 
 
 def _schedule(history: History) -> str:

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan import terminal
-from pbt_gan.core.records import Exploit, Failure, Record, Report, Retire
+from pbt_gan.core.records import Exploit, Failure, Record
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting import table
+from pbt_gan.reporting.pace import Pace
 from pbt_gan.reporting.text import duration, member_name, number
 
 _REFRESH_S = 0.5
@@ -51,16 +52,10 @@ class Progress:
         self._sayings = _Sayings(self._console)
         logging.getLogger(_EXECUTORS).addHandler(self._sayings)
         self._population = table.Population.of(context.records)
-        self._each = context.total_orders // context.config.get("pbt", {}).get(
-            "population_size", 1
-        )  # orders of a member
-        self._total = context.total_orders
-        for record in context.records:
-            self._spare(record)
-        self._done_before = self._done = sum(isinstance(record, Report) for record in context.records)
-        self._exploits = sum(isinstance(record, Exploit) and not record.kept for record in context.records)
         self._started = self._shown = time.monotonic()
-        self._said = self._done
+        self._pace = Pace(context, self._started)
+        self._exploits = sum(isinstance(record, Exploit) and not record.kept for record in context.records)
+        self._said = self._pace.done
         if self._console.is_terminal and self._console.width >= _NARROWEST:
             self._live = Live(self._view(), console=self._console, auto_refresh=False, transient=True)
             self._live.start(refresh=True)
@@ -68,10 +63,8 @@ class Progress:
     def record(self, record: Record, preview: Images | None) -> None:
         """Take a record in, and show it if something was not shown just now."""
         self._population.add(record)
-        self._spare(record)
+        self._pace.add(record, time.monotonic())
         match record:
-            case Report():
-                self._done += 1
             case Exploit():
                 self._exploits += not record.kept
             case Failure():
@@ -85,13 +78,8 @@ class Progress:
             if since_s >= _REFRESH_S:
                 self._live.update(self._view(), refresh=True)
                 self._shown = time.monotonic()
-        elif self._done - self._said >= len(self._population.rows) and since_s >= _LINE_S:
+        elif self._pace.done - self._said >= len(self._population.living) and since_s >= _LINE_S:
             self._say()
-
-    def _spare(self, record: Record) -> None:
-        """Leave out the orders that a member will not be given any more."""
-        if isinstance(record, Retire):
-            self._total -= max(self._each - record.interval, 0)
 
     def flush(self) -> None:
         """Do nothing: what is shown is kept nowhere."""
@@ -102,37 +90,42 @@ class Progress:
         if self._live is not None:
             self._live.stop()
             self._live = None
-        if self._said < self._done:
+        if self._said < self._pace.done:
             self._say()
         elapsed = duration(time.monotonic() - self._started)
         self._console.print(Text(f"{ending} after {elapsed}"))
 
     def _eta(self) -> str:
-        fresh = self._done - self._done_before
-        if not fresh:
-            return "time left unknown"
-        each_s = (time.monotonic() - self._started) / fresh
-        return f"{duration(each_s * (self._total - self._done))} left"
+        if self._pace.done >= self._pace.total:
+            return ""
+        left_s = self._pace.left_s(time.monotonic())
+        return "time left unknown" if left_s is None else f"{duration(left_s)} left"
 
     def _say(self) -> None:
-        rows = self._population.ranked()
+        rows = self._population.living
         standing = "no finite score"
         if rows and math.isfinite(rows[0].score):
-            median = table.quantile((row.score for row in self._population.rows.values() if row.interval), 0.5)
+            median = table.quantile((row.score for row in rows if row.interval), 0.5)
             standing = f"best {member_name(rows[0].member)} {number(rows[0].score)}, median {number(median)}"
-        interval = max((row.interval for row in self._population.rows.values()), default=0)
-        left = "" if self._done >= self._total else f" | {self._eta()}"
-        said = f"{self._done}/{self._total} orders | interval {interval} | {standing} | {self._exploits} exploits{left}"
-        self._console.print(Text(said), soft_wrap=True)
-        self._said, self._shown = self._done, time.monotonic()
+        done, total = self._pace.done, self._pace.total
+        said = [
+            f"{done}/{total} orders",
+            f"step {number(max((row.place for row in rows), default=0))}",
+            *([f"{len(rows)} living"] if len(rows) < len(self._population.rows) else []),
+            standing,
+            f"{self._exploits} exploits",
+            self._eta(),
+        ]
+        self._console.print(Text(" | ".join(filter(None, said))), soft_wrap=True)
+        self._said, self._shown = done, time.monotonic()
 
     def _view(self) -> RenderableType:
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
-            ProgressBar(self._total, self._done, width=32),
-            Text(f"{self._done}/{self._total} orders"),
+            ProgressBar(self._pace.total, self._pace.done, width=32),
+            Text(f"{self._pace.done}/{self._pace.total} orders"),
             Text(f"{self._exploits} exploits", style="cyan"),
-            Text("" if self._done >= self._total else self._eta(), style="dim"),
+            Text(self._eta(), style="dim"),
         )
         rows = list(self._population.rows.values())
         return Group(table.render(rows, max(self._console.height - _LINES_AROUND, 4)), Text(), bar)

@@ -8,22 +8,24 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pbt_gan.core.population import Hyperparams, rank_key
+from pbt_gan.core.population import WHOLE, Hyperparams, RankKey, rank_key
 from pbt_gan.core.records import Birth, Donor, Exploit, Measurement, Record, Report, Retire, mean_of
 from pbt_gan.reporting.text import member_name, number
 
 
 @dataclass(slots=True)
 class Row:
-    """What is known of one member."""
+    """What is known of one member; of one that has retired, what it left with."""
 
     member: int
     hyperparams: Hyperparams  # in force
     interval: int = 0
-    step: int = 0
+    step: int = 0  # age of the weights
+    place: int = 0  # in the plan
     score: float = math.nan  # the latest
     best: float = math.nan  # the best of this member's slot so far; nan: none was finite
-    donor: Donor | None = None  # whose state it copied last
+    donor: Donor | None = None  # whose state it copied last, or was born with
+    reason: str = ""  # why it has retired
     retired: bool = False
 
 
@@ -32,6 +34,7 @@ class Population:
     """Every member's row, kept up to date by one record after another."""
 
     rows: dict[int, Row] = field(default_factory=dict)
+    _measured: dict[str, Donor] = field(default_factory=dict)  # by checkpoint: where it is from
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Population":
@@ -45,11 +48,16 @@ class Population:
         """Take one record in."""
         match record:
             case Birth():
-                self.rows[record.member] = Row(record.member, record.hyperparams)
+                parent = self._measured.get(record.sources.get(WHOLE, ""))
+                step, place = record.step, record.trained_steps
+                self.rows[record.member] = Row(record.member, record.hyperparams, 0, step, place, donor=parent)
             case Report():
                 row = self.rows.setdefault(record.member, Row(record.member, record.hyperparams))
                 row.hyperparams = record.hyperparams
                 row.interval, row.step, row.score = record.interval, record.step, record.score
+                row.place = record.trained_steps
+                own = Donor(record.member, record.interval, record.step, record.checkpoint)
+                self._measured[record.checkpoint] = own
                 if math.isfinite(record.score) and not row.best >= record.score:
                     row.best = record.score
             case Measurement():
@@ -60,11 +68,21 @@ class Population:
                 row.hyperparams = record.after
                 row.donor = record.donor or row.donor
             case Retire():
-                self.rows[record.member].retired = True
+                row = self.rows[record.member]
+                row.retired, row.reason = True, record.reason
+
+    @property
+    def living(self) -> list[Row]:
+        """The rows of those who have not retired, best last score first."""
+        return [row for row in self.ranked() if not row.retired]
 
     def ranked(self) -> list[Row]:
-        """The rows, best score first."""
-        return sorted(self.rows.values(), key=lambda row: rank_key(row.score, row.member), reverse=True)
+        """The rows: the living, best last score first, then those who have retired."""
+        return sorted(self.rows.values(), key=_merit, reverse=True)
+
+
+def _merit(row: Row) -> tuple[bool, RankKey]:
+    return not row.retired, rank_key(row.score, row.member)
 
 
 def quantile(scores: Iterable[float], share: float) -> float:
@@ -82,51 +100,54 @@ def quantile(scores: Iterable[float], share: float) -> float:
 
 
 def header(rows: Sequence[Row]) -> list[str]:
-    """Return the columns' titles."""
-    return ["member", "step", "score", "best", *_names(rows), "donor"]
+    """Return the columns' titles: where nobody has another age than its place in the plan, one stands for both."""
+    ends = ["retired"] if any(row.retired for row in rows) else []
+    return ["member", *_clocks(rows), "score", "best", *_names(rows), "donor", *ends]
 
 
 def cells(rows: Sequence[Row]) -> list[list[str]]:
     """Return the rows as text, in the columns of `header`."""
-    names = _names(rows)
+    names, clocks = _names(rows), _clocks(rows)
+    ends = any(row.retired for row in rows)
     return [
         [
             member_name(row.member),
-            number(row.step),
+            *(number(getattr(row, clock)) for clock in clocks),
             number(row.score) if row.interval else "–",
             number(row.best) if row.interval else "–",
             *(number(row.hyperparams.get(name, "")) for name in names),
-            _origin(row),
+            f"{member_name(row.donor.member)} @ {row.donor.interval}" if row.donor else "",
+            *([f"at {number(row.place)}" if row.retired else ""] if ends else []),
         ]
         for row in rows
     ]
 
 
 def render(rows: Sequence[Row], limit: int | None = None) -> RenderableType:
-    """Return the table for a terminal, the best member's row in bold.
+    """Return the table for a terminal, the best member's row in bold. Those who have retired are told in one line.
 
     Args:
         rows: the members.
         limit: how many rows there is room for; if there are more, those that rank first are shown.
     """
-    ranked = sorted(rows, key=lambda row: rank_key(row.score, row.member), reverse=True)
+    living = [row for row in rows if not row.retired]
+    ranked = sorted(living, key=_merit, reverse=True)
     shown = sorted(ranked[:limit], key=lambda row: row.member)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in header(rows):
+    for title in header(shown):
         table.add_column(title, justify="left" if title == "member" else "right", no_wrap=True)
     for row, line in zip(shown, cells(shown), strict=True):
         best = row is ranked[0] and math.isfinite(row.score)
         style = "bold green" if best else "red" if row.interval and not math.isfinite(row.score) else ""
         table.add_row(*(Text(cell) for cell in line), style=style)
-    hidden = len(rows) - len(shown)
-    return Group(table, Text(f"and {hidden} more that rank lower", style="dim")) if hidden else table
+    hidden, gone = len(living) - len(shown), len(rows) - len(living)
+    below = [f"and {hidden} more that rank lower"] if hidden else []
+    below += [f"{gone} retired"] if gone else []
+    return Group(*([table] if shown else []), *(Text(line, style="dim") for line in below))
 
 
-def _origin(row: Row) -> str:
-    """Return whose state a member has, or that it is gone."""
-    if row.retired:
-        return "retired"
-    return f"{member_name(row.donor.member)} @ {row.donor.interval}" if row.donor else ""
+def _clocks(rows: Sequence[Row]) -> list[str]:
+    return ["place", "step"] if any(row.place != row.step for row in rows) else ["step"]
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -32,7 +32,7 @@ def group_of(config: Config) -> int:
 
 def most(config: Config) -> int:
     """Return how many members a worker has to train, at most."""
-    return -(-config.pbt.population_size // workers_of(config))
+    return -(-config.pbt.largest // workers_of(config))
 
 
 def check_groups(config: Config, task: Problem) -> None:

@@ -22,6 +22,7 @@ from pbt_gan.config.objects import (
     task_reference,
     workers_of,
 )
+from pbt_gan.config.population import remarks
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, merged, read_config_table
 from pbt_gan.core.controller import Controller
@@ -63,6 +64,8 @@ class Project:
         self._source = task if task is not None else self.reference
         space = build_space(config, self.task)
         self.config = resolve(config, self.task, space)
+        for remark in remarks(config.pbt, self.config.pbt):
+            log.warning("%s", remark)
         self.plan = build_plan(self.config, space, self.task.components)
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
@@ -71,7 +74,7 @@ class Project:
 
     @property
     def total_orders(self) -> int:
-        """How many orders the whole run takes."""
+        """How many orders the whole run takes: retirements and births by the plan's phases are in it."""
         return self.plan.member_steps // self.plan.score_interval
 
     def prepare(self, folder: Path) -> None:
@@ -275,6 +278,7 @@ def _context(project: Project, records: Sequence[Record], folder: Path | None) -
         records=records,
         reals=project.task.reals(REALS),
         total_orders=project.total_orders,
+        workers=workers_of(project.config),
     )
 
 

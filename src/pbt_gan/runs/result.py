@@ -135,8 +135,8 @@ class Run:
             return found
         last = self.history.last
         if not (which.isdecimal() and len(which) < 10) or int(which) not in last:
-            words = ["best", "last-best", average.NAME]  # a number that is near another is no slip of the hand
-            there = suggestion(which, words) or instead("", [*words, *map(str, last)])
+            words = ["best", "last-best"]  # a number that is near another is no slip of the hand
+            there = suggestion(which, [*words, average.NAME]) or instead("", [*words, *map(str, last)])
             raise ConfigError(f"--member {which}: there is none.{there}")
         return last[int(which)]
 

@@ -41,9 +41,11 @@ def run(
             object, or a class of a notebook, is trained in this process.
         out: the run's folder; None: in this process and in memory, nothing is kept but the records.
         quiet: show no progress.
-        settings: what to change: those of the `[pbt]` table by their names (`population_size=8`), tables as
-            dicts (`space={"lr": [1e-4, 1e-2]}`), and the rest as in the file (`seed=1`). Rules may be functions
-            (`exploit=my_rule`), and listeners objects or classes (`listeners=[MyListener()]`).
+        settings: what to change: those of the `[pbt]` table by their names (`population_size=8`; or, for a population
+            that shrinks, `population=[[0, 8], [0.5, 1]]`: from which share of the budget on how many members, with
+            `budget_steps=1_600`, the steps of all together), tables as dicts (`space={"lr": [1e-4, 1e-2]}`), and the
+            rest as in the file (`seed=1`). Rules may be functions (`exploit=my_rule`), and listeners objects or
+            classes (`listeners=[MyListener()]`).
 
     Raises:
         PbtGanError: see its subclasses.

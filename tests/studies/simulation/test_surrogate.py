@@ -35,6 +35,7 @@ def test_a_higher_score_is_a_higher_level(one, other):
     assert (one < other) <= (level_of(one) <= level_of(other))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(RATES, RATES, st.integers(1, 500)), min_size=1, max_size=5), SEEDS)
 def test_whatever_a_member_is_trained_with_its_scores_are_finite_and_between_the_ends(orders, seed):
     found, rng = surrogate.digits(), stream(seed, "orders")
@@ -47,6 +48,7 @@ def test_whatever_a_member_is_trained_with_its_scores_are_finite_and_between_the
     assert state.age == sum(steps for _, _, steps in orders)
 
 
+@pytest.mark.slow
 @given(RATES, RATES, st.integers(0, 30), st.floats(-0.01, 0.01))
 def test_rates_that_are_nearly_the_same_do_nearly_the_same(lr_g, lr_d, before, shift):
     found = surrogate.digits()
@@ -57,6 +59,7 @@ def test_rates_that_are_nearly_the_same_do_nearly_the_same(lr_g, lr_d, before, s
     assert abs(here - near) < 0.1
 
 
+@pytest.mark.slow
 @given(RATES, RATES)
 def test_an_order_in_parts_leads_nearly_where_the_whole_does(lr_g, lr_d):
     found = surrogate.digits()

@@ -21,6 +21,7 @@ def trial(name="surrogate", source="digits", change=SMALL, **options) -> Trial:
     return Trial(read_experiment(source, [change]), landscape(name), **options)
 
 
+@pytest.mark.slow
 def test_every_arm_is_simulated_with_every_seed_and_spends_the_same():
     made, found = outcomes("digits", SMALL, "surrogate")
     assert [(run.seed, run.arm) for run in found] == [
@@ -32,6 +33,7 @@ def test_every_arm_is_simulated_with_every_seed_and_spends_the_same():
     assert outcomes("digits", SMALL, "surrogate")[1] == found
 
 
+@pytest.mark.slow
 def test_a_seed_comes_to_the_same_alone():
     one = {**SMALL, "experiment": {**SMALL["experiment"], "seeds": [1]}}
     assert outcomes("digits", one, "surrogate")[1] == outcomes("digits", SMALL, "surrogate")[1][4:]
@@ -56,6 +58,7 @@ def test_an_error_of_a_process_is_told_as_its_own(monkeypatch, tmp_path):
         outcomes("digits", change, "surrogate")
 
 
+@pytest.mark.slow
 def test_the_order_in_time_depends_on_slots_only_where_nobody_waits():
     for mode, same in (("sync", True), ("async", False)):
         change = {"pbt": {**SMALL["pbt"], "mode": mode}, "experiment": {"arms": ["pbt"], "seeds": [0]}}
