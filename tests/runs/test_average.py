@@ -98,7 +98,7 @@ GROWING: dict[str, Any] = {  # one member, from which three more are born: all o
 }
 
 
-def trained(folder: Path, **changes: Any) -> Run:
+def trained(folder: Path, **changes: Any) -> Any:
     assert start(Project(validated(Config, merged(GROWING, changes))), folder) == "finished"
     return Run.open(folder)
 
@@ -284,7 +284,7 @@ def test_a_run_in_which_nobody_has_a_score_has_no_candidates():
 
 def test_lines_that_share_components_since_are_one_again():
     # Both come of m03 after it was put together: what they share is all of it.
-    records = [*HISTORY.births.values(), *HISTORY.reports, *HISTORY.exploits]
+    records: list[Any] = [*HISTORY.births.values(), *HISTORY.reports, *HISTORY.exploits]
     copied = replace(copy(0, 2, {"*": "m03-i0002"}), interval=2)
     history = History.of([*records, copied, report(0, 3, 1.0), report(3, 3, 1.0)])
     assert history.one_line((0, 3), (3, 3))

@@ -31,7 +31,9 @@ def test_a_mean_keeps_the_dtype_and_is_taken_in_float64(dtype):
 
 
 def test_arrays_of_numpy_keep_their_dtype_also_without_dimensions():
-    found = mean([{"x": np.float32([1.0]), "y": np.array(1.0)}, {"x": np.float32([2.0]), "y": np.array(4.0)}])
+    found = mean(
+        [{"x": np.array([1.0], np.float32), "y": np.array(1.0)}, {"x": np.array([2.0], np.float32), "y": np.array(4.0)}]
+    )
     assert (found["x"].dtype, found["x"].tolist()) == (np.float32, [1.5])
     assert isinstance(found["y"], np.ndarray)
     assert found["y"] == 2.5
