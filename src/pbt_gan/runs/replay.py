@@ -85,5 +85,5 @@ def agreement(run: Run, replayed: Run, member: str = "best") -> Agreement:
 def _state(folder: Path | None, key: str) -> bytes | None:
     try:
         return None if folder is None else checkpoint_bytes(folder, key)
-    except RunFolderError:  # a run keeps its members' newest and the best
+    except RunFolderError:  # a run keeps those of the living, and the best
         return None

@@ -39,7 +39,7 @@ def checkpoint_bytes(folder: Path, key: str) -> bytes:
     if key not in kept:
         raise RunFolderError(
             f"{folder} keeps no checkpoint {key}; it keeps {', '.join(sorted(kept)) or 'none yet'}. "
-            "A run keeps its members' newest and the best."
+            "A run keeps the newest of those who have not retired, and the best."
         )
     return checkpoints.read(folder, key, kept[key])
 
