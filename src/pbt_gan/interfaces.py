@@ -92,6 +92,14 @@ class Trainer(ABC):
         """
         return state
 
+    def weights_of(self, state: Tree) -> Tree:
+        """Return the part of a state that is averaged with those of others, its tensors in their places in the dicts.
+
+        Of it the floating-point tensors are. Leave out what has no meaning as a mean, such as what an optimiser keeps;
+        the average has that of its best ingredient.
+        """
+        return state
+
 
 class GroupTrainer(Trainer):
     """A trainer of several members in one program.

@@ -55,6 +55,7 @@ def test_what_is_settled_stays_as_it_is_and_a_longer_run_lengthens_its_last_phas
     ("settings", "complaint"),
     [
         ({"budget_steps": 100, "total_steps": 100}, "leave one out"),
+        ({"population": {"rule": "halving", "members": 8}}, "members = 8 belongs beside the rule, as population_size"),
         ({"population": [[0, 8]], "population_size": 4}, "begins with 8 members, and population_size = 4"),
         ({"population": [[0.1, 8]]}, "begin at 0"),
         ({"population": [[0, 8], [0.5, 4], [0.5, 2]]}, "go up to below 1"),

@@ -267,7 +267,9 @@ def sample(
         Option(metavar="FILE", help="FILE.png: one picture; FILE.npz: an array `images`, uint8[N, H, W, C]."),
     ],
     count: Annotated[int, Option(metavar="N", min=1, max=1_000_000, help="Images.")] = 64,
-    member: Annotated[str, Option(metavar="ID", help="Whose: a number, best (ever), or last-best.")] = "best",
+    member: Annotated[
+        str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
+    ] = "best",
     seed: Annotated[int, Option(metavar="N", min=0, help="Equal seeds make equal images.")] = 0,
     data: MovedData = None,
     task_file: TaskFile = None,
@@ -277,6 +279,25 @@ def sample(
     from pbt_gan.runs.places import Moved
 
     reading.sample(run, out, Moved(data, task_file), count, member, seed)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan average runs/0001-digits",
+        "pbt-gan sample runs/0001-digits --member average --out samples.png",
+    )
+)
+def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None) -> None:
+    """Average the weights of the last survivors of one line.
+
+    The best one's weights, and those of the living members that share an ancestor with it, each only if the score does
+    not fall. The average is kept in the run's folder if it scores better than the best alone; it is made of a
+    population that ends with several members.
+    """
+    from pbt_gan.cli import averaging
+    from pbt_gan.runs.places import Moved
+
+    averaging.average(run, Moved(data, task_file))
 
 
 @app.command(

@@ -21,6 +21,7 @@ from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
 from pbt_gan.reporting.unverified import unverified
+from pbt_gan.runs import average
 from pbt_gan.runs.places import Moved
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
@@ -36,6 +37,7 @@ _CONTENTS = {
     "metrics.csv": "every report, a row each",
     "tensorboard": "for tensorboard --logdir",
     "checkpoints": "weights of the last members and of the best",
+    "average.safetensors": "the average of the last survivors of one line",
     "config.toml": "all settings",
     "journal.jsonl": "every report and decision",
     "log.txt": "what was said",
@@ -110,7 +112,7 @@ def sample(folder: Path, out: Path, moved: Moved, count: int, member: str, seed:
     if out.suffix not in (".png", ".npz"):
         raise ConfigError(f"--out {out}: name a .png file (one picture) or an .npz file (an array `images`).")
     run = Run.open(folder, data=moved.data, task_file=moved.task_file)
-    report = run.member(member)
+    whose = _whose(run, member)
     images = run.sample(count, member=member, seed=seed)
     if out.suffix == ".png":
         from pbt_gan.reporting.images import grid
@@ -122,7 +124,6 @@ def sample(folder: Path, out: Path, moved: Moved, count: int, member: str, seed:
         data = buffer.getvalue()
     files.make_folder(out.parent)
     files.write(out, data)
-    whose = f"{member_name(report.member)} at step {number(report.step)}, score {number(report.score)}"
     console().print(f"{number(count)} images of {whose}, in {out}", soft_wrap=True)
 
 
@@ -135,6 +136,15 @@ def presets(name: str | None) -> None:
     for key, description in all_presets().items():
         listing.add_row(Text(key, "bold"), Text(description))
     console().print(listing)
+
+
+def _whose(run: Run, member: str) -> str:
+    if member == average.NAME and run.folder is not None:
+        card = average.card(run.folder, run.history)
+        names = ", ".join(each["checkpoint"] for each in card["ingredients"])
+        return f"the average of {names}, score {number(card['scores']['average']['score'])}"
+    report = run.member(member)
+    return f"{member_name(report.member)} at step {number(report.step)}, score {number(report.score)}"
 
 
 def _best(run: Run) -> Iterator[Text]:

@@ -76,6 +76,15 @@ class HalvingSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
+    def _beside(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "members" in value:
+            raise ValueError(
+                f"members = {value['members']!r} belongs beside the rule, as population_size: how many there are first"
+            )
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
     def _short(cls, value: Any) -> Any:
         return {"rule": value} if isinstance(value, str) else value
 

@@ -174,6 +174,17 @@ class History:
         """
         return any(len(self._begun_with(each.member, each.interval)) > 1 for each in self.ancestry(member, interval))
 
+    def one_line(self, one: Place, other: Place) -> bool:
+        """Whether two states come of one: they share an order, and neither was given components of others since.
+
+        Raises:
+            KeyError: there is no such report.
+        """
+        first, second = ([(each.member, each.interval) for each in self.ancestry(*place)] for place in (one, other))
+        shared = {*first} & {*second}
+        apart = {*first, *second} - shared
+        return bool(shared) and all(len(self._begun_with(*place)) < 2 for place in apart)
+
     def _begun_with(self, member: int, interval: int) -> Sources:
         """Return the checkpoints that an order began with, if it was not the slot's own last one."""
         before = self._exploit_at.get((member, interval - 1)) if interval > 1 else self.births.get(member)

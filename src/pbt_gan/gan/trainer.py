@@ -99,6 +99,13 @@ class GanTrainer(GroupTrainer):
             "buffers": {name: tensor[0].clone() for name, tensor in buffers.items()},
         }
 
+    def weights_of(self, state: Tree) -> Tree:
+        """Return both nets, and the average of the generator if one is kept, without the moments of Adam."""
+        return {
+            side: {name: part for name, part in net.items() if name in ("params", "statistics", "average")}
+            for side, net in state.items()
+        }
+
 
 def _shapes(tree: Any, place: str = "") -> dict[str, Any]:
     """Return the shape of each tensor of a tree, by its place."""

@@ -109,6 +109,10 @@ class ModuleTrainer(Trainer):
         """Return the nets' state dicts by their parts: `net.load_state_dict(trainer.export(state)["net"])`."""
         return codec.clone({name: state[name] for name in self._nets})
 
+    def weights_of(self, state: Tree) -> Tree:
+        """Return the nets' state dicts by their parts."""
+        return {name: state[name] for name in self._nets}
+
     def parts(self, state: Tree) -> Parts:
         """Return new parts with a member's state, its hyperparameters set, and in evaluation mode."""
         self._live.give_away()

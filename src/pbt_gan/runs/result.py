@@ -17,6 +17,7 @@ from pbt_gan.errors import ConfigError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree
 from pbt_gan.modules.parts import Parts
+from pbt_gan.runs import average
 from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
@@ -125,6 +126,8 @@ class Run:
         Raises:
             ConfigError: there is no such member, or none has a finite score.
         """
+        if which == average.NAME:
+            raise ConfigError("The average of a run is no member, and has no report; name best, whose line it is of.")
         if which in ("best", "last-best"):
             found = self.best if which == "best" else self.history.last_best
             if found is None:
@@ -133,12 +136,17 @@ class Run:
         last = self.history.last
         if not (which.isdecimal() and len(which) < 10) or int(which) not in last:
             words = ["best", "last-best"]  # a number that is near another is no slip of the hand
-            there = suggestion(which, words) or instead("", [*words, *map(str, last)])
+            there = suggestion(which, [*words, average.NAME]) or instead("", [*words, *map(str, last)])
             raise ConfigError(f"--member {which}: there is none.{there}")
         return last[int(which)]
 
     def sample(self, count: int, *, member: str = "best", seed: int = 0) -> Images:
         """Return images from a member's generator, uint8[count, H, W, C].
+
+        Args:
+            count: how many.
+            member: as `state` takes it.
+            seed: equal seeds make equal images.
 
         Raises:
             ConfigError: the task makes no images, or there is no such member.
@@ -155,13 +163,15 @@ class Run:
         """Return a member's whole state: nested dicts of tensors, as its task made it.
 
         Args:
-            member: `best`, `last-best` or a member's number.
+            member: `best`, `last-best`, a member's number, or `average`, which `average` has made.
 
         Raises:
             ConfigError: there is no such member.
-            RunFolderError: that member's weights are not kept any more.
+            RunFolderError: that member's weights are not kept any more; or the run has trained on since the average.
             DamageError: the checkpoint is not what was written.
         """
+        if member == average.NAME:
+            return average.read(self._kept(), self.history)
         return codec.decode(checkpoint_bytes(self._kept(), self.member(member).checkpoint))
 
     def parts(self, member: str = "best") -> Parts:
@@ -195,6 +205,20 @@ class Run:
             ConfigError, RunFolderError, DamageError: as of `state`.
         """
         return self._attached().export(self.state(member))
+
+    def average(self) -> average.Average:
+        """Average the weights of the last survivors of the best one's line, and keep that if it is better.
+
+        A state goes in only if the score does not fall, the best first. What is kept is `average` for `state`, `sample`
+        and `export`, and lies in the run's folder; the run itself is left as it is. For example
+        `run.export("average" if run.average().kept else "best")`.
+
+        Raises:
+            RunFolderError: the run still trains, or keeps fewer than two states of that line.
+            DamageError: a checkpoint is not what was written.
+            PbtGanError: the task cannot be built, or cannot score; see its subclasses.
+        """
+        return average.make(self._kept(), self.history, self._attached(), self.config["seed"])
 
     def _kept(self) -> Path:
         if self.folder is None:

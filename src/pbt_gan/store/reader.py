@@ -44,6 +44,15 @@ def checkpoint_bytes(folder: Path, key: str) -> bytes:
     return checkpoints.read(folder, key, kept[key])
 
 
+def kept_checkpoints(folder: Path) -> frozenset[str]:
+    """Return the keys of the checkpoints that the run's last commit keeps.
+
+    Raises:
+        RunFolderError: there is no run.
+    """
+    return frozenset(_effective(folder).checkpoints)
+
+
 def _effective(folder: Path) -> EffectiveJournal:
     path = path_of(folder)
     return EffectiveJournal.of(path, read(path).entries)
