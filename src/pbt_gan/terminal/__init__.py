@@ -47,7 +47,7 @@ def say(text: str, *, title: str = "") -> None:
 
 def put(text: str) -> None:
     """Print TOML or JSON, for other programs too: what cannot be printed stands escaped, as both read it."""
-    print(escaped(text, _encoding(sys.stdout)))
+    print(escaped(text, _encoding(sys.stdout)), flush=True)  # who reads it may be waiting
 
 
 def show_messages() -> None:

@@ -17,6 +17,7 @@ from pbt_gan.executors.cores import usable_cores
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.studies.experiment.plan import read_experiment
 from pbt_gan.studies.simulation.trial import Outcome, Trial, landscape
+from pbt_gan.terminal import put
 
 Table = Mapping[str, Any]
 
@@ -72,9 +73,9 @@ def main() -> None:
     try:
         trial = _trial(**job)
         for seed in seeds:
-            print(json.dumps([seed, [asdict(outcome) for outcome in trial.outcomes(seed)]]), flush=True)
+            put(json.dumps([seed, [asdict(outcome) for outcome in trial.outcomes(seed)]]))
     except PbtGanError as error:
-        print(json.dumps({"error": type(error).__name__, "says": str(error)}), flush=True)
+        put(json.dumps({"error": type(error).__name__, "says": str(error)}))
     except BrokenPipeError:
         sys.stdout = None  # nobody is left to tell  # type: ignore[assignment]
 
