@@ -28,8 +28,8 @@ PRESET = "digits"
 
 ARMS = (SHRINKING, LONGER, RANDOM_SEARCH)
 
-BUDGET_STEPS = 5_000
-"""Of each arm: as much as two ordinary cores do in about a minute and a half."""
+BUDGET_STEPS = 4_000
+"""Of each arm: as much as two ordinary cores do in about two minutes."""
 
 
 @dataclass(frozen=True)
