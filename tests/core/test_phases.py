@@ -13,12 +13,12 @@ from pbt_gan.core.lineage import History
 from pbt_gan.core.phases import Arrived, Turn, next_turn, succession, turn_at
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import WHOLE, Member, Order
-from pbt_gan.core.records import Birth, Report, Retire, from_json, to_json
-from pbt_gan.core.rng import stream
+from pbt_gan.core.records import Birth, Report, Retire
 from pbt_gan.core.space import Float, Range
-from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.core.tables import EXPLOIT, EXPLORE
+from tests.core import running
+from tests.core.running import chance
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
 NOBODY_COPIES = Strategy(Rule("none", EXPLOIT["none"]), Rule("perturb", EXPLORE["perturb"]))
@@ -96,20 +96,12 @@ SHRINKING = (Phase(5, 4), Phase(15, 2), Phase(40, 1))
 BRANCHING = (Phase(20, 1), Phase(60, 3), Phase(70, 1))
 
 
+def better_by_id(order: Order) -> float:
+    return order.member / 8 + chance(order)
+
+
 def train(controller: Controller, slots: int = 3):
-    """Run to the end; the youngest order is answered first."""
-    state, records = controller.start(State())
-    under_way: list[Order] = []
-    while not controller.done(state):
-        state, orders = controller.ask(state, slots - len(under_way))
-        under_way += orders
-        order = under_way.pop()
-        value = order.member / 8 + float(stream(7, order.member, order.interval).normal())
-        state, news = controller.tell(
-            state, [Report.of(order, score=value, hyperparams=order.hyperparams, worker="test")]
-        )
-        records += news
-    return state, [from_json(to_json(record)) for record in records]
+    return running.train(controller, slots, better_by_id)
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])

@@ -13,11 +13,11 @@ from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import WHOLE, Member, Order, PopulationView
-from pbt_gan.core.records import Birth, Decision, Exploit, Record, Report, Retire, from_json, to_json
-from pbt_gan.core.rng import stream
+from pbt_gan.core.records import Birth, Decision, Exploit, Record, Report, Retire
 from pbt_gan.core.space import Float, Range
 from pbt_gan.core.state import State
 from pbt_gan.errors import TaskError
+from tests.core.running import train
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
 
@@ -25,22 +25,6 @@ SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
 def plan(policy, **changes) -> Plan:
     lengths = {"population_size": 8, "total_steps": 40, "ready_interval": 10, "score_interval": 5, "seed": 0}
     return Plan(space=SPACE, policy=policy, **{**lengths, **changes})
-
-
-def train(controller: Controller, slots: int = 3, score=None) -> tuple[State, list[Record]]:
-    """Run to the end; the youngest order is answered first."""
-    state, records = controller.start(State())
-    under_way: list[Order] = []
-    while not controller.done(state):
-        state, orders = controller.ask(state, slots - len(under_way))
-        under_way += orders
-        order = under_way.pop()
-        value = score(order) if score else float(stream(7, order.member, order.interval).normal())
-        report = Report.of(order, score=value, hyperparams=order.hyperparams, worker="test")
-        state, news = controller.tell(state, [report])
-        records += news
-    journaled = [from_json(to_json(record)) for record in records]
-    return state, [record for record in journaled if record is not None]
 
 
 def decided(records: Sequence[Record]) -> list[str]:

@@ -10,10 +10,10 @@ from pbt_gan.core.controller import Controller
 from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import Order
-from pbt_gan.core.records import Record, Report, from_json, to_json
-from pbt_gan.core.rng import stream
+from pbt_gan.core.records import Record
 from pbt_gan.core.space import Float, Range
 from pbt_gan.core.state import State
+from tests.core import running
 
 SPACE = {"lr": Float(Range(1e-4, 1e-2), (1e-6, 1e-1), "log")}
 Scores = Callable[[Order], float]
@@ -54,17 +54,7 @@ def train():
 
     def to_the_end(plan: Plan, score: Scores | None = None, slots: int = 3) -> Trained:
         controller = Controller(plan)
-        state, records = controller.start(State())
-        under_way: list[Order] = []
-        while not controller.done(state):
-            state, orders = controller.ask(state, slots - len(under_way))
-            under_way += orders
-            order = under_way.pop()
-            value = score(order) if score else float(stream(7, order.member, order.interval).normal())
-            answer = Report.of(order, score=value, hyperparams=order.hyperparams, worker="test")
-            state, news = controller.tell(state, [answer])
-            records += news
-        kept = [from_json(to_json(record)) for record in records]
+        state, kept = running.train(controller, slots, score)
         assert controller.fold(kept) == state
         return Trained(controller, state, kept, History.of(kept))
 
