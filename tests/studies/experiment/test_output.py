@@ -61,7 +61,7 @@ def test_the_protocol_names_every_arm_and_the_cost(result):
     told = "\n".join(protocol(result))
     for arm in result.arms:
         assert f"{arm}: {ARMS[arm].says} (" in told
-    assert "the rules of the config (3 × 60)." in told
+    assert "or the paper's if it has none (3 × 60)." in told
     assert "180 steps. Scored every 10, ready every 10" in told
     assert "With 2 seeds no difference between these 4 arms can be significant" in told
     for method in METHODS.values():
