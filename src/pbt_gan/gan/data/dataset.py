@@ -2,12 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pbt_gan.errors import DataError
+from pbt_gan.gan.data.account import Account
 
 FEWEST_IMAGES = 10
 MOST_BYTES = 4 * 2**30
@@ -16,15 +17,25 @@ MOST_BYTES = 4 * 2**30
 FEWEST_IMAGES_A_CLASS = 10
 
 
+class Unseen(NamedTuple):
+    """Real images that no net of a member ever sees: a split for tests, where the data brings one."""
+
+    images: NDArray[np.uint8]  # [M, H, W, C], as those of the data set
+    labels: NDArray[np.int64] | None  # [M], by the numbers of the data set
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Images to learn, and what they are known to show."""
 
     name: str
-    images: NDArray[np.uint8]  # [N, H, W, C]; H = W, C is 1 or 3
+    images: NDArray[np.uint8]  # [N, H, W, C]; H = W, C is 1 or 3; may be a memory map
     labels: NDArray[np.int64] | None  # [N], each in 0 … classes - 1
     classes: int  # 0 without labels
     fingerprint: str  # sha256 over shape and bytes of images and labels
+    class_names: tuple[str, ...] = ()  # by number; empty: they have none
+    unseen: Unseen | None = None
+    account: Account | None = None  # how it came about; None: nothing needs to be said
 
     @classmethod
     def of(cls, name: str, images: NDArray[Any], labels: NDArray[Any] | None = None) -> "Dataset":
