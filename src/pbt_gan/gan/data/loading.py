@@ -7,8 +7,10 @@ from pbt_gan.gan.data.arrays import is_npy, is_npz, read_npy, read_npz
 from pbt_gan.gan.data.cifar import is_cifar_folder, read_cifar_archive, read_cifar_folder
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
-from pbt_gan.gan.data.folder import ENDINGS, read_folder
+from pbt_gan.gan.data.folder import read_pictures
 from pbt_gan.gan.data.idx import find_idx, is_idx, read_idx
+from pbt_gan.gan.data.pictures.names import ENDINGS
+from pbt_gan.gan.data.pictures.opening import open_collection
 from pbt_gan.places import expanded
 
 
@@ -35,7 +37,15 @@ def _read_folder(path: Path) -> Dataset:
     if is_cifar_folder(path):
         return read_cifar_folder(path)
     idx = find_idx(path, others=ENDINGS)
-    return read_folder(path) if idx is None else read_idx(idx)
+    if idx is not None:
+        return read_idx(idx)
+    collection = open_collection(path)
+    if collection is None:
+        raise DataError(
+            f"{path} holds no images ({', '.join(ENDINGS[:5])}, …) and none of the files that are known: "
+            f"train-images-idx3-ubyte[.gz], data_batch_1 … 5. Give a folder with images, or a file."
+        )
+    return read_pictures(path, collection)
 
 
 def _read_file(path: Path) -> Dataset:
