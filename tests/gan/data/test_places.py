@@ -12,8 +12,8 @@ from pbt_gan.gan.data.places import cache_folder
     [
         ({"PBT_GAN_CACHE": "/large/disk", "XDG_CACHE_HOME": "/elsewhere"}, "/large/disk"),
         ({"XDG_CACHE_HOME": "/elsewhere"}, "/elsewhere/pbt-gan"),
-        ({"HOME": "/home/somebody"}, "/home/somebody/.cache/pbt-gan"),
-        ({"PBT_GAN_CACHE": "~/kept", "HOME": "/home/somebody"}, "/home/somebody/kept"),
+        ({"HOME": "/a/home"}, "/a/home/.cache/pbt-gan"),
+        ({"PBT_GAN_CACHE": "~/kept", "HOME": "/a/home"}, "/a/home/kept"),
     ],
 )
 def test_the_nearest_word_of_the_user_counts(monkeypatch, said, place):
