@@ -1,4 +1,4 @@
-"""Files and folders in which images lie as arrays: known by what they begin with; a name counts where that says nothing."""
+"""Images that lie as arrays: known by what a file begins with; a name counts where that says nothing."""
 
 from pathlib import Path
 
