@@ -60,8 +60,8 @@ def kernel_influence(reference: Cloud, samples: Cloud) -> "Tensor":
     """Compute how each sample moves `kernel_distance`, float64[N], nan where something is not finite.
 
     Twice what is peculiar to it of the mean kernel with the other samples, less that with the reference: the first
-    projection of the estimate, not divided by N. It is too small where the two sets are equally distributed, as the
-    second projection is all that is left there.
+    projection of the estimate, not divided by N. Where the two sets are equally distributed nothing of that is left but
+    noise, and the standard error that follows is too large, by up to √2.
 
     Source: Hoeffding 1948; for this distance Gretton et al. 2012, appendix B.1.
     """
