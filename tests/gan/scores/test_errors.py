@@ -82,7 +82,10 @@ def test_errors_equal_the_jackknife_that_leaves_out_one_sample_at_a_time():
         (kernel.SCORE, Cloud.of(reals)),
     ):
         without = np.array(
-            [score.measure(Seen(*(torch.cat([part[:n], part[n + 1 :]]) for part in seen)), reference) for n in range(120)]
+            [
+                score.measure(Seen(*(torch.cat([part[:n], part[n + 1 :]]) for part in seen)), reference)
+                for n in range(120)
+            ]
         )
         jackknife = math.sqrt(119 / 120 * ((without - without.mean()) ** 2).sum())
         assert score.error(seen, reference) == pytest.approx(jackknife, rel=0.05)
