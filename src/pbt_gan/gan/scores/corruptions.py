@@ -20,7 +20,7 @@ _DISCS = 40  # painted over each other in one picture
 
 def noise(images: Pictures, strength: float, rng: Generator) -> Pictures:
     """Add normal noise, of up to 3/8 of the range of values."""
-    return _pixels(images + rng.normal(0, 96 * strength, images.shape).astype(np.float32))
+    return _pixels(images.astype(np.float32) + rng.normal(0, 96 * strength, images.shape).astype(np.float32))
 
 
 def blur(images: Pictures, strength: float, rng: Generator) -> Pictures:

@@ -88,7 +88,8 @@ def frechet_influence(reference: Moments, features: "Tensor") -> "Tensor":
     transport = reference.root @ (vectors * inverse_roots) @ vectors.T @ reference.root
     differences = features - samples.mean
     quadratic = differences.square().sum(1) - (differences @ transport * differences).sum(1)
-    return 2 * differences @ (samples.mean - reference.mean) + quadratic
+    influence: Tensor = 2 * differences @ (samples.mean - reference.mean) + quadratic
+    return influence
 
 
 SCORE = Score(
