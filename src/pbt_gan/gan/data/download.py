@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pbt_gan import files
 from pbt_gan.errors import ConfigError, DataError, instead
 from pbt_gan.gan.data.fetching import fetch
-from pbt_gan.gan.data.places import cache_folder
+from pbt_gan.places import cache_folder
 
 
 class KnownData(NamedTuple):

@@ -29,11 +29,11 @@ Progress = Callable[[int, int | None], None]
 """Is told how many bytes are there, and how many there will be if that is known."""
 
 
-class _Cut(Exception):
+class _CutError(Exception):
     """The connection ended before the file did; what came is kept."""
 
 
-class _Unfit(Exception):
+class _UnfitError(Exception):
     """What is there is not the file that is wanted."""
 
 
@@ -81,14 +81,14 @@ def _fetched_from(url: str, part: Path, md5: str, most_bytes: int, progress: Pro
         begun = _size(part)
         try:
             _go_on(url, part, begun, most_bytes, progress, timeout_s)
-        except _Unfit as error:
+        except _UnfitError as error:
             files.remove(part)
             return str(error)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return f"it answers {error.code} {error.reason}"
-        except (_Cut, OSError, http.client.HTTPException) as error:
+        except (_CutError, OSError, http.client.HTTPException) as error:
             reason = _why(error)
             if _size(part) > begun:
                 continue
@@ -108,36 +108,38 @@ def _go_on(url: str, part: Path, begun: int, most_bytes: int, progress: Progress
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout_s) as response:
         resumed = response.status == http.client.PARTIAL_CONTENT
         if resumed and not re.match(rf"bytes {begun}-", response.headers.get("Content-Range", "")):
-            raise _Unfit("it sends another part than was asked for")
+            raise _UnfitError("it sends another part than was asked for")
         total = None if response.length is None else response.length + (begun if resumed else 0)
         if total is not None and total > most_bytes:
-            raise _Unfit(f"it announces {total:,} bytes, and the file has less than {most_bytes:,}")
+            raise _UnfitError(f"it announces {total:,} bytes, and the file has less than {most_bytes:,}")
         with closing(files.Appender(part, size=begun if resumed else 0)) as file:
             since, size_then = time.monotonic(), file.size
             # `read1`: what one packet brings. `read` would wait for a whole piece, however slowly it drips.
             while piece := response.read1(_PIECE_BYTES):
                 _append(file, piece)
                 if file.size > most_bytes:
-                    raise _Unfit(f"it sends more than {most_bytes:,} bytes, and the file has less")
+                    raise _UnfitError(f"it sends more than {most_bytes:,} bytes, and the file has less")
                 progress(file.size, total)
                 if time.monotonic() - since > timeout_s:
                     if file.size - size_then < LEAST_BYTES_A_S * timeout_s:
-                        raise _Cut(f"it sends less than {LEAST_BYTES_A_S:,} bytes a second")
+                        raise _CutError(f"it sends less than {LEAST_BYTES_A_S:,} bytes a second")
                     since, size_then = time.monotonic(), file.size
             if total is not None and file.size < total:
-                raise _Cut(f"the connection ended after {file.size:,} of {total:,} bytes")
+                raise _CutError(f"the connection ended after {file.size:,} of {total:,} bytes")
 
 
 def _append(file: files.Appender, piece: bytes) -> None:
     try:
         file.append(piece)
     except StorageError as error:
-        error.hint = "What has come is kept, and the next try goes on there. $PBT_GAN_CACHE names another folder for it."
+        error.hint = (
+            "What has come is kept, and the next try goes on there. $PBT_GAN_CACHE names another folder for it."
+        )
         raise
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, _Cut):
+    if isinstance(error, _CutError):
         return str(error)
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, TimeoutError):

@@ -75,7 +75,7 @@ def read_idx(path: Path) -> Dataset:
 
 
 def _pair(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    images = _array(path, _IMAGE_AXES)
+    images = _array(path, _IMAGE_AXES)[..., None]
     labels = _labels_beside(path, len(images))
     return images, None if labels is None else _array(labels, _LABEL_AXES)
 
@@ -141,8 +141,8 @@ def _shape(path: Path, axes: int) -> tuple[int, ...]:
     if head[:4] != bytes([0, 0, _BYTES, axes]):
         what = "images (3 axes)" if axes == _IMAGE_AXES else "labels (1 axis)"
         raise DataError(
-            f"{path} holds {_TYPES.get(head[2], 'numbers of no known type')} on {head[3]} axes, where unsigned bytes of "
-            f"{what} are needed. Give the right file, or save the images in an .npz."
+            f"{path} holds {_TYPES.get(head[2], 'numbers of no known type')} on {head[3]} axes, where unsigned bytes "
+            f"of {what} are needed. Give the right file, or save the images in an .npz."
         )
     if len(head) < 4 + 4 * axes:
         raise DataError(f"{path} is truncated within its header; fetch it again.")

@@ -58,14 +58,16 @@ def is_npy(path: Path) -> bool:
 
 
 def read_npy(path: Path, background: str) -> Dataset:
-    """Read images without labels. `background`: see `values.pixels`."""
+    """Read images without labels; see `values.pixels`."""
     with _errors_told(path), path.open("rb") as file:
         images = pixels(path.stem, _array(path, file), background)
-    return Dataset.of(path.stem, images.images, account=Account("NumPy array", len(images.images), remarks=images.remarks))
+    return Dataset.of(
+        path.stem, images.images, account=Account("NumPy array", len(images.images), remarks=images.remarks)
+    )
 
 
 def read_npz(path: Path, background: str) -> Dataset:
-    """Read the images and labels of `TRAIN`, and those of `UNSEEN` that are there. `background`: see `values.pixels`."""
+    """Read the images and labels of `TRAIN`, and those of `UNSEEN` if they are there; see `values.pixels`."""
     with _errors_told(path):
         _check_directory(path)
         with zipfile.ZipFile(path) as archive:
@@ -130,9 +132,7 @@ def _joined(path: Path, splits: Sequence[_Split]) -> _Split | None:
     )
 
 
-def _labels(
-    path: Path, archive: zipfile.ZipFile, key: str | None, count: int, known: tuple[str, ...]
-) -> Labels | None:
+def _labels(path: Path, archive: zipfile.ZipFile, key: str | None, count: int, known: tuple[str, ...]) -> Labels | None:
     return None if key is None else labels(path.stem, _member(path, archive, key), count, known)
 
 

@@ -72,7 +72,8 @@ def labels(name: str, array: NDArray[Any], count: int, names: tuple[str, ...] = 
     Raises:
         DataError: they are something else.
     """
-    rows = array.reshape(count, -1) if array.ndim in (1, 2) and len(array) == count else np.empty((0, 0))
+    fits = array.ndim in (1, 2) and len(array) == count
+    rows: NDArray[Any] = array.reshape(count, -1) if fits else np.empty((0, 0))
     if rows.shape[1] > 1 and rows.dtype.kind in "biuf" and _is_one_hot(rows):
         return Labels(rows.argmax(axis=1).astype(np.int64), ())
     if rows.shape[1] == 1 and rows.dtype.kind in "SU":
@@ -133,15 +134,15 @@ def _conversion(name: str, array: NDArray[Any]) -> tuple[_Convert | None, tuple[
     if kind not in "iuf":
         raise DataError(f"{name}: images are {array.dtype}, not numbers. Save them as numpy.uint8, from 0 to 255.")
     low, high, whole = _range(name, array)
-    if -SLACK <= low and high <= 1 + SLACK and kind == "f":
+    if low >= -SLACK and high <= 1 + SLACK and kind == "f":
         return (lambda part: _rounded(part * 255.0)), ("values from 0 to 1 are taken for 0 … 255",)
     if -1 - SLACK <= low < 0 and high <= 1 + SLACK and kind == "f":
         return (lambda part: _rounded((part + 1.0) * 127.5)), ("values from -1 to 1 are taken for 0 … 255",)
-    if 0 <= low and high <= 255 and whole:
+    if low >= 0 and high <= 255 and whole:
         return _rounded, (f"whole numbers of the type {array.dtype} are taken for bytes",)
     mend = (
         "Round them if that is meant: images.round()"
-        if 0 <= low and high <= 255
+        if low >= 0 and high <= 255
         else "Of 16 bits a channel: images // 257. Else scale them: (images - low) / (high - low)"
     )
     raise DataError(
@@ -168,7 +169,7 @@ def _parts(array: NDArray[Any]) -> Iterator[slice]:
 
 
 def _rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def _composited(images: NDArray[np.uint8], background: NDArray[np.uint16]) -> NDArray[np.uint8]:
