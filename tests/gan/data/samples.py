@@ -17,8 +17,6 @@ from pbt_gan.gan.data import load_dataset
 
 FOLDER = "cifar-10-batches-py"
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
-
-
 COUNT = 40
 
 
@@ -27,8 +25,6 @@ def pictures(channels: int = 1, size: int = 8, count: int = COUNT) -> NDArray[np
 
 
 IMAGES = pictures()
-
-
 LABELS = np.arange(COUNT) % 4
 
 

@@ -11,7 +11,6 @@ from pbt_gan.gan.data.folder import ENDINGS, read_folder
 from pbt_gan.gan.data.known import read_known
 from pbt_gan.places import expanded
 
-
 _USUAL = Fit()
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pbt_gan.errors import DataError
 from pbt_gan.gan.data import load_dataset
+from pbt_gan.gan.data.arrays.cifar import is_cifar_archive, is_cifar_folder
 from tests.gan.data.samples import (
     BATCHES,
     FOLDER,
@@ -103,8 +104,133 @@ def test_a_cifar_archive_cannot_point_outside_of_itself(tmp_path):
 
 def test_an_archive_that_unpacks_without_end_is_left_at_a_bound(tmp_path, monkeypatch):
     monkeypatch.setattr("pbt_gan.gan.data.arrays.cifar.MOST_ARCHIVE_BYTES", 10_000)
-    (tmp_path / "a.tar.gz").write_bytes(tar(("readme", tarfile.REGTYPE, bytes(20_000))))
+    (tmp_path / "a.tar.gz").write_bytes(tar((f"{FOLDER}/readme.html", tarfile.REGTYPE, bytes(20_000))))
     assert "unpacks to more" in refused(tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize("before", [("readme", 2**21), ("pictures/a.png", 100)])
+def test_an_archive_of_something_else_is_none_of_cifar_and_soon_known_for_that(tmp_path, monkeypatch, before):
+    monkeypatch.setattr("pbt_gan.gan.data.arrays.cifar.MOST_ARCHIVE_BYTES", 0)
+    (tmp_path / "a.tar.gz").write_bytes(tar((before[0], tarfile.REGTYPE, bytes(before[1]))))
+    assert not is_cifar_archive(tmp_path / "a.tar.gz")
+
+
+NAMES = ("cat", "dog", "eel", "fox")
+
+
+def rows(count: int, label_bytes: int, seed: int = 0) -> bytes:
+    """Return a file of the binary version; coarse labels, where there are any, are 9."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 3072), dtype=np.uint8)
+    marks = np.full((count, label_bytes), 9, np.uint8)
+    marks[:, -1] = np.arange(count) % 4
+    return np.hstack([marks, pixels]).tobytes()
+
+
+def pickled(count: int, key: str, seed: int = 0) -> bytes:
+    """Return the same, as the version for Python has it."""
+    row = np.frombuffer(rows(count, 1, seed), np.uint8).reshape(count, -1)
+    entries = {key: row[:, 0].tolist(), "coarse_labels": [9] * count, "filenames": ["a.png"] * count}
+    return pickle.dumps({**entries, "data": np.ascontiguousarray(row[:, 1:])}, protocol=3)
+
+
+CIFAR_100 = {
+    "cifar-100-python": {
+        "train": pickled(100, "fine_labels"),
+        "test": pickled(20, "fine_labels", seed=1),
+        "meta": pickle.dumps({"fine_label_names": [*NAMES], "coarse_label_names": ["all"]}, protocol=2),
+    },
+    "cifar-100-binary": {
+        "train.bin": rows(100, 2),
+        "test.bin": rows(20, 2, seed=1),
+        "fine_label_names.txt": "\n".join([*NAMES, ""]).encode(),
+    },
+}
+CIFAR_10 = {
+    "cifar-10-batches-py": {
+        **{name: pickled(20, "labels", seed) for seed, name in enumerate(BATCHES)},
+        "test_batch": pickled(20, "labels", seed=9),
+        "batches.meta": pickle.dumps({b"label_names": [name.encode() for name in NAMES]}, protocol=3),
+    },
+    "cifar-10-batches-bin": {
+        **{f"{name}.bin": rows(20, 1, seed) for seed, name in enumerate(BATCHES)},
+        "test_batch.bin": rows(20, 1, seed=9),
+        "batches.meta.txt": "\n".join([*NAMES, "", ""]).encode(),
+    },
+}
+
+
+@pytest.mark.parametrize("versions", [CIFAR_10, CIFAR_100])
+def test_both_versions_hold_the_same_images_tests_and_names_packed_or_not(tmp_path, versions):
+    found, tests = [], []
+    for folder, files in versions.items():
+        (tmp_path / folder).mkdir()
+        for name, content in files.items():
+            (tmp_path / folder / name).write_bytes(content)
+        packed = [(f"{folder}/{name}", tarfile.REGTYPE, content) for name, content in sorted(files.items())]
+        (tmp_path / f"{folder}.tgz").write_bytes(tar((folder, tarfile.DIRTYPE, b""), *packed))
+        found += [load_dataset(str(tmp_path / place)) for place in (folder, f"{folder}.tgz")]
+    for data in found:
+        assert data.labels is not None
+        assert data.unseen is not None
+        assert data.unseen.labels is not None
+        assert data.account is not None
+        assert (data.images.shape, data.labels.tolist()) == ((100, 32, 32, 3), [*range(4)] * 25)
+        assert (data.unseen.images.shape, data.unseen.labels.tolist()) == ((20, 32, 32, 3), [*range(4)] * 5)
+        tests.append(data.unseen.images)
+        assert data.class_names == NAMES
+        assert data.account.kind.startswith(data.name.upper())
+        assert (data.name == "cifar-100") == ("100 fine ones" in "".join(data.account.remarks))
+    assert len({data.fingerprint for data in found}) == 1
+    assert len({images.tobytes() for images in tests}) == 1
+
+
+def test_a_folder_that_holds_two_data_sets_is_refused(tmp_path):
+    for folder in ("cifar-10-batches-py", "cifar-100-python"):
+        (tmp_path / folder).mkdir()
+    assert "cifar-10-batches-py and cifar-100-python" in refused(tmp_path)
+
+
+def test_a_file_called_train_alone_makes_no_cifar_100(tmp_path):
+    (tmp_path / "train").write_bytes(b"anything")
+    assert not is_cifar_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        pickle.dumps({"label_names": [["cat"]]}, protocol=2),
+        pickle.dumps({"label_names": ["x" * 1_000]}, protocol=2),
+        pickle.dumps({"label_names": ["red\x1b[31m"]}, protocol=2),
+        pickle.dumps({"label_names": ["cat"] * 2_000}, protocol=2),
+        pickle.dumps({"names": ["cat"]}, protocol=2),
+        pickle.dumps(["label_names"], protocol=2),
+        b"",
+        b"\x80\x02" + b"]" * 100 + b".",
+    ],
+)
+def test_names_of_classes_that_are_no_names_are_refused(tmp_path, meta):
+    folder = cifar_folder(tmp_path)
+    (folder / "batches.meta").write_bytes(meta)
+    assert "batches.meta" in refused(folder)
+
+
+def test_names_of_fewer_classes_than_there_are_name_none(tmp_path):
+    folder = cifar_folder(tmp_path)
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": ["cat"]}, protocol=2))
+    assert load_dataset(str(folder)).class_names == ()
+
+
+def test_an_evil_pickle_for_the_names_executes_nothing(tmp_path):
+    folder = cifar_folder(tmp_path)
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": Evil(tmp_path / "executed")}, protocol=2))
+    assert "nothing was executed" in refused(folder)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_binary_batch_that_ends_within_an_image_is_refused(tmp_path):
+    (tmp_path / "cifar-100-binary").mkdir()
+    (tmp_path / "cifar-100-binary" / "train.bin").write_bytes(rows(100, 2)[:-1])
+    assert "train.bin is truncated" in refused(tmp_path)
 
 
 @given(st.binary(max_size=200))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pbt_gan.gan.data import load_dataset
+from pbt_gan.gan.data.arrays.idx import find_idx
 from tests.gan.data.samples import IMAGES, LABELS, idx, refused
 
 
@@ -67,3 +68,44 @@ def test_idx_files_that_lie_about_their_size_are_refused(tmp_path):
     assert "GiB" in refused(tmp_path / "a-images-idx3-ubyte")
     (tmp_path / "b-images-idx3-ubyte").write_bytes(idx(IMAGES[..., 0]) + b"more")
     assert "more" in refused(tmp_path / "b-images-idx3-ubyte")
+
+
+@pytest.mark.parametrize("place", ["", "train-images-idx3-ubyte"])
+@pytest.mark.parametrize("test", ["t10k", "test"])
+def test_the_files_for_tests_beside_those_for_training_are_unseen(tmp_path, place, test):
+    for part, images, labels in (("train", IMAGES, LABELS), (test, IMAGES[::-1], LABELS[::-1])):
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(idx(images[..., 0]))
+        (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))
+    unseen = load_dataset(str(tmp_path / place)).unseen
+    assert unseen is not None
+    assert unseen.labels is not None
+    np.testing.assert_array_equal(unseen.images, IMAGES[::-1])
+    assert unseen.labels.tolist() == LABELS[::-1].tolist()
+
+
+def test_files_are_found_where_torchvision_puts_them(tmp_path):
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(idx(IMAGES[..., 0]))
+    assert load_dataset(str(tmp_path / "MNIST")).name == "MNIST"
+
+
+@pytest.mark.parametrize(
+    ("kind", "axes", "told"), [(0x0D, 3, "32-bit floats on 3 axes"), (8, 1, "unsigned bytes on 1 axes"), (8, 4, "on 4")]
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_idx_file_of_anything_but_images_is_refused_by_what_it_holds(tmp_path, kind, axes, told, packed):
+    content = bytes([0, 0, kind, axes]) + struct.pack(f">{axes}I", *[40, 8, 8, 3][:axes]) + bytes(40 * 8 * 8 * 4)
+    (tmp_path / "a").write_bytes(gzip.compress(content) if packed else content)
+    assert told in refused(tmp_path / "a")
+
+
+def test_a_folder_of_many_files_is_not_searched(tmp_path, monkeypatch):
+    monkeypatch.setattr("pbt_gan.gan.data.arrays.idx.MOST_NEIGHBOURS", 3)
+    for name in "abcd":
+        (tmp_path / name).write_bytes(idx(IMAGES[..., 0]))
+    assert find_idx(tmp_path) is None
+
+
+def test_an_idx_that_is_packed_without_end_is_left_where_it_has_more_than_it_announces(tmp_path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(idx(IMAGES[..., 0]) + bytes(2**26), 1))
+    assert "holds more" in refused(tmp_path / "a.gz")

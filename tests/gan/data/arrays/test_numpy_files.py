@@ -21,7 +21,7 @@ from tests.gan.data.samples import (
 )
 
 
-@pytest.mark.parametrize(("images", "labels"), [("images", "labels"), ("x", "y"), ("x_train", "y_train")])
+@pytest.mark.parametrize(("images", "labels"), [("images", "labels"), ("X", "y"), ("x_train", "Y_train")])
 def test_an_npz_is_read_by_any_of_the_usual_names(tmp_path, images, labels):
     arrays: dict[str, Any] = {images: IMAGES, labels: LABELS}
     np.savez(tmp_path / "mine.npz", **arrays)
@@ -66,34 +66,53 @@ def test_a_damaged_npz_is_read_or_refused_and_nothing_else(tmp_path_factory, dat
         load_dataset(str(path))
 
 
+def test_one_array_of_any_name_is_taken_for_the_images_and_said(tmp_path):
+    np.savez(tmp_path / "data.npz", faces=IMAGES)
+    data = load_dataset(str(tmp_path / "data.npz"))
+    np.testing.assert_array_equal(data.images, IMAGES)
+    assert data.account is not None
+    assert "faces" in data.account.remarks[0]
+
+
+def test_an_npz_of_several_arrays_without_images_names_what_it_holds(tmp_path):
+    np.savez(tmp_path / "data.npz", pixels=IMAGES, classes=LABELS)
+    assert "holds pixels, classes, but" in refused(tmp_path / "data.npz")
+
+
 @pytest.mark.parametrize(
-    ("images", "told"),
-    [
-        (IMAGES / 255, "not uint8"),
-        (IMAGES.astype(np.int64), "not uint8"),
-        (IMAGES.reshape(COUNT, -1), "shape"),
-        (np.zeros((COUNT, 8, 8, 4), np.uint8), "channels"),
-        (np.zeros((COUNT, 8, 6), np.uint8), "square"),
-        (np.zeros((3, 8, 8), np.uint8), "at least"),
-        (np.zeros((COUNT, 0, 0), np.uint8), "at least"),
-        (np.array(["a", "b"]), "not uint8"),
-        (np.uint8(3), "shape"),
-    ],
+    "keys",
+    [("x_train", "y_train", "x_test", "y_test"), ("train_images", "train_labels", "test_images", "test_labels")],
 )
-def test_an_array_of_a_wrong_type_or_shape_is_refused(tmp_path, images, told):
-    np.save(tmp_path / "data.npy", images)
-    assert told in refused(tmp_path / "data.npy")
+@pytest.mark.parametrize("texts", [False, True])
+def test_a_split_for_tests_is_kept_apart_with_the_same_classes(tmp_path, keys, texts):
+    names = np.array(["cat", "dog", "eel", "fox"])
+    values = [IMAGES, names[LABELS] if texts else LABELS, IMAGES[::-1], names[LABELS[::-1]] if texts else LABELS[::-1]]
+    arrays: dict[str, Any] = dict(zip(keys, values, strict=True))
+    np.savez(tmp_path / "data.npz", **arrays)
+    data = load_dataset(str(tmp_path / "data.npz"))
+    assert data.labels is not None
+    assert data.unseen is not None
+    assert data.unseen.labels is not None
+    np.testing.assert_array_equal(data.images, IMAGES)
+    np.testing.assert_array_equal(data.unseen.images, IMAGES[::-1])
+    assert (data.labels.tolist(), data.unseen.labels.tolist()) == (LABELS.tolist(), LABELS[::-1].tolist())
+    assert data.class_names == (tuple(names) if texts else ())
 
 
-@pytest.mark.parametrize("labels", [LABELS[:-1], LABELS / 3, np.zeros((COUNT, 2), int), np.int64(3)])
-def test_labels_that_are_not_one_whole_number_an_image_are_refused(tmp_path, labels):
-    np.savez(tmp_path / "data.npz", images=IMAGES, labels=labels)
-    assert "labels" in refused(tmp_path / "data.npz")
+def test_splits_for_tests_and_for_validation_are_joined(tmp_path):
+    np.savez(tmp_path / "data.npz", X_train=IMAGES, x_val=IMAGES[:3], x_test=IMAGES[3:5])
+    unseen = load_dataset(str(tmp_path / "data.npz")).unseen
+    assert unseen is not None
+    np.testing.assert_array_equal(unseen.images, IMAGES[[3, 4, 0, 1, 2]])
+    np.savez(tmp_path / "data.npz", x_train=IMAGES, x_val=IMAGES[:3], x_test=pictures(size=9))
+    assert "make them alike" in refused(tmp_path / "data.npz")
 
 
-def test_an_npz_without_images_names_what_it_holds(tmp_path):
-    np.savez(tmp_path / "data.npz", pixels=IMAGES)
-    assert "pixels" in refused(tmp_path / "data.npz")
+def test_unseen_images_of_a_class_that_training_has_not_are_unlabelled(tmp_path):
+    np.savez(tmp_path / "data.npz", x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS + 1)
+    unseen = load_dataset(str(tmp_path / "data.npz")).unseen
+    assert unseen is not None
+    assert unseen.labels is None
 
 
 @pytest.mark.parametrize("name", ["data.npy", "data.npz"])

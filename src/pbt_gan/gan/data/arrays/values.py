@@ -17,6 +17,7 @@ SLACK = 1e-3
 """By how much floats may miss 0 … 1 or -1 … 1, as they do after a resize."""
 
 _CHUNK_VALUES = 2**20  # that are worked on at a time
+_EXACT = np.float64(2**53)  # up to here a float can tell a whole number from the next
 
 
 class Pixels(NamedTuple):
@@ -101,10 +102,10 @@ def _channels_last(name: str, array: NDArray[Any]) -> NDArray[Any]:
             f"{name}: images have the shape {list(shape)}; expected [N, H, W], [N, H, W, C] or [N, C, H, W] with 1, 3 "
             f"or 4 channels C (grey, RGB, RGB and alpha).{_reshaped(shape)}"
         )
-    if len(array) and min(array.shape[1:3]) < LEAST_SIDE:
+    if min(array.shape[1:3]) < LEAST_SIDE:
         raise DataError(
-            f"{name}: images have the shape {list(shape)}, of which none is {LEAST_SIDE} pixels wide and high. If this "
-            f"is one picture, give a folder or an array of many."
+            f"{name}: images have the shape {list(shape)}, with sides of less than {LEAST_SIDE} pixels. One picture is "
+            f"no data set; save many of them, [N, H, W, C]."
         )
     return array
 
@@ -178,7 +179,7 @@ def _composited(images: NDArray[np.uint8], background: NDArray[np.uint16]) -> ND
 
 
 def _is_whole(values: NDArray[Any]) -> bool:
-    return values.dtype.kind != "f" or bool(((np.abs(values) < 2**53) & (np.rint(values) == values)).all())
+    return values.dtype.kind != "f" or bool(((np.abs(values) < _EXACT) & (np.rint(values) == values)).all())
 
 
 def _is_one_hot(rows: NDArray[Any]) -> bool:
