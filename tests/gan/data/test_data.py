@@ -5,7 +5,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from pbt_gan.gan.data import load_dataset
-from pbt_gan.gan.data.folder import ENDINGS
+from pbt_gan.gan.data.pictures.names import ENDINGS
 from tests.gan.data.samples import IMAGES, refused
 
 

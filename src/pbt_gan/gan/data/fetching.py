@@ -87,7 +87,7 @@ def _fetched_from(url: str, part: Path, md5: str, most_bytes: int, progress: Pro
         except urllib.error.HTTPError as error:
             error.close()
             if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return f"it answers {error.code} {error.reason}"
+                return f"it answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
         except (_CutError, OSError, http.client.HTTPException) as error:
             reason = _why(error)
             if _size(part) > begun:
