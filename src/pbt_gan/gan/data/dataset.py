@@ -83,7 +83,7 @@ class Dataset:
             numbers,
             len(known),
             _fingerprint(images, numbers),
-            tuple(class_names[value] for value in known) if class_names else (),
+            tuple(class_names[int(value)] for value in known) if class_names else (),
             None if others is None or unseen is None else Unseen(others, _renumbered(name, unseen[1], others, known)),
             account,
         )
