@@ -22,7 +22,7 @@ from PIL import EpsImagePlugin, Image
 from pbt_gan.errors import DataError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.cifar import BATCHES, FOLDER
-from pbt_gan.gan.data.folder import ENDINGS
+from pbt_gan.gan.data.pictures.names import ENDINGS
 
 COUNT = 40
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from pbt_gan.gan.data.arrays import is_npy, is_npz, read_npy, read_npz
 from pbt_gan.gan.data.cifar import is_cifar_folder, read_cifar_archive, read_cifar_folder
 from pbt_gan.gan.data.dataset import Dataset
-from pbt_gan.gan.data.folder import ENDINGS
 from pbt_gan.gan.data.idx import find_idx, is_idx, read_idx
+from pbt_gan.gan.data.pictures.names import ENDINGS
 
 
 def read_known(path: Path) -> Dataset | None:

@@ -6,9 +6,11 @@ from pbt_gan.errors import DataError
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
 from pbt_gan.gan.data.fit import Fit
-from pbt_gan.gan.data.folder import ENDINGS, read_folder
+from pbt_gan.gan.data.folder import read_pictures
 from pbt_gan.gan.data.idx import read_idx
 from pbt_gan.gan.data.known import read_known
+from pbt_gan.gan.data.pictures.names import ENDINGS
+from pbt_gan.gan.data.pictures.opening import open_collection
 from pbt_gan.places import expanded
 
 _USUAL = Fit()
@@ -48,8 +50,14 @@ def _read(path: Path) -> Dataset:
     known = read_known(path)
     if known is not None:
         return known
+    collection = open_collection(path)
+    if collection is not None:
+        return read_pictures(path, collection)
     if path.is_dir():
-        return read_folder(path)
+        raise DataError(
+            f"{path} holds no images ({', '.join(ENDINGS[:5])}, …) and none of the files that are known: "
+            f"train-images-idx3-ubyte[.gz], data_batch_1 … 5. Give a folder with images, or a file."
+        )
     name = path.name.lower()
     if name.endswith(ENDINGS) or name.startswith("data_batch_"):
         raise DataError(f"{path} is one file of many; give the folder that it lies in: {path.parent}.")
