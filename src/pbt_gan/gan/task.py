@@ -1,5 +1,6 @@
 """The task `gan`: a member is a generator and a discriminator, and its score says how good its images are."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
+from pbt_gan.gan.data.fit import RESOLUTIONS
+from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
@@ -16,6 +19,8 @@ from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
     from pbt_gan.gan.trainer import GanTrainer
+
+_log = logging.getLogger(__name__)
 
 
 class GanTask(Problem):
@@ -70,7 +75,7 @@ class GanTask(Problem):
         Raises:
             DataError: these are no images that can be trained on.
         """
-        dataset = load_dataset(self.settings.data)
+        dataset = load_dataset(self.settings.data, self.settings.fitting)
         find_architecture(self.settings.net).check_size(dataset.images.shape[1])
         return dataset
 
@@ -90,12 +95,17 @@ class GanTask(Problem):
         return {"generator": ("g",), "discriminator": ("d",)}
 
     def arguments(self) -> Mapping[str, Any]:
-        """Return every setting that has an effect, those too that the size of the images decides."""
-        settings = self.settings.resolved(self.dataset.images.shape[1])
-        return {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump()}
+        """Return every setting that has an effect, those too that the images decide: so a run always sees the same."""
+        size = self.dataset.images.shape[1]
+        settings = self.settings.resolved(size)
+        given = {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump()}
+        return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
-        """Put the scorers for the images into the folder."""
+        """Put the scorers for the images into the folder; where there are none yet, say what the images are."""
+        if not folder.is_dir():
+            for line in lines(self.dataset):
+                _log.info("%s", line)
         judge.prepare_scorers(self.dataset, folder)
         self._prepared = folder
 

@@ -76,7 +76,9 @@ def of_collection(collection: Collection) -> str:
     """
     items = collection.items
     few = items[:: max(1, len(items) // _LOOKED_INTO)]
-    return _digest(collection.kind, list(collection.class_names), [list(item) for item in items], *_bytes(collection, few))
+    return _digest(
+        collection.kind, list(collection.class_names), [list(item) for item in items], *_bytes(collection, few)
+    )
 
 
 def kept(key: Key, name: str, place: str, build: Callable[[Store], Gathered]) -> Dataset:

@@ -55,7 +55,7 @@ def _done(waiting: deque[Future[list[_R]]], advance: Callable[[int], Any]) -> li
 
 @contextmanager
 def _bar(doing: str, total: int) -> Iterator[Callable[[int], Any]]:
-    """Show how far something is, where a command shows its messages on a terminal; workers and programs show nothing."""
+    """Show how far something is on the terminal of a command; workers and other programs show nothing."""
     console = terminal.console(stderr=True)
     if total <= _SHORT or not console.is_terminal or not logging.getLogger(__name__).isEnabledFor(logging.INFO):
         yield lambda count: None
