@@ -17,7 +17,6 @@ from pbt_gan.config.source import data_place
 from pbt_gan.errors import ConfigError, instead
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data import cache as kept
-from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.places import cache_folder
 from pbt_gan.reporting.text import duration, number
@@ -37,8 +36,6 @@ def data(place: str, change: Settings, grid: Path | None, *, as_json: bool) -> N
     if as_json:
         put(json.dumps(_summary(found), indent=2))
     else:
-        for line in lines(found):
-            console().print(Text(line), soft_wrap=True)
         console().print(_details(_summary(found)))
     if grid is not None:
         from pbt_gan.reporting.images import grid as drawn

@@ -8,7 +8,7 @@ from pbt_gan.gan.data import cache
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
 from pbt_gan.gan.data.fit import Fit
-from pbt_gan.gan.data.gathering import check_bad, examined, gather, refit
+from pbt_gan.gan.data.gathering import check_bad, gather, refit
 from pbt_gan.gan.data.known import read_known
 from pbt_gan.gan.data.pictures.fitting import resolved, words
 from pbt_gan.gan.data.pictures.names import ENDINGS
@@ -50,7 +50,7 @@ def _as_asked(arrays: Dataset, place: str, fit: Fit) -> Dataset:
     if words(whole, [(width, height)]):
         key = cache.Key(arrays.fingerprint, whole)
         return cache.kept(key, arrays.name, place, lambda store: refit(arrays, whole, store))
-    return examined(arrays)
+    return arrays
 
 
 def _pictures(path: Path, fit: Fit) -> Dataset:
