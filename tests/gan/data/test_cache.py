@@ -46,10 +46,10 @@ def check(dataset: Dataset) -> None:
     assert (dataset.name, dataset.classes, dataset.class_names) == ("mine", 2, ("a", "b"))
     assert dataset.fingerprint == expected.fingerprint
     np.testing.assert_array_equal(dataset.images, IMAGES)
-    np.testing.assert_array_equal(dataset.labels, LABELS)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(dataset.labels, LABELS)
     assert dataset.unseen is not None
     np.testing.assert_array_equal(dataset.unseen.images, IMAGES)
-    np.testing.assert_array_equal(dataset.unseen.labels, LABELS)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(dataset.unseen.labels, LABELS)
 
 
 def names(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from pbt_gan.gan.data.account import Skipped
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.fit import Fit
 from pbt_gan.gan.data.gathering import gather, refit
-from pbt_gan.gan.data.pictures.collection import Item
+from pbt_gan.gan.data.pictures.collection import Item, Part
 from pbt_gan.gan.data.pixels import PixelsInFile, PixelsInMemory
 
 
@@ -69,9 +69,10 @@ def test_images_stay_grey_if_all_are(given):
 
 
 def test_classes_are_numbered_as_the_collection_orders_them_and_unseen_images_likewise(given):
+    parts: list[tuple[Part, int]] = [("train", 12), ("unseen", 3)]
     pictures = {
         Item(f"{part}/{label}/{number:02}.png", "1", label, part): png(number)
-        for part, count in (("train", 12), ("unseen", 3))
+        for part, count in parts
         for label in ("10", "9")
         for number in range(count)
     }

@@ -44,7 +44,7 @@ def test_an_error_reaches_whoever_reads_and_ends_the_work():
 
 
 def test_nobody_works_far_ahead_or_on_after_the_last_result_that_is_wanted(cores):
-    begun = []
+    begun: list[int] = []
     with closing(in_order(begun.append, range(100_000), "")) as results:
         next(results)
     assert len(begun) <= (AHEAD * cores + 1) * CHUNK

@@ -14,7 +14,7 @@ from pbt_gan.gan.data.dataset import Dataset, Unseen
 from pbt_gan.gan.data.pixels import mapped
 
 CARD = "card.json"
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Of a folder with a card. Another one is made anew."""
 
 _PIECES, _PIECE_BYTES = 256, 2**16  # of a file that are looked at; all of one that has fewer

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from pbt_gan.gan.data.pictures.picture import Header, Picture, Trait, decode, he
 from pbt_gan.gan.data.pixels import Store
 
 _NAMED = 3  # files that an error names
+_T = TypeVar("_T")
 _PARTS: dict[Part, str] = {"train": "images", "unseen": "unseen"}
 
 
@@ -62,7 +63,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
     """
     skipped: list[Skipped] = []
 
-    def good(found: Iterator[_Seen | _Made | Skipped]) -> Iterator[_Seen | _Made]:
+    def good(found: Iterator[_T | Skipped]) -> Iterator[_T]:
         for each in found:
             if isinstance(each, Skipped):
                 skipped.append(each)
@@ -71,7 +72,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
                 yield each
 
     with closing(in_order(lambda item: _looked(collection, item), collection.items, "Looking at pictures")) as found:
-        seen = [each for each in good(found) if isinstance(each, _Seen)]
+        seen = list(good(found))
     sides = [(each.header.width, each.header.height) for each in seen]
     if not sides:
         raise DataError(f"{name} holds no picture that can be read: {_some(skipped)}.")
@@ -83,7 +84,6 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
     items = [each.item for each in seen]
     with closing(in_order(lambda item: _made(collection, item, whole, channels), items, "Decoding pictures")) as made:
         for each in good(made):
-            assert isinstance(each, _Made)
             pixels[each.item.part].add(each.pixels)
             labels[each.item.part].append(each.item.label)
             traits.update(each.traits)
@@ -123,7 +123,9 @@ def refit(dataset: Dataset, fit: Fit, store: Store) -> Gathered:
 
     def made(name: str, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         pixels = store(name)
-        with closing(in_order(lambda image: fitted(_picture(image), fit, channels), images, "Fitting images")) as done:
+        with closing(
+            in_order(lambda image: fitted(_picture(image), fit, channels), list(images), "Fitting images")
+        ) as done:
             for image in done:
                 pixels.add(image)
         return pixels.array((fit.resolution or 0, fit.resolution or 0, channels))
@@ -175,7 +177,7 @@ def _made(collection: Collection, item: Item, fit: Fit, channels: int) -> _Made 
     return _tried(item, made)
 
 
-def _tried(item: Item, work: Callable[[], _Seen | _Made]) -> _Seen | _Made | Skipped:
+def _tried(item: Item, work: Callable[[], _T]) -> _T | Skipped:
     try:
         return work()
     except DataError as error:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -22,14 +22,14 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def in_order(work: Callable[[_T], _R], things: Sequence[_T], doing: str) -> Iterator[_R]:
+def in_order(work: Callable[[_T], _R], things: Sequence[_T], doing: str) -> Generator[_R, None, None]:
     """Yield what comes of each thing, in their order, while as many threads work as cores may be used.
 
     Close it when it is not read to its end, or threads go on.
 
     Args:
         work: what to do with one; it may run beside itself.
-        things: a sequence, or an array with them along its first axis.
+        things: to do it with.
         doing: what the bar says.
     """
     cores = usable_cores()

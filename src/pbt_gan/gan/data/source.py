@@ -83,11 +83,10 @@ class ImagesWhereTheyLie:
 
     def take(self, indices: Tensor) -> Tensor:
         """Return images, see `ImageSource.take`."""
-        rows = self._rows.index_select(0, indices.flatten()).unflatten(1, self._shape)
-        images = (
-            rows.to(self._to).permute(0, 3, 1, 2).contiguous()
-        )  # the layout is that of images in memory: so are bits
-        return scaled(images.unflatten(0, indices.shape), self._dtype)
+        rows = self._rows.index_select(0, indices.flatten()).to(self._to)
+        # In the order of images in memory: another one would be another order of sums, and other bits.
+        images = rows.view(-1, *self._shape).permute(0, 3, 1, 2).contiguous()
+        return scaled(images.view(*indices.shape, *images.shape[1:]), self._dtype)
 
 
 def scaled(images: Tensor, dtype: torch.dtype) -> Tensor:
