@@ -9,6 +9,7 @@ from PIL import Image
 from pbt_gan.errors import ConfigError, DataError
 from pbt_gan.gan.data import load_dataset
 from pbt_gan.gan.data.fit import Fit
+from pbt_gan.gan.data.pictures.picture import decode
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
 
@@ -16,16 +17,13 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8
 @pytest.fixture
 def decoded(monkeypatch) -> list[bytes]:
     """Every picture that is decoded."""
-    from pbt_gan.gan.data import gathering
-
     done: list[bytes] = []
-    decode = gathering.decode
 
     def noted(data, *arguments):
         done.append(data)
         return decode(data, *arguments)
 
-    monkeypatch.setattr(gathering, "decode", noted)
+    monkeypatch.setattr("pbt_gan.gan.data.gathering.decode", noted)
     return done
 
 
