@@ -7,6 +7,7 @@ from pbt_gan.errors import DataError
 from pbt_gan.gan.data import cache
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
+from pbt_gan.gan.data.download import KNOWN, downloaded
 from pbt_gan.gan.data.fit import Fit
 from pbt_gan.gan.data.gathering import check_bad, gather, refit
 from pbt_gan.gan.data.known import read_known
@@ -24,8 +25,9 @@ def load_dataset(place: str, fit: Fit = _USUAL) -> Dataset:
     Pictures, and arrays of another size, are fitted once and kept in the cache; a second call maps them into memory.
 
     Args:
-        place: "digits", which is built in, or a path: an `.npz` or `.npy`, an MNIST-style idx file or the folder of the
-            training ones, `cifar-10-python.tar.gz` or its folder, a folder or an archive of picture files.
+        place: "digits", which is built in; the name of a data set that was fetched, such as "mnist"; or a path: an
+            `.npz` or `.npy`, an MNIST-style idx file or the folder of the training ones, an archive of CIFAR-10 or
+            CIFAR-100 or the folder that it unpacks to, a folder or an archive of picture files.
         fit: how they become images of one size.
 
     Raises:
@@ -35,9 +37,11 @@ def load_dataset(place: str, fit: Fit = _USUAL) -> Dataset:
     if place == "digits":
         return _as_asked(read_digits(), place, fit)
     path = expanded(place)
+    if place in KNOWN and not path.exists():
+        path = downloaded(place)
     try:
         _check_there(path)
-        arrays = read_known(path)
+        arrays = read_known(path, fit.background)
         return _pictures(path, fit) if arrays is None else _as_asked(arrays, str(path), fit)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights.") from error
@@ -85,9 +89,10 @@ def _nothing_known(path: Path) -> DataError:
             f"{path} holds no images ({', '.join(ENDINGS[:5])}, …) and none of the files that are known: "
             f"train-images-idx3-ubyte[.gz], data_batch_1 … 5. Give a folder with images, or a file."
         )
-    if path.name.lower().endswith(ENDINGS):
+    name = path.name.lower()
+    if name.endswith(ENDINGS) or name.startswith("data_batch_"):
         return DataError(f"{path} is one file of many; give the folder that it lies in: {path.parent}.")
     return DataError(
-        f"{path} is nothing that is known here. Give an .npz, .npy, idx or CIFAR-10 file, or a folder or an archive "
-        f"of picture files."
+        f"{path} begins like no file of images that is known. Give an .npz, .npy, idx or CIFAR file, or a folder or an "
+        f"archive of picture files."
     )
