@@ -22,10 +22,11 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Remember what trials have chosen for as long as the tests run, and not where their user's runs do."""
+    """Keep what can be made again for as long as the tests run, and not where their user's runs do."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PBT_GAN_CACHE", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(shared / "cache"))
         yield
 

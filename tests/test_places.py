@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from pbt_gan.config.source import read_config
 from pbt_gan.errors import ConfigError
 from pbt_gan.gan.data import load_dataset
-from pbt_gan.places import placed
+from pbt_gan.places import cache_folder, placed
 from pbt_gan.references import load
 
 
@@ -48,3 +50,22 @@ def test_links_in_a_circle_are_told_wherever_a_path_is_taken(tmp_path, monkeypat
 def test_what_cannot_be_a_path_is_told(tmp_path):
     with pytest.raises(ConfigError, match="leads nowhere"):
         placed("a\0b", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "system", "place"),
+    [
+        ({"PBT_GAN_CACHE": "/large/disk", "XDG_CACHE_HOME": "/elsewhere"}, "linux", "/large/disk"),
+        ({"XDG_CACHE_HOME": "/elsewhere"}, "darwin", "/elsewhere/pbt-gan"),
+        ({"HOME": "/home/user"}, "linux", "/home/user/.cache/pbt-gan"),
+        ({"HOME": "/home/user"}, "darwin", "/home/user/Library/Caches/pbt-gan"),
+        ({"PBT_GAN_CACHE": "~/kept", "HOME": "/home/user"}, "linux", "/home/user/kept"),
+    ],
+)
+def test_of_where_the_cache_lies_the_nearest_word_of_the_user_counts(monkeypatch, said, system, place):
+    monkeypatch.setattr("sys.platform", system)
+    for name in ("PBT_GAN_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert cache_folder() == Path(place)

@@ -1,5 +1,7 @@
-"""Paths as people write them, made absolute."""
+"""Paths as people write them, made absolute, and the folder for what can be made again."""
 
+import os
+import sys
 from pathlib import Path
 
 from pbt_gan.errors import ConfigError
@@ -37,3 +39,17 @@ def resolved(path: Path) -> Path:
     except (RuntimeError, OSError, ValueError) as error:  # RuntimeError: what Python before 3.13 says of a circle
         why = "its links lead in a circle" if isinstance(error, RuntimeError) else getattr(error, "strerror", error)
         raise ConfigError(f"{path} leads nowhere: {why}. Check the path.") from None
+
+
+def cache_folder() -> Path:
+    """Return the folder in which this package keeps what can be made again; it need not be there.
+
+    `$PBT_GAN_CACHE`, else `pbt-gan` in `$XDG_CACHE_HOME`, else in the system's own folder for caches.
+
+    Raises:
+        ConfigError: nobody knows where the home folder is.
+    """
+    if own := os.environ.get("PBT_GAN_CACHE"):
+        return expanded(own).absolute()
+    usual = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
+    return expanded(os.environ.get("XDG_CACHE_HOME") or usual).absolute() / "pbt-gan"

@@ -36,7 +36,11 @@ class Pushed(Task):
         return Training({"theta": hyperparams["push"] * streams(0).normal(size=64)}, dict(hyperparams))
 
     def score(self, state, rng):
-        return {"score": -float((state["theta"] ** 2).mean()), "held_out": 3.0}
+        value = -float((state["theta"] ** 2).mean())
+        return {"score": value, "score_error": 0.1, "height": value, "held_out": 3.0}
+
+    def cards(self):
+        return {"score": {"short": "Height", "same_as": "height"}, "height": {"short": "Height"}}
 
     def sample(self, state, count, rng):
         return np.full((count, 1, 1, 1), (state["theta"] ** 2).mean() * 100, np.uint8)
@@ -56,7 +60,7 @@ def test_best_and_average_stand_side_by_side_and_the_average_can_be_used(pbt_gan
     said = pbt_gan("average", grown)
     assert said.code == 0, said.err
     assert re.search(r"best +average\n", said.out)
-    assert re.search(r"score +-\S+ +-\S+\n", said.out)
+    assert re.findall(r"^(\w+) +-?[\d.]+\S* +-?[\d.]+\S*$", said.out, re.MULTILINE) == ["Height", "held_out"]
     assert re.search(r"held_out +3\.000 +3\.000\n", said.out)
     assert re.search(r"(2|3) of \d states of one line went in: m0\d-i000\d, ", said.out)
     assert f"Kept in {grown}/average.safetensors; its name is --member average" in said.out
@@ -70,7 +74,7 @@ def test_best_and_average_stand_side_by_side_and_the_average_can_be_used(pbt_gan
 
 
 def test_an_average_that_is_no_better_is_not_kept_and_that_is_said(pbt_gan, tmp_path):
-    Path("ridge.py").write_text(PUSHED.replace('"score": -', '"score": '))
+    Path("ridge.py").write_text(PUSHED.replace("value = -", "value = "))
     Path("ridge.toml").write_text(GROWN.replace("pushed.py", "ridge.py"))
     other = tmp_path / "other"
     assert pbt_gan("train", "ridge.toml", "--out", other).code == 0

@@ -31,7 +31,10 @@ def _table(run: Run, made: Average) -> Table:
     table = Table("", box=None, pad_edge=False, header_style="bold")
     for name in ("best", "average"):
         table.add_column(name, justify="right")
+    ranked_by = run.cards.get("score", {}).get("same_as")
     for metric in made.best:
+        if metric in (ranked_by, "score_error"):  # the first row is called by the one; the other has no card
+            continue
         row = (short_name(run.cards, metric), *(number(each[metric]) for each in (made.best, made.average)))
         table.add_row(*map(Text, row))
     return table

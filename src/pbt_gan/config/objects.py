@@ -26,8 +26,8 @@ from pbt_gan.core.selection import Selection
 from pbt_gan.core.space import Space, check_values, draw, middles
 from pbt_gan.core.strategy import Rule, Strategy, chosen, moved
 from pbt_gan.core.tables import EXPLOIT, EXPLORE, POLICIES
+from pbt_gan.cores import usable_cores
 from pbt_gan.errors import ConfigError, PbtGanError, instead, one_line, place, suggestion
-from pbt_gan.executors.cores import usable_cores
 from pbt_gan.executors.work import build
 from pbt_gan.interfaces import Executor, Listener, Problem, TaskReference
 from pbt_gan.validation import unknown

@@ -108,3 +108,29 @@ def explored(plan: "Plan", decision: Exploit, told: Context, memory: Any) -> tup
     rule = plan.strategy.explore
     after, memory = moved(rule, decision.after, plan.space, rng, told, memory)
     return replace(decision, after=after, operation=rule.name), memory
+
+
+def cloned(
+    plan: "Plan",
+    member: Member,
+    donor: Member,
+    rule: str,
+    reason: str,
+    view: PopulationView,
+    going: Mapping[int, Hyperparams],
+    memory: Any,
+) -> tuple[Exploit, Any]:
+    """Return the decision that a member copies a donor and explores, with the reason and the donor's score.
+
+    Args:
+        plan: of the run.
+        member: who copies.
+        donor: whom.
+        rule: what it is called in the journal.
+        reason: for a person.
+        view: the population.
+        going: as of `context`.
+        memory: of the explore rule; returned as it is afterwards.
+    """
+    decision = whole(member, donor, rule, f"{reason}; member {donor.id} has {donor.score:.5g}", donor.hyperparams)
+    return explored(plan, decision, context(plan, member, donor, donor, view, going), memory)

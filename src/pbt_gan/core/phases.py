@@ -9,7 +9,7 @@ algorithm 2, without its new arrivals at the bottom.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pbt_gan.core.budget import Phase
@@ -53,13 +53,20 @@ def next_turn(phases: Sequence[Phase], place: int) -> float:
     return min((phase.begins for phase in phases if phase.begins > place), default=math.inf)
 
 
-def succession(turn: Turn, here: Sequence[Member], arrived: Arrived) -> Succession:
+def _as_it_is(member: Member) -> Member:
+    return member
+
+
+def succession(
+    turn: Turn, here: Sequence[Member], arrived: Arrived, seen: Callable[[Member], Member] = _as_it_is
+) -> Succession:
     """Return who goes on of those who stand at a turn; whoever neither stays nor leaves waits for others.
 
     Args:
         turn: where they stand.
         here: all who wait there.
         arrived: as it was returned last.
+        seen: returns a member with the score that ranks it.
 
     >>> better, worse = (Member(n, {}, 1, 5, 5, scores=(n,)) for n in (7, 3))
     >>> found = succession(Turn(place=5, before=2, after=1), [worse, better], {})
@@ -67,7 +74,7 @@ def succession(turn: Turn, here: Sequence[Member], arrived: Arrived) -> Successi
     ([7], [3])
     """
     stayed = arrived.get(str(turn.place), ())
-    best_first = sorted(here, key=lambda member: rank_key(member.score, member.id), reverse=True)
+    best_first = sorted(here, key=lambda member: rank_key(seen(member).score, member.id), reverse=True)
     so_far = len(stayed) + len(here)
     complete = so_far >= turn.before
     if turn.after < turn.before:
@@ -76,7 +83,8 @@ def succession(turn: Turn, here: Sequence[Member], arrived: Arrived) -> Successi
     else:
         more = turn.after - turn.before
         stay = best_first
-        parents = _parents(stay, _share(so_far, more, turn.before) - _share(len(stayed), more, turn.before))
+        healthy = [member for member in stay if seen(member).healthy]
+        parents = _parents(healthy, _share(so_far, more, turn.before) - _share(len(stayed), more, turn.before))
     leave = best_first[len(stay) :] if complete else []
     others = {place: members for place, members in arrived.items() if place != str(turn.place)}
     went = [*stayed, *(member.id for member in stay)]
@@ -87,7 +95,6 @@ def _share(arrived: int, part: int, whole: int) -> int:
     return arrived * part // whole
 
 
-def _parents(best_first: Sequence[Member], count: int) -> list[Member | None]:
+def _parents(healthy: Sequence[Member], count: int) -> list[Member | None]:
     """Share births out among the healthy ones, the best first."""
-    healthy = [member for member in best_first if member.healthy]
     return [healthy[number % len(healthy)] if healthy else None for number in range(count)]

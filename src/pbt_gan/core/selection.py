@@ -90,6 +90,10 @@ class Seen:
     ranked: PopulationView  # with the scores that rank
     factors: Mapping[int, float]  # of each member's standard error, for its score that ranks; missing: 1
 
+    def as_ranked(self, member: Member) -> Member:
+        """Return a member with the score that ranks it; one that is not in the view stays what it is."""
+        return self.ranked.members.get(member.id, member)
+
     def original(self, member: Member) -> Member:
         """Return a member of the ranked view as it was measured; one from elsewhere stays what it is."""
         return self.measured.members[member.id] if self.ranked.members.get(member.id) is member else member

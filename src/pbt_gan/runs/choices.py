@@ -2,23 +2,23 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pbt_gan import files
-from pbt_gan.errors import StorageError
+from pbt_gan.errors import ConfigError, StorageError
+from pbt_gan.places import cache_folder
 
 
 def remembered(name: str, circumstances: Mapping[str, Any], choose: Callable[[], int]) -> int:
     """Return the number that was chosen under the same circumstances before, else choose and remember it."""
     digest = hashlib.sha256(json.dumps(circumstances, sort_keys=True, default=str).encode()).hexdigest()
-    with suppress(OSError, ValueError, KeyError, TypeError, RuntimeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, ConfigError):
         return int(json.loads(_path(name, digest).read_text())[name])
     number = choose()
-    with suppress(StorageError, RuntimeError):  # it is tried again then
+    with suppress(StorageError, ConfigError):  # it is tried again then
         path = _path(name, digest)
         files.make_folder(path.parent)
         files.write(path, json.dumps({name: number, **circumstances}, default=str).encode(), durable=False)
@@ -26,6 +26,5 @@ def remembered(name: str, circumstances: Mapping[str, Any], choose: Callable[[],
 
 
 def _path(name: str, digest: str) -> Path:
-    """Return where a choice is kept; whatever lies there can be made again. RuntimeError: nobody's home is known."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return cache / "pbt-gan" / f"{name}-{digest[:32]}.json"
+    """Return where a choice is kept; ConfigError: nobody's home is known."""
+    return cache_folder() / f"{name}-{digest[:32]}.json"

@@ -6,7 +6,7 @@ from math import inf
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from pbt_gan.core.copying import anew, context, explored, rescuer, whole
+from pbt_gan.core.copying import anew, cloned, rescuer, whole
 from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.records import Exploit
@@ -206,10 +206,8 @@ class FasterImprovementRate(Policy):
         going: Mapping[int, Hyperparams],
         now: _Memory,
     ) -> tuple[Exploit, _Memory]:
-        reason = f"score {member.score:.5g}; member {donor.id} has {donor.score:.5g}"
-        told = context(self._plan, member, donor, donor, view, going)
-        decision = whole(member, donor, rule, reason, donor.hyperparams)
-        decision, explore = explored(self._plan, decision, told, now.explore)
+        reason = f"score {member.score:.5g}"
+        decision, explore = cloned(self._plan, member, donor, rule, reason, view, going, now.explore)
         return decision, replace(_replaced(now, member), explore=explore)
 
     def _fitness(self, view: PopulationView, now: _Memory) -> Mapping[int, int]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pbt_gan.core.copying import anew, context, explored, rescuer, whole
+from pbt_gan.core.copying import anew, cloned, rescuer, whole
 from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.records import Exploit
@@ -94,10 +94,10 @@ class MultipleFrequencies(Policy):
             donor = rescuer(seen.ranked, stream(plan.seed, "exploit", member.id, member.interval))
             if donor is None:
                 return anew(plan, member), memory
-            return self._clone(member, seen.original(donor), "rescue", place, seen, going, memory)
+            return cloned(self._plan, member, seen.original(donor), "rescue", place, seen.measured, going, memory)
         if rank < quarter and len(own) > 1:
             winner = seen.original(own.at(len(own) - quarter + rank))
-            return self._clone(member, winner, "mf-pbt", place, seen, going, memory)
+            return cloned(self._plan, member, winner, "mf-pbt", place, seen.measured, going, memory)
         migrant = migrants(own, _elsewhere(seen.ranked, member.subpopulation), quarter).get(member.id)
         if migrant is None:
             return kept(member, "mf-pbt", place), memory
@@ -105,21 +105,6 @@ class MultipleFrequencies(Policy):
         hyperparams = (migrant if slower else own.at(len(own) - 1)).hyperparams
         from_where = f"{place}; member {migrant.id} of sub-population {migrant.subpopulation} has {migrant.score:.5g}"
         return whole(member, seen.original(migrant), "migration", from_where, hyperparams), memory
-
-    def _clone(
-        self,
-        member: Member,
-        donor: Member,
-        rule: str,
-        place: str,
-        seen: Seen,
-        going: Mapping[int, Hyperparams],
-        memory: Any,
-    ) -> tuple[Exploit, Any]:
-        reason = f"{place}; member {donor.id} has {donor.score:.5g}"
-        decision = whole(member, donor, rule, reason, donor.hyperparams)
-        told = context(self._plan, member, donor, donor, seen.measured, going)
-        return explored(self._plan, decision, told, memory)
 
 
 def migrants(own: PopulationView, others: PopulationView, quarter: int) -> Mapping[int, Member]:

@@ -28,21 +28,19 @@ def classifier_score(probabilities: "Tensor", splits: int = 1) -> float:
     return sum(_score(part) for part in parts) / splits
 
 
-def classifier_score_error(probabilities: "Tensor") -> float:
-    """Estimate the standard error of `classifier_score` in one part, over the drawing of the samples.
+def classifier_score_influence(probabilities: "Tensor") -> "Tensor":
+    """Compute how each sample moves `classifier_score` in one part, float64[N]; their mean is 0.
 
-    By the infinitesimal jackknife: one sample moves the logarithm of the score by as much as its own divergence differs
-    from their mean, divided by N, since a small change of the marginal p(y) does not change the mean divergence.
-
-    Source: Jaeckel 1972; Efron 1981, Biometrika 68, section 4.
+    One sample moves the logarithm of the score by as much as its own divergence differs from their mean, divided by N,
+    since a small change of the marginal p(y) does not change the mean divergence. Not divided here: the standard error
+    of the score is the deviation of this by √N.
 
     Args:
-        probabilities: [N, K], each row sums to 1; N ≥ 2.
+        probabilities: [N, K], each row sums to 1; N ≥ 2. What is not finite gives nan.
     """
-    if not probabilities.isfinite().all():
-        return math.nan
     divergences = _divergences(probabilities.double().cpu())
-    return math.exp(float(divergences.mean())) * float(divergences.std()) / math.sqrt(len(divergences))
+    mean = divergences.mean()
+    return mean.exp() * (divergences - mean)
 
 
 def _score(probabilities: "Tensor") -> float:
@@ -59,9 +57,9 @@ def _measure(seen: Seen, reference: None) -> float:
     return classifier_score(seen.probabilities)
 
 
-def _error(seen: Seen, reference: None) -> float:
+def _influence(seen: Seen, reference: None) -> "Tensor":
     assert seen.probabilities is not None
-    return classifier_score_error(seen.probabilities)
+    return classifier_score_influence(seen.probabilities)
 
 
 SCORE = Score(
@@ -71,5 +69,5 @@ SCORE = Score(
     _measure,
     reference=None,
     needs_probabilities=True,
-    error=_error,
+    influence=_influence,
 )

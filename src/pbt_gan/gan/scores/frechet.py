@@ -62,14 +62,15 @@ def frechet_distance(reference: Moments, samples: Moments) -> float:
     return max(0.0, float((reference.mean - samples.mean).square().sum() + spread))
 
 
-def frechet_error(reference: Moments, features: "Tensor") -> float:
-    """Estimate the standard error of `frechet_distance` over the drawing of the samples.
+def frechet_influence(reference: Moments, features: "Tensor") -> "Tensor":
+    """Compute how each sample moves `frechet_distance`, float64[N], nan where something is not finite.
 
-    By the infinitesimal jackknife: of one sample x, with the difference d = x − μ₂ and the linear map T that carries
-    the samples' normal distribution into the reference's, the distance changes by 2 (μ₂ − μ₁)·d + d·(I − T)d, less the
-    mean of that, divided by N. It says nothing of the distance's bias, which members with as many samples share.
+    Of one sample x, with the difference d = x − μ₂ and the linear map T that carries the samples' normal distribution
+    into the reference's, the distance changes by 2 (μ₂ − μ₁)·d + d·(I − T)d, less the mean of that, divided by N. Not
+    divided here: the standard error of the distance is the deviation of this by √N. It says nothing of the distance's
+    bias, which members with as many samples share.
 
-    Source: the derivative by the covariance is that of Takatsu 2011, section 2; the jackknife Jaeckel 1972.
+    Source: the derivative by the covariance is that of Takatsu 2011, section 2.
 
     Args:
         reference: moments of the real images.
@@ -78,7 +79,7 @@ def frechet_error(reference: Moments, features: "Tensor") -> float:
     features = features.double().cpu()
     samples = Moments.of(features)
     if not (reference.finite and samples.finite):
-        return math.nan
+        return features.new_full((len(features),), math.nan)
     from torch import linalg
 
     values, vectors = linalg.eigh(reference.root @ samples.covariance @ reference.root)
@@ -87,8 +88,8 @@ def frechet_error(reference: Moments, features: "Tensor") -> float:
     transport = reference.root @ (vectors * inverse_roots) @ vectors.T @ reference.root
     differences = features - samples.mean
     quadratic = differences.square().sum(1) - (differences @ transport * differences).sum(1)
-    influence = 2 * differences @ (samples.mean - reference.mean) + quadratic
-    return float(influence.std()) / math.sqrt(len(features))
+    influence: Tensor = 2 * differences @ (samples.mean - reference.mean) + quadratic
+    return influence
 
 
 SCORE = Score(
@@ -97,5 +98,5 @@ SCORE = Score(
     "lower",
     lambda seen, moments: frechet_distance(moments, Moments.of(seen.features)),
     reference=lambda reals: Moments(reals["mean"], reals["covariance"]),
-    error=lambda seen, moments: frechet_error(moments, seen.features),
+    influence=lambda seen, moments: frechet_influence(moments, seen.features),
 )

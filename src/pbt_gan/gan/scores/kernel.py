@@ -56,6 +56,31 @@ def kernel_distance(reference: Cloud, samples: Cloud) -> float:
     return reference.closeness + samples.closeness - 2 * between
 
 
+def kernel_influence(reference: Cloud, samples: Cloud) -> "Tensor":
+    """Compute how each sample moves `kernel_distance`, float64[N], nan where something is not finite.
+
+    Twice what is peculiar to it of the mean kernel with the other samples, less that with the reference: the first
+    projection of the estimate, not divided by N. Where the two sets are equally distributed nothing of that is left but
+    noise, and the standard error that follows is too large, by up to √2.
+
+    Source: Hoeffding 1948; for this distance Gretton et al. 2012, appendix B.1.
+    """
+    x, y = reference.features, samples.features
+    if not (reference.finite and samples.finite):
+        return y.new_full((len(y),), math.nan)
+    own = (y.square().sum(1) / y.shape[1] + 1).pow(3)
+    nearness = (_kernel_sums(y, y) - own) / (len(y) - 1) - _kernel_sums(y, x) / len(x)
+    return 2 * (nearness - nearness.mean())
+
+
+def _kernel_sums(x: "Tensor", y: "Tensor") -> "Tensor":
+    """Return for each row of `x` the sum of the kernel over all of `y`."""
+    from torch import cat
+
+    sums = [(rows @ y.T + 1).pow(3).sum(1) for rows in (x / x.shape[1]).split(_ROWS)]  # type: ignore[no-untyped-call]
+    return cat(sums)
+
+
 def _kernel_sum(x: "Tensor", y: "Tensor") -> "Tensor":
     """Return the sum of the kernel over all pairs."""
     total = x.new_zeros(())
@@ -72,4 +97,5 @@ SCORE = Score(
     lambda seen, cloud: kernel_distance(cloud, Cloud.of(seen.features[:KERNEL_IMAGES])),
     reference=lambda reals: Cloud.of(reals["kernel_features"]),
     most_images=KERNEL_IMAGES,
+    influence=lambda seen, cloud: kernel_influence(cloud, Cloud.of(seen.features[:KERNEL_IMAGES])),
 )

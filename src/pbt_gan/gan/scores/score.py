@@ -4,6 +4,7 @@ Formulas are computed in float64 on the CPU. The modules that the table names ar
 they import torch where they compute, not at their top.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -35,4 +36,13 @@ class Score:
     reference: Callable[[Reals], Any] | None  # made once; None: it compares with nothing
     needs_probabilities: bool = False
     most_images: int | None = None  # it looks at no more than so many samples, and as many reals; None: at all
-    error: Callable[[Seen, Any], float] | None = None  # standard error of `measure`, over samples; None: no cheap one
+    influence: "Callable[[Seen, Any], Tensor] | None" = None  # of each sample on `measure`, [N]; None: no cheap one
+
+    def error(self, seen: Seen, reference: Any) -> float:
+        """Estimate the standard error of `measure` over the drawing of the samples, by the infinitesimal jackknife.
+
+        Source: Jaeckel 1972; Efron 1981, Biometrika 68, section 4.
+        """
+        assert self.influence is not None
+        influence = self.influence(seen, reference)
+        return float(influence.std()) / math.sqrt(len(influence))

@@ -50,12 +50,13 @@ class Scorer:
     Args:
         network: looks at the samples.
         reals: what it saw of the real images.
+        ranks_by: the score whose standard error is asked for, a key of `SCORES`; None: the first that can be measured.
     """
 
-    def __init__(self, network: FeatureNetwork, reals: Reals) -> None:
+    def __init__(self, network: FeatureNetwork, reals: Reals, ranks_by: str | None = None) -> None:
         self._network = network
         self._scores = measurable(probabilities=network.classifies)
-        self._error = next(iter(self._scores.values())).error
+        self.ranks_by = ranks_by or next(iter(self._scores))
         self._references = {key: score.reference and score.reference(reals) for key, score in self._scores.items()}
 
     def measure(self, members: Sequence[Tensor | None], *, error: bool = False) -> list[dict[str, float]]:
@@ -63,7 +64,7 @@ class Scorer:
 
         Args:
             members: uint8[N, H, W, C] each; N may differ.
-            error: whether to add `error`, the standard error of the first score, if that has a cheap one.
+            error: whether to add `error`, the standard error of the score that ranks, if that has a cheap one.
         """
         whole = [images for images in members if images is not None]
         if not whole:
@@ -77,13 +78,17 @@ class Scorer:
 
     def _measured(self, seen: Seen, error: bool) -> dict[str, float]:
         measured = {key: score.measure(seen, self._references[key]) for key, score in self._scores.items()}
-        if error and self._error is not None:
-            measured["error"] = self._error(seen, self._references[next(iter(self._scores))])
+        if error and self._has_error:
+            measured["error"] = self._scores[self.ranks_by].error(seen, self._references[self.ranks_by])
         return measured
 
     def _nothing(self, error: bool) -> dict[str, float]:
-        names = [*self._scores, "error"] if error and self._error is not None else [*self._scores]
+        names = [*self._scores, "error"] if error and self._has_error else [*self._scores]
         return dict.fromkeys(names, math.nan)
+
+    @property
+    def _has_error(self) -> bool:
+        return self._scores[self.ranks_by].influence is not None
 
 
 def own_scorer(scorer: Mapping[str, Any], device: str) -> Scorer:

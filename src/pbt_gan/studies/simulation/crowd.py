@@ -11,9 +11,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from pbt_gan import errors
+from pbt_gan.cores import usable_cores
 from pbt_gan.engine import Stop
 from pbt_gan.errors import PbtGanError, WorkerError
-from pbt_gan.executors.cores import usable_cores
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.studies.experiment.plan import read_experiment
 from pbt_gan.studies.simulation.trial import Outcome, Trial, landscape

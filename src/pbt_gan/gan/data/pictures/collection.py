@@ -20,11 +20,13 @@ class Item(NamedTuple):
 class Collection(ABC):
     """Encoded pictures, listed and not yet read. Nothing that it was given is believed.
 
-    `items` stand in an order that depends on names alone. `read` may be called from several threads at a time.
+    `items` stand in an order that depends on names alone. Among those to train on either all have a label or none has.
+    `read` may be called from several threads at a time, and is fastest in the order of the items.
     """
 
     kind: str  # "folder of images", "zip of images"
     items: Sequence[Item]
+    class_names: Sequence[str]  # in the order of their numbers; empty: there are no labels
     ignored: Mapping[str, int]  # what is no picture, by kind: {"hidden files": 3}
     remarks: Sequence[str]  # "dataset.json gives the labels"
 

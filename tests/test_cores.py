@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.executors.cores import quota, usable_cores
+from pbt_gan.cores import quota, usable_cores
 
 
 @pytest.fixture
