@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import pbt_gan
+from pbt_gan import files
 from pbt_gan.config.settings import Config
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError, StorageError
-from pbt_gan.runs import export as exporting
 from pbt_gan.runs.export import Exported, export
 from pbt_gan.runs.launch import Project, start
 from pbt_gan.runs.result import Run
@@ -53,6 +53,7 @@ def exported(folder: Path, name: str = "safetensors", out: Path | None = None, *
 def test_samples_are_bit_for_bit_those_of_the_task(folder: Path, member: str) -> None:
     run = Run.open(folder)
     by_the_task = run._attached().sample(run.state(member), 130, stream(3, "sample"))
+    assert by_the_task is not None
     assert np.array_equal(pbt_gan.load_generator(folder, member).sample(130, seed=3), by_the_task)
     assert np.array_equal(run.sample(130, member=member, seed=3), by_the_task)
 
@@ -178,7 +179,7 @@ def test_a_disk_that_refuses_leaves_nothing_half_written(
     def full(path: Path, data: bytes, **options: Any) -> None:
         raise StorageError(f"Cannot write {path}: No space left on device.")
 
-    monkeypatch.setattr(exporting.files, "write", full)
+    monkeypatch.setattr(files, "write", full)
     with pytest.raises(StorageError, match="No space left"):
         exported(folder, out=tmp_path / "out")
     assert [*(tmp_path / "out").iterdir()] == []
