@@ -78,6 +78,9 @@ TaskFile = Annotated[
     Path | None,
     Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
 ]
+Download = Annotated[
+    bool, Option("--download", help="First fetch the data: cifar-10, cifar-100, mnist or fashion-mnist.")
+]
 Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
 
 
@@ -104,6 +107,7 @@ def _common(
     epilog=_examples(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
+        "pbt-gan train --data fashion-mnist --download",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
         "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
@@ -142,6 +146,7 @@ def train(
     deterministic: Annotated[
         bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
     ] = None,
+    download: Download = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Print settings and predicted cost; train nothing.")] = False,
 ) -> None:
     """Train a population.
@@ -161,6 +166,10 @@ def train(
         },
         set_ or (),
     )
+    if download:
+        from pbt_gan.cli import fetching
+
+        fetching.fetch_data(data) if data is not None else fetching.fetch_for(source, change)
     training.train(source, data, out, change, max_time, dry_run)
 
 
