@@ -10,7 +10,7 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError
 from pbt_gan.gan.data import Dataset
-from pbt_gan.gan.data.source import ImagesInMemory
+from pbt_gan.gan.data.source import source_of
 from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.scores.judge import Judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings
@@ -41,7 +41,7 @@ class GanTrainer(GroupTrainer):
         self._size, self._channels = dataset.images.shape[1], dataset.images.shape[3]
         self._device = device
         self._step = make_step(settings, self._size, self._channels, device)
-        images = ImagesInMemory(dataset.images, device, dtype_of(settings))
+        images = source_of(dataset.images, device, dtype_of(settings))
         self._loop = Loop(settings, self._step, images, device)
         running = settings.sampling_norm == "running"
         self._sampler = Sampler(self._step.generator, settings.z_size, running=running, device=device)
