@@ -197,7 +197,10 @@ def train(
     if download:
         from pbt_gan.cli import fetching
 
-        fetching.fetch_data(data) if data is not None else fetching.fetch_for(source, change)
+        if data is not None:
+            fetching.fetch_data(data)
+        else:
+            fetching.fetch_for(source, change)
     training.train(source, data, out, change, max_time, dry_run)
 
 

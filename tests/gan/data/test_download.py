@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pbt_gan.config.tasks import FETCHED_DATA
 from pbt_gan.errors import ConfigError, DataError
@@ -74,6 +75,12 @@ def test_nothing_is_read_of_a_data_set_of_which_a_file_is_missing(monkeypatch):
         with pytest.raises(DataError, match="404"):
             download("mnist", quiet)
         assert "has not been fetched" in refused("mnist")
+
+
+def test_two_processes_do_not_fetch_into_one_file(cache):
+    (cache / "mnist").mkdir(parents=True)
+    with FileLock(cache / "mnist" / "lock"), pytest.raises(DataError, match="Another process"):
+        download("mnist", quiet)
 
 
 def test_progress_names_the_file_and_how_much_of_it_is_there(monkeypatch):
