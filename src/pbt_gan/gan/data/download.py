@@ -1,7 +1,7 @@
 """Known data sets, from where their authors or well-known mirrors keep them; fetched only when somebody asks."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -106,12 +106,16 @@ def download(name: str, progress: Callable[[str, int, int | None], None]) -> Pat
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes from appending to the same files."""
-    with files.explained(folder), ExitStack() as held:
+    lock = FileLock(folder / "lock", timeout=0)
+    with files.explained(folder):
         try:
-            held.enter_context(FileLock(folder / "lock", timeout=0))
+            lock.acquire()
         except Timeout:
             raise DataError(f"Another process is fetching into {folder}; wait until it is done.") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _folder(name: str) -> Path:
