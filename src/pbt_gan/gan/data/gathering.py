@@ -15,6 +15,7 @@ from pbt_gan.errors import DataError, printable
 from pbt_gan.gan.data.account import Account, Sides, Skipped
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.fit import Fit
+from pbt_gan.gan.data.oddities import remarks
 from pbt_gan.gan.data.parallel import in_order
 from pbt_gan.gan.data.pictures.collection import Collection, Item, Part
 from pbt_gan.gan.data.pictures.fitting import enlarged, fitted, resolved, words
@@ -105,7 +106,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
         unseen=(images["unseen"], _numbers(labels["unseen"], collection.class_names)) if "unseen" in images else None,
         account=account,
     )
-    return Gathered(dataset, resolved(replace(fit, resolution=None), sides).resolution or side)
+    return Gathered(examined(dataset), resolved(replace(fit, resolution=None), sides).resolution or side)
 
 
 def refit(dataset: Dataset, fit: Fit, store: Store) -> Gathered:
@@ -148,7 +149,16 @@ def refit(dataset: Dataset, fit: Fit, store: Store) -> Gathered:
         account=account,
     )
     usual = resolved(replace(fit, resolution=None), sides).resolution
-    return Gathered(fresh, usual or fresh.images.shape[1])
+    return Gathered(examined(fresh), usual or fresh.images.shape[1])
+
+
+def examined(dataset: Dataset) -> Dataset:
+    """Return a data set whose account also tells what is odd about its values, which takes a second or two."""
+    account = dataset.account
+    if account is None or account.examined:
+        return dataset
+    found = remarks(dataset.images, dataset.labels, dataset.class_names)
+    return replace(dataset, account=replace(account, remarks=(*account.remarks, *found), examined=True))
 
 
 def check_bad(name: str, skipped: Sequence[Skipped], found: int, most: int) -> None:
