@@ -12,6 +12,7 @@ from pbt_gan.gan.data.pixels import mapped
 from pbt_gan.gan.data.source import ImagesInMemory, ImagesWhereTheyLie, source_of
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training.loop import Loop, make_step
+from pbt_gan.validation import validated
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype=np.uint8)
 
@@ -62,7 +63,7 @@ def test_a_block_of_steps_expects_all_images_that_it_takes():
             taken.extend(indices.flatten().tolist())
             return super().take(indices)
 
-    settings = GanSettings(width=2, z_size=4, batch_size=4)
+    settings = validated(GanSettings, {"width": 2, "z_size": 4, "batch_size": 4})
     images = Noting(np.zeros((50, 8, 8, 1), np.uint8), "cpu", torch.float32)
     loop = Loop(settings, make_step(settings, 8, 1), images, "cpu")
     loop.train([loop.init(stream(0, "init"))], [{"n_critic": 2}], 3, [partial(stream, 0, "train")])
