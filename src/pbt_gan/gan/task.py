@@ -6,6 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
@@ -123,8 +126,10 @@ class GanTask(Problem):
         return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
 
     def reals(self, count: int) -> Images:
-        """Return the first images of the data."""
-        return self.dataset.images[:count]
+        """Return some images of the data, always the same: the first ones may all be of one class."""
+        images = self.dataset.images
+        drawn = stream(0, "reals").choice(len(images), min(count, len(images)), replace=False)
+        return np.asarray(images[drawn])
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""
