@@ -115,7 +115,7 @@ def data(tmp_path_factory):
         ("none.npz", "0 images"),
         ("labels.npz", "one an image. Mend or remove them"),
         ("bare", "holds no images"),
-        ("pictures", "1 images.*at least 10"),
+        ("pictures", "1 pictures that can be read, but at least 10 are needed. Left out: b.png"),
         ("torn", "more than 10 of 12 pictures cannot be read.*00.png: .*--max-bad N"),
         ("pictures/a.png", "one file of many; give the folder"),
         ("evil.tar.gz", "asks for .*mkdir.*nothing was executed"),

@@ -57,7 +57,9 @@ def test_pictures_that_cannot_be_read_are_left_out_and_listed_up_to_a_bound(give
 
 
 def test_where_nothing_can_be_read_the_first_reasons_are_told(given):
-    with pytest.raises(DataError, match=r"mine holds no picture that can be read: 000.png: it is not there"):
+    with pytest.raises(
+        DataError, match=r"mine holds 0 pictures that can be read, .*Left out: 000.png: it is not there"
+    ):
         gather("mine", given({Item("000.png", "1"): b""}), Fit(), PixelsInMemory)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pbt_gan.errors import DataError, printable
 from pbt_gan.gan.data.account import Account, Sides, Skipped
-from pbt_gan.gan.data.dataset import Dataset
+from pbt_gan.gan.data.dataset import FEWEST_IMAGES, Dataset
 from pbt_gan.gan.data.fit import Fit
 from pbt_gan.gan.data.oddities import remarks
 from pbt_gan.gan.data.parallel import in_order
@@ -75,8 +75,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
     with closing(in_order(lambda item: _looked(collection, item), collection.items, "Looking at pictures")) as found:
         seen = list(good(found))
     sides = [(each.header.width, each.header.height) for each in seen]
-    if not sides:
-        raise DataError(f"{name} holds no picture that can be read: {_some(skipped)}.")
+    _check_enough(name, len(sides), skipped)
     whole = resolved(fit, sides)
     side, channels = whole.resolution or 0, 1 if all(each.header.grey for each in seen) else 3
     pixels = {part: store(_PARTS[part]) for part in dict.fromkeys(each.item.part for each in seen)}
@@ -88,6 +87,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
             pixels[each.item.part].add(each.pixels)
             labels[each.item.part].append(each.item.label)
             traits.update(each.traits)
+    _check_enough(name, len(labels["train"]), skipped)
     images = {part: pixels[part].array((side, side, channels)) for part in pixels}
     account = Account(
         collection.kind,
@@ -167,6 +167,15 @@ def check_bad(name: str, skipped: Sequence[Skipped], found: int, most: int) -> N
         raise DataError(
             f"{name}: more than {most} of {found:,} pictures cannot be read ({_some(skipped)}). Mend or remove them, "
             f"or leave more of them out: --max-bad N (task.max_bad)."
+        )
+
+
+def _check_enough(name: str, count: int, skipped: Sequence[Skipped]) -> None:
+    """Raise DataError if too few pictures are left, and name those that are not."""
+    if count < FEWEST_IMAGES and skipped:
+        raise DataError(
+            f"{name} holds {count} pictures that can be read, but at least {FEWEST_IMAGES} are needed. Left out: "
+            f"{_some(skipped)}."
         )
 
 
