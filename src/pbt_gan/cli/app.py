@@ -78,6 +78,9 @@ TaskFile = Annotated[
     Path | None,
     Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
 ]
+Member = Annotated[
+    str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
+]
 Resolution = Annotated[
     int | None,
     Option(metavar="N", help="Pixels a side of the images: 8, 16, 28, 32, 48, 64, 96, 128. By the data, if not given."),
@@ -292,9 +295,7 @@ def sample(
         Option(metavar="FILE", help="FILE.png: one picture; FILE.npz: an array `images`, uint8[N, H, W, C]."),
     ],
     count: Annotated[int, Option(metavar="N", min=1, max=1_000_000, help="Images.")] = 64,
-    member: Annotated[
-        str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
-    ] = "best",
+    member: Member = "best",
     seed: Annotated[int, Option(metavar="N", min=0, help="Equal seeds make equal images.")] = 0,
     data: MovedData = None,
     task_file: TaskFile = None,
@@ -304,6 +305,45 @@ def sample(
     from pbt_gan.runs.places import Moved
 
     reading.sample(run, out, Moved(data, task_file), count, member, seed)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan export runs/0001-digits --licence CC-BY-4.0",
+        "pbt-gan export runs/0001-digits --format torch-export --out digits.pt2",
+        "pbt-gan export runs/0001-digits --format onnx --member average --out my-generator",
+    )
+)
+def export(
+    run: RunFolder,
+    format_: Annotated[
+        str,
+        Option(
+            "--format",
+            metavar="NAME",
+            help="safetensors (weights, and a few lines of torch that build the net), torch-export (a program), onnx.",
+        ),
+    ] = "safetensors",
+    out: Annotated[
+        Path | None,
+        Option(metavar="FOLDER|FILE", help="Where to; if not given: export/NAME in the run's folder."),
+    ] = None,
+    member: Member = "best",
+    licence: Annotated[
+        str | None, Option(metavar="TEXT", help="What others may do with it, for the card: such as CC-BY-4.0.")
+    ] = None,
+    data: MovedData = None,
+    task_file: TaskFile = None,
+) -> None:
+    """Write a trained generator for programs without pbt-gan.
+
+    Beside the weights lie a loader of about ten lines that needs torch alone (of onnx: onnxruntime), a card with
+    configuration, lineage, scores and versions, and the same as a page for people.
+    """
+    from pbt_gan.cli import exporting
+    from pbt_gan.runs.places import Moved
+
+    exporting.export(run, format_, out, Moved(data, task_file), member, licence)
 
 
 @app.command(

@@ -11,8 +11,10 @@ from pbt_gan.gan.data.pictures.columns import Columns, columns
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_GROUP_BYTES = 2**31
-"""Of the pictures of one row group, which are unpacked together."""
+MOST_GROUP_BYTES = 2**30
+"""Of one row group, the pictures of which are unpacked together."""
+
+_GROUPS_KEPT = 2  # several threads that read in order are in one group, or the next
 
 PARQUET, ARROW, STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 """How files begin: the last one is Arrow too, and what `datasets` writes."""
@@ -47,7 +49,7 @@ def open_table(path: Path) -> TableFile:
 
 
 class _Parquet:
-    """Row groups are unpacked as a whole, and the last one is kept: whoever reads in order unpacks each once."""
+    """Row groups are unpacked as a whole, and the last ones are kept: whoever reads in order unpacks each once."""
 
     def __init__(self, path: Path) -> None:
         from pyarrow import parquet
@@ -60,8 +62,7 @@ class _Parquet:
         self._ends = list(accumulate(rows))
         if min(rows, default=0) < 0 or sum(rows) != self.rows:
             raise ValueError("its row groups hold more or fewer rows than it says")
-        self._group = -1
-        self._pictures: pa.ChunkedArray | None = None
+        self._groups: dict[int, pa.ChunkedArray] = {}  # the newest last
 
     def labels(self, column: str) -> Iterator[object]:
         for batch in self._file.iter_batches(columns=[column]):
@@ -69,13 +70,15 @@ class _Parquet:
 
     def picture(self, row: int) -> bytes | None:
         group = bisect.bisect_right(self._ends, row)
-        if group != self._group or self._pictures is None:
-            self._pictures, self._group = self._unpacked(group), group
+        if group not in self._groups:
+            if len(self._groups) == _GROUPS_KEPT:
+                del self._groups[next(iter(self._groups))]
+            self._groups[group] = self._unpacked(group)
         first = self._ends[group - 1] if group else 0
-        return _bytes(self._pictures, row - first)
+        return _bytes(self._groups[group], row - first)
 
     def close(self) -> None:
-        self._pictures = None
+        self._groups.clear()
         self._file.close()
 
     def _unpacked(self, group: int) -> "pa.ChunkedArray":
