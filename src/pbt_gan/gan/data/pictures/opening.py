@@ -51,7 +51,7 @@ def _unless_empty(path: Path, collection: Collection) -> Collection | None:
     others = [f"{count:,} {kind}" for kind, count in collection.ignored.items() if kind.startswith(".")]
     if others:
         raise DataError(
-            f"{path} holds {', '.join(sorted(others))}, which are not read here, and no other images. Convert them first, "
-            f"for example to PNG: mogrify -format png FILES."
+            f"{path} holds {', '.join(sorted(others))}, which are not read here, and no other images. "
+            f"Convert them first, for example to PNG: mogrify -format png FILES."
         )
     return None
