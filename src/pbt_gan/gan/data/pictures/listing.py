@@ -105,7 +105,7 @@ def listed(stamps: Mapping[str, str], ignored: Mapping[str, int], read: Callable
     places, left_out, more = labelled(found.places, labels, DESCRIPTION) if labels else (found.places, {}, ())
     return Listing(
         [Item(name, stamps[name], place.label, place.part) for name, place in sorted(places.items())],
-        Counter(ignored) + Counter(found.left_out) + Counter(left_out),
+        dict(sorted((Counter(ignored) + Counter(found.left_out) + Counter(left_out)).items())),
         [*found.remarks, *said, *long, *more],
     )
 
