@@ -71,7 +71,7 @@ def test_images_of_another_size_and_colour_are_fitted_to_the_real_ones_and_it_is
 def test_a_folder_of_pictures_is_measured(tmp_path):
     for place, image in enumerate(DIGITS[::60]):
         Image.fromarray(image[..., 0]).save(tmp_path / f"{place}.png")
-    assert pbt_gan.evaluate(tmp_path, DIGITS).scores["copied"].value > 0.9
+    assert pbt_gan.evaluate(tmp_path, "digits").scores["copied"].value > 0.9
 
 
 def test_what_cannot_be_measured_is_refused_in_a_line(tmp_path, run):
