@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pbt_gan.gan.scores.networks import imagenet
 from scipy.stats import spearmanr
 
 from pbt_gan.codec import decode
@@ -27,6 +26,7 @@ from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.scores.frechet import Moments, frechet_distance
 from pbt_gan.gan.scores.naming import short
+from pbt_gan.gan.scores.networks import imagenet
 from pbt_gan.gan.scores.scorer import FeatureNetwork, OwnNetwork
 from pbt_gan.gan.scores.scorers import train_scorer
 from pbt_gan.gan.scores.table import SCORES
@@ -56,6 +56,7 @@ def main() -> None:
     parser.add_argument("--ages", default="50,150,350,700", help="steps after which images are kept")
     parser.add_argument("--width", type=int, default=16, help="of the nets")
     parser.add_argument("--scorer-steps", type=int, default=1_000)
+    parser.add_argument("--imagenet-judge", action="store_true", help="let the ImageNet network judge too")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -64,11 +65,6 @@ def main() -> None:
     unseen = load_dataset(asked.unseen).images if asked.unseen else dataset.unseen and dataset.unseen.images
     if unseen is None:
         parser.error("the data keeps no images for tests; name some with --unseen")
-    own = partial(own_judge, dataset, unseen, asked.folder, 3 * asked.scorer_steps)
-    judged = {
-        "judge: FCD": kept(asked.folder / "judge-fcd.json", own),
-        "judge: IFD": kept(asked.folder / "judge-ifd.json", partial(imagenet_judge, unseen, asked.folder)),
-    }
     selected = {}
     for count in map(int, asked.scorer_images.split(",")):
         for teacher in ("labels", "rotations"):
@@ -76,7 +72,12 @@ def main() -> None:
             path = asked.folder / f"{teacher}-{count}.json"
             selected[f"{teacher}, {count:,}"] = kept(path, partial(by_own, part, asked.folder, asked.scorer_steps))
     selected["ImageNet"] = kept(asked.folder / "imagenet.json", partial(by_imagenet, dataset, asked.folder))
-    print(table(selected, {name: found["judge"] for name, found in judged.items()}))
+    own = partial(own_judge, dataset, unseen, asked.folder, 3 * asked.scorer_steps)
+    judged = {"judge: FCD": kept(asked.folder / "judge-fcd.json", own)["judge"]}
+    if asked.imagenet_judge:
+        by_network = partial(imagenet_judge, unseen, asked.folder)
+        judged["judge: IFD"] = kept(asked.folder / "judge-ifd.json", by_network)["judge"]
+    print(table(selected, judged))
 
 
 def train_members(folder: Path, dataset: Dataset, count: int, ages: list[int], width: int) -> None:

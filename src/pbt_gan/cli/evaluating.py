@@ -61,16 +61,15 @@ def _print(found: Evaluation) -> None:
     out = console()
     out.print(Text(f"{found.images}, beside {found.against}", "bold", overflow="fold"))
     for judgement in found.judgements:
-        out.print()
+        out.print(Text(f"\nBy {judgement.look.says}, from {judgement.reals:,} real images", overflow="fold"))
         out.print(_table(judgement))
     for remark in (*found.remarks, *_remarks(found)):
         out.print(Text(f"· {remark}", "dim"))
 
 
 def _table(judgement: Judgement) -> Table:
-    look, measured = judgement.look, judgement.measurements.values()
-    title = f"By {look.says}, from {judgement.reals:,} real images"
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left", title_style="")
+    measured = judgement.measurements.values()
+    table = Table(box=None, pad_edge=False, header_style="bold")
     beside = any(each.real is not None for each in measured)
     for heading in ("", "value", "95 % interval", *(["unseen real"] if beside else []), "better", "images"):
         table.add_column(heading, justify="left" if heading in ("", "better") else "right")

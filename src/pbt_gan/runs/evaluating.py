@@ -117,7 +117,8 @@ def evaluate(
     fitted, remarks = alike(made, size, channels)
     known = _spread(reference.images, reals)
     if len(known) < len(reference.images):
-        remarks += (f"networks look at {len(known):,} of the {len(reference.images):,} real images, evenly spread",)
+        some = f"networks look at {len(known):,} of the {len(reference.images):,} real images, evenly spread"
+        remarks += (f"{some}: of the others they know neither neighbours nor copies",)
     unseen = None if reference.unseen is None else _spread(reference.unseen.images, reals)
     kept = scorers(run.folder) if run is not None and run.folder is not None and against is None else None
     looks = [_own(reference, kept), *_published(inception)]
