@@ -2,10 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from pbt_gan.gan.scores.networks import imagenet
 from PIL import Image
 
 from pbt_gan.gan.data import load_dataset
+from pbt_gan.gan.scores.networks import imagenet
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from pbt_gan.gan.scores.networks import imagenet
 from PIL import Image
 
 import pbt_gan
 from pbt_gan.errors import ConfigError, DataError
 from pbt_gan.gan.data import load_dataset
+from pbt_gan.gan.scores.networks import imagenet
 
 DIGITS = load_dataset("digits").images
 GAN = {
