@@ -335,9 +335,7 @@ def evaluate(
     reals: Annotated[
         int, Option(metavar="N", min=20, max=1_000_000, help="Real images that networks look at, evenly spread.")
     ] = 10_000,
-    member: Annotated[
-        str, Option(metavar="ID", help="Of a run: a number, best (ever), last-best, or average (`pbt-gan average`).")
-    ] = "best",
+    member: Member = "best",
     inception: Annotated[
         Path | None,
         Option(metavar="FILE", help="The published weights of Inception v3: with them also IS, FID and KID."),
