@@ -49,8 +49,8 @@ def test_a_run_is_measured_beside_its_own_data_with_its_own_network(run):
     best = pbt_gan.evaluate(run, samples=100)
     assert best.against == "1,797 images of digits"
     assert "100 images of" in best.images
-    member = pbt_gan.Run.open(run).best
-    by_name = pbt_gan.evaluate(run / "checkpoints" / f"{member.checkpoint}.safetensors", samples=100)
+    checkpoint = pbt_gan.Run.open(run).member("best").checkpoint
+    by_name = pbt_gan.evaluate(run / "checkpoints" / f"{checkpoint}.safetensors", samples=100)
     assert {key: each.value for key, each in by_name.scores.items()} == {
         key: each.value for key, each in best.scores.items()
     }

@@ -201,4 +201,5 @@ def _published(weights: Path | str | None) -> Iterator[Look]:
 
 def _spread(images: Images, most: int) -> Images:
     """Return some of the images, evenly spread."""
-    return images[np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int)]
+    some: Images = images[np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int)]
+    return some

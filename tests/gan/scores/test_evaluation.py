@@ -85,6 +85,7 @@ def test_unseen_real_images_are_measured_beside_if_they_are_as_many():
     assert found["fcd"].real == pytest.approx(
         frechet_distance(Moments.of(features(REALS)), Moments.of(features(unseen[:300])))
     )
+    assert found["fcd"].real is not None
     assert found["fcd"].real < found["fcd"].value
     assert all(each.real is None for each in judge(look(), MADE, REALS, unseen[:299]).measurements.values())
 
