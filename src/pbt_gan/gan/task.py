@@ -5,6 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
@@ -115,8 +118,13 @@ class GanTask(Problem):
         return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
 
     def reals(self, count: int) -> Images:
-        """Return the first images of the data."""
-        return self.dataset.images[:count]
+        """Return images of the data, evenly spread over it and shuffled, always the same ones.
+
+        One is drawn from each of `count` equal stretches: sorted data shows all of its classes.
+        """
+        total, rng = len(self.dataset.images), stream(0, "reals")
+        edges = np.linspace(0, total, min(count, total) + 1).astype(int)
+        return self.dataset.images[rng.permutation(rng.integers(edges[:-1], edges[1:]))]
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""
