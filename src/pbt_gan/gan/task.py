@@ -1,5 +1,6 @@
 """The task `gan`: a member is a generator and a discriminator, and its score says how good its images are."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.fit import RESOLUTIONS
+from pbt_gan.gan.data.gathering import examined
+from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
@@ -20,6 +23,8 @@ from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
     from pbt_gan.gan.trainer import GanTrainer
+
+_log = logging.getLogger(__name__)
 
 
 class GanTask(Problem):
@@ -101,7 +106,10 @@ class GanTask(Problem):
         return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
-        """Put the scorers for the images into the folder."""
+        """Put the scorers for the images into the folder; where there are none yet, say what the images are."""
+        if not folder.is_dir():
+            for line in lines(examined(self.dataset)):
+                _log.info("%s", line)
         judge.prepare_scorers(self.dataset, folder)
         self._prepared = folder
 
@@ -124,7 +132,7 @@ class GanTask(Problem):
         """
         total, rng = len(self.dataset.images), stream(0, "reals")
         edges = np.linspace(0, total, min(count, total) + 1).astype(int)
-        return self.dataset.images[rng.permutation(rng.integers(edges[:-1], edges[1:]))]
+        return np.asarray(self.dataset.images[rng.permutation(rng.integers(edges[:-1], edges[1:]))])
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""

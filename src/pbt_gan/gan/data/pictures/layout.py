@@ -108,7 +108,7 @@ class _Reading:
         unseen = sum(place.part == "unseen" for place in self.places.values())
         if self._for_tests:
             folders = _listed(sorted(self._for_tests))
-            self._say(f"{unseen:,} pictures of {folders} are not trained on; they check scores", self._hold_back)
+            self._say(f"the {unseen:,} unseen are those of {folders}", self._hold_back)
             self._say(f"there is no train/ beside {folders}, so that is trained on", not self._hold_back)
         nested = sorted({place.label for place in self.places.values() if place.label and "/" in place.label})
         if nested:
