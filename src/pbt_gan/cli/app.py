@@ -78,6 +78,9 @@ TaskFile = Annotated[
     Path | None,
     Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
 ]
+Download = Annotated[
+    bool, Option("--download", help="First fetch the data: cifar-10, cifar-100, mnist or fashion-mnist.")
+]
 Member = Annotated[
     str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
 ]
@@ -126,6 +129,7 @@ def _common(
     epilog=_examples(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
+        "pbt-gan train --data fashion-mnist --download",
         "pbt-gan train --data holiday-pictures --resolution 64 --fit pad --background black",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
@@ -169,6 +173,7 @@ def train(
     deterministic: Annotated[
         bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
     ] = None,
+    download: Download = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Print settings and predicted cost; train nothing.")] = False,
 ) -> None:
     """Train a population.
@@ -189,6 +194,13 @@ def train(
         },
         set_ or (),
     )
+    if download:
+        from pbt_gan.cli import fetching
+
+        if data is not None:
+            fetching.fetch_data(data)
+        else:
+            fetching.fetch_for(source, change)
     training.train(source, data, out, change, max_time, dry_run)
 
 
@@ -482,13 +494,16 @@ def data(
     max_bad: MaxBad = None,
     grid: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw some of the images.")] = None,
     json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
+    download: Download = False,
 ) -> None:
     """Say what is found in a place and what is made of it, without training.
 
     Classes, sizes, values, duplicates, and every file that cannot be read. What is made ready here is kept for `train`.
     """
-    from pbt_gan.cli import looking, training
+    from pbt_gan.cli import fetching, looking, training
 
+    if download:
+        fetching.fetch_data(path)
     looking.data(path, training.changes(_fitting(resolution, fit, background, max_bad), ()), grid, as_json=json)
 
 
