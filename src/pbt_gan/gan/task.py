@@ -1,14 +1,20 @@
 """The task `gan`: a member is a generator and a discriminator, and its score says how good its images are."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.fit import RESOLUTIONS
+from pbt_gan.gan.data.gathering import examined
+from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
@@ -17,6 +23,8 @@ from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
     from pbt_gan.gan.trainer import GanTrainer
+
+_log = logging.getLogger(__name__)
 
 
 class GanTask(Problem):
@@ -98,7 +106,10 @@ class GanTask(Problem):
         return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
-        """Put the scorers for the images into the folder."""
+        """Put the scorers for the images into the folder; where there are none yet, say what the images are."""
+        if not folder.is_dir():
+            for line in lines(examined(self.dataset)):
+                _log.info("%s", line)
         judge.prepare_scorers(self.dataset, folder)
         self._prepared = folder
 
@@ -115,8 +126,13 @@ class GanTask(Problem):
         return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
 
     def reals(self, count: int) -> Images:
-        """Return the first images of the data."""
-        return self.dataset.images[:count]
+        """Return images of the data, evenly spread over it and shuffled, always the same ones.
+
+        One is drawn from each of `count` equal stretches: sorted data shows all of its classes.
+        """
+        total, rng = len(self.dataset.images), stream(0, "reals")
+        edges = np.linspace(0, total, min(count, total) + 1).astype(int)
+        return np.asarray(self.dataset.images[rng.permutation(rng.integers(edges[:-1], edges[1:]))])
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""
