@@ -92,11 +92,12 @@ class GanTask(Problem):
     def arguments(self) -> Mapping[str, Any]:
         """Return every setting that has an effect, those too that the size of the images decides."""
         settings = self.settings.resolved(self.dataset.images.shape[1])
-        return {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump()}
+        return {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump(exclude_none=True)}
 
     def prepare(self, folder: Path) -> None:
         """Put the scorers for the images into the folder."""
-        judge.prepare_scorers(self.dataset, folder)
+        judge.prepare_scorers(self.dataset, folder, self.metrics)
+        self.metrics = judge.as_chosen(self.metrics, folder)
         self._prepared = folder
 
     def attach(self, folder: Path, device: str) -> "GanTrainer":
