@@ -261,7 +261,7 @@ def test_nothing_at_all_trains_the_digits(pbt_gan, monkeypatch):
 @pytest.mark.slow
 def test_what_a_first_look_at_new_data_does_is_said(pbt_gan, kept, monkeypatch):
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest has put some there
-    monkeypatch.setattr("pbt_gan.gan.scores.scorers.STEPS", 2)
+    monkeypatch.setattr("pbt_gan.gan.scores.recipes.STEPS", 2)
     rng = np.random.default_rng(0)
     np.savez("new.npz", images=rng.integers(0, 256, (40, 8, 8), np.uint8))
     said = pbt_gan("train", kept / "gan.toml", "--data", "new.npz", "--dry-run")

@@ -47,8 +47,8 @@ class MetricsSettings(Settings):
             )
         if self.inception is not None and "inception" not in (self.select, self.judge):
             raise ValueError(
-                f"inception = {self.inception!r} has no effect: neither select nor judge is 'inception'; make it so, or "
-                "leave it out"
+                f"inception = {self.inception!r} has no effect: neither select nor judge is 'inception'; leave it out, "
+                "or make one of them so"
             )
         return self
 

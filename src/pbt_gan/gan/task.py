@@ -100,6 +100,14 @@ class GanTask(Problem):
         self.metrics = judge.as_chosen(self.metrics, folder)
         self._prepared = folder
 
+    def rehearse(self, folder: Path) -> float:
+        """Put scorers into the folder that need not be made, else stand-ins; return the seconds that making them takes."""
+        from pbt_gan.gan.scores.rehearsal import rehearse_scorers  # imports torch
+
+        seconds = rehearse_scorers(self.dataset, folder, self.metrics)
+        self._prepared = folder
+        return seconds
+
     def attach(self, folder: Path, device: str) -> "GanTrainer":
         """Return a trainer with images, nets and scorers on "cpu", "cuda" or "cuda:1".
 

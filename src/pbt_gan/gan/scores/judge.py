@@ -34,6 +34,7 @@ Sample = Callable[[int, Generator], "Sequence[Tensor | None]"]
 """Makes `count` images of each member, uint8[count, H, W, C], from latents drawn from the generator; None: they are not
 finite."""
 
+
 class Judge:
     """Measures samples with both scorers of a run.
 

@@ -58,7 +58,7 @@ def _made_by(dataset: Dataset, role: Role, rung: Rung) -> Mapping[str, Any]:
     return {
         "form": FORM,
         "data": dataset.fingerprint,
-        "unseen": unseen and hashlib.sha256(unseen.images).hexdigest(),
+        "unseen": unseen and hashlib.sha256(unseen.images.data).hexdigest(),
         "recipe": RECIPES[role] if rung in TRAINED else RECIPES[role].seed,
         "rung": rung,
         "effort": whole_effort(rung),

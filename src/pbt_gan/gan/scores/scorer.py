@@ -11,7 +11,6 @@ from pbt_gan.gan.scores.classifier import Weights, load_classifier
 from pbt_gan.gan.scores.score import Reals, Seen
 from pbt_gan.gan.scores.table import measurable
 
-
 TOGETHER = 20_000
 """Images whose features are held at a time: of 2,048 features each they take 160 MB."""
 
@@ -104,11 +103,11 @@ class Scorer:
 
 def _groups(members: Sequence[Tensor | None]) -> list[list[Tensor | None]]:
     """Return members in their order, in groups of at most `TOGETHER` images, or of one member."""
-    groups: list[list[Tensor | None]] = []
-    images = TOGETHER
+    groups: list[list[Tensor | None]] = [[]]
+    images = 0
     for member in members:
         count = 0 if member is None else len(member)
-        if images + count > TOGETHER:
+        if groups[-1] and images + count > TOGETHER:
             groups.append([])
             images = 0
         groups[-1].append(member)

@@ -49,7 +49,7 @@ def prepare_scorers(dataset: Dataset, folder: Path, metrics: MetricsSettings | N
         DamageError: a shipped scorer is not what was shipped.
         ConfigError: a network that the settings ask for is not to be had.
     """
-    metrics = metrics or MetricsSettings()
+    metrics = metrics or MetricsSettings.model_validate({})
     files.make_folder(folder)
     before: Mapping[str, Any] | None = None
     features = 0

@@ -50,7 +50,8 @@ def main() -> None:
 def _kept_card(dataset: Dataset, tree: Tree) -> dict[str, Any]:
     """Return the card that stands in the file: as the first version wrote it, since old runs know the file's digest."""
     card = tree["card"]
-    _, probabilities = network_of(tree, "cpu")(torch.from_numpy(dataset.images))
+    probabilities = network_of(tree, "cpu")(torch.from_numpy(dataset.images)).probabilities
+    assert probabilities is not None
     own = ("data", "data_fingerprint", "images", "predicts", "shape", "parameters", "seed", "steps", "accuracy")
     return {
         **{name: card[name] for name in own},
