@@ -82,6 +82,13 @@ def remove(path: Path) -> None:
         perform(os.unlink, path)
 
 
+def rename(path: Path, new: Path) -> None:
+    """Give a whole file its name, in place of what has it; both lie in one folder."""
+    with explained(new):
+        perform(os.replace, path, new)
+        _fsync_folder(new.parent)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it; one that is there already is fine."""
     if path.is_dir():

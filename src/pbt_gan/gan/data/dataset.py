@@ -53,7 +53,7 @@ class Dataset:
 
         Args:
             name: what messages and reports call the data.
-            images: uint8, [N, H, W, C], [N, C, H, W] or [N, H, W]. H may differ from W until they are fitted.
+            images: uint8[N, H, W, C] with 1 or 3 channels. H may differ from W until they are fitted.
             labels: integers, [N] or [N, 1]; they are numbered anew from 0, in ascending order. Labels that cannot teach
                 a classifier (one class only, or fewer than ten images a class on average) count as none.
             class_names: of the labels as they are given: that of label 3 is `class_names[3]`.
@@ -63,8 +63,8 @@ class Dataset:
         Raises:
             DataError: not what is listed above, or too few images.
         """
-        images = _channels_last(name, images)
-        others = None if unseen is None else _channels_last(f"{name}, unseen", unseen[0])
+        images = _checked(name, images)
+        others = None if unseen is None else _checked(f"{name}, unseen", unseen[0])
         if others is not None and others.shape[1:] != images.shape[1:]:
             shapes = " and ".join(str(list(each.shape[1:])) for each in (images, others))
             raise DataError(f"{name}: images for training and for tests have the shapes {shapes}; make them alike.")
@@ -98,21 +98,11 @@ def check_size(name: str, size: int) -> None:
         )
 
 
-def _channels_last(name: str, images: NDArray[Any]) -> NDArray[np.uint8]:
-    if images.dtype != np.uint8:
+def _checked(name: str, images: NDArray[Any]) -> NDArray[np.uint8]:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
         raise DataError(
-            f"{name}: images are {images.dtype}, not uint8. Convert them to whole numbers from 0 to 255; from "
-            f"floats in [0, 1]: (255 * images).round().astype(numpy.uint8)."
-        )
-    shape = images.shape
-    if images.ndim == 3:
-        images = images[..., None]
-    elif images.ndim == 4 and shape[3] not in (1, 3) and shape[1] in (1, 3):
-        images = images.transpose(0, 2, 3, 1)
-    if images.ndim != 4 or images.shape[3] not in (1, 3):
-        raise DataError(
-            f"{name}: images have the shape {list(shape)}; expected [N, H, W], [N, H, W, C] or [N, C, H, W] with 1 or "
-            f"3 channels C (grey or RGB)."
+            f"{name}: images are {images.dtype} of the shape {list(images.shape)}; expected uint8, [N, H, W, C], "
+            f"with 1 or 3 channels C (grey or RGB)."
         )
     return np.require(images, requirements=["C", "W"])  # torch warns of a read-only array
 

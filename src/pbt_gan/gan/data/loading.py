@@ -5,9 +5,9 @@ from pathlib import Path
 from pbt_gan.errors import DataError
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
+from pbt_gan.gan.data.download import KNOWN, downloaded
 from pbt_gan.gan.data.fit import Fit
 from pbt_gan.gan.data.folder import read_pictures
-from pbt_gan.gan.data.idx import read_idx
 from pbt_gan.gan.data.known import read_known
 from pbt_gan.gan.data.pictures.names import ENDINGS
 from pbt_gan.gan.data.pictures.opening import open_collection
@@ -20,8 +20,9 @@ def load_dataset(place: str, fit: Fit = _USUAL) -> Dataset:
     """Read a data set as a whole. Files are known by what they begin with; a name counts where that says nothing.
 
     Args:
-        place: "digits", which is built in, or a path: an `.npz` or `.npy`, an MNIST-style idx file or the folder of the
-            training ones, `cifar-10-python.tar.gz` or its folder, a folder of images.
+        place: "digits", which is built in; the name of a data set that was fetched, such as "mnist"; or a path: an
+            `.npz` or `.npy`, an MNIST-style idx file or the folder of the training ones, an archive of CIFAR-10 or
+            CIFAR-100 or the folder that it unpacks to, a folder of images.
         fit: how they become images of one size.
 
     Raises:
@@ -30,8 +31,10 @@ def load_dataset(place: str, fit: Fit = _USUAL) -> Dataset:
     if place == "digits":
         return read_digits()
     path = expanded(place)
+    if place in KNOWN and not path.exists():
+        path = downloaded(place)
     try:
-        dataset = _read(path)
+        dataset = _read(path, fit)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights.") from error
     height, width = dataset.images.shape[1:3]
@@ -40,14 +43,14 @@ def load_dataset(place: str, fit: Fit = _USUAL) -> Dataset:
     return dataset
 
 
-def _read(path: Path) -> Dataset:
+def _read(path: Path, fit: Fit) -> Dataset:
     if not path.exists():
         raise DataError(f"{path} does not exist. Give 'digits', which is built in, or the path of a file or folder.")
     if path.is_file() and path.stat().st_size == 0:
         raise DataError(f"{path} is empty; give a file or folder with images.")
     if not path.is_file() and not path.is_dir():
         raise DataError(f"{path} is no file; give a file or folder with images.")
-    known = read_known(path)
+    known = read_known(path, fit.background)
     if known is not None:
         return known
     collection = open_collection(path)
@@ -61,4 +64,4 @@ def _read(path: Path) -> Dataset:
     name = path.name.lower()
     if name.endswith(ENDINGS) or name.startswith("data_batch_"):
         raise DataError(f"{path} is one file of many; give the folder that it lies in: {path.parent}.")
-    return read_idx(path)  # says what it is not
+    raise DataError(f"{path} begins like no file of images that is known; give an .npz, .npy, idx or CIFAR file.")
