@@ -101,7 +101,7 @@ class GanTask(Problem):
         self._prepared = folder
 
     def rehearse(self, folder: Path) -> float:
-        """Put scorers into the folder that need not be made, else stand-ins; return the seconds that making them takes."""
+        """Put scorers into the folder, stand-ins for those that would be made; return the seconds that that would take."""
         from pbt_gan.gan.scores.rehearsal import rehearse_scorers  # imports torch
 
         seconds = rehearse_scorers(self.dataset, folder, self.metrics)
