@@ -101,7 +101,7 @@ class GanTask(Problem):
         self._prepared = folder
 
     def rehearse(self, folder: Path) -> float:
-        """Put scorers into the folder, stand-ins for those that would be made; return the seconds that that would take."""
+        """Put scorers into the folder, stand-ins for those to be made; return the seconds that making them takes."""
         from pbt_gan.gan.scores.rehearsal import rehearse_scorers  # imports torch
 
         seconds = rehearse_scorers(self.dataset, folder, self.metrics)

@@ -221,7 +221,8 @@ def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
     own = validated(Config, config)
     reference = task_reference(own)
     # Built a second time, and its data read, only if its settings are not those of the project's task.
-    same = task is not None or reference in (project.reference, task_reference(project.config))
+    alike = (project.config, _measured_alike(project.config, own))
+    same = task is not None or reference in (project.reference, *map(task_reference, alike))
     built = project.task if same else build_task(reference)
     return resolve(own, built, build_space(own, built))
 
@@ -250,6 +251,14 @@ def _as_decided(config: Config, before: Config) -> Config:
         return config
     settings = config.executor.model_copy(update={"vectorize": before.executor.vectorize})
     return config.model_copy(update={"executor": settings})
+
+
+def _measured_alike(config: Config, before: Config) -> Config:
+    """Return a configuration whose metrics leave nothing open that is decided in another one."""
+    metrics = {
+        key: before.metrics.get(key, value) if value == "auto" else value for key, value in config.metrics.items()
+    }
+    return config.model_copy(update={"metrics": metrics})
 
 
 def _train(

@@ -116,7 +116,7 @@ def _fit(classifier: Classifier, images: Tensor, labels: Tensor, steps: int) -> 
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
-        if (step + 1) % max(1, steps // 10) == 0:
+        if steps >= 10 and (step + 1) % (steps // 10) == 0:
             left_s = (time.monotonic() - began_s) / (step + 1) * (steps - step - 1)
             _log.info("classifier: step %d of %d, loss %.3f, %.0f s left", step + 1, steps, loss.item(), left_s)
 

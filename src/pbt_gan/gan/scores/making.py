@@ -4,7 +4,6 @@ A tree has `card` (what it is, JSON values), `weights` (of networks that were tr
 covariance of the features of real images, and features of some of them.
 """
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,7 +21,7 @@ from pbt_gan.gan.scores.examination import Findings, examine
 from pbt_gan.gan.scores.frechet import Moments
 from pbt_gan.gan.scores.held_back import HeldBack, held_back
 from pbt_gan.gan.scores.kernel import KERNEL_IMAGES
-from pbt_gan.gan.scores.ladder import SPOKEN, rung_of
+from pbt_gan.gan.scores.ladder import rung_of
 from pbt_gan.gan.scores.naming import Role
 from pbt_gan.gan.scores.recipes import RECIPES, Effort
 from pbt_gan.gan.scores.score import Reals
@@ -43,7 +42,6 @@ TRAINING_BYTES = 2**30
 
 _LOOK = 2_000  # images that are taken out of a file at a time
 _T = TypeVar("_T", bound=np.generic)
-_log = logging.getLogger(__name__)
 
 
 class Lesson(NamedTuple):
@@ -80,7 +78,6 @@ def make_scorer(dataset: Dataset, role: Role, rung: Rung, effort: Effort, incept
     if rung in TRAINED:
         return _trained(card, dataset, role, effort, held)
     network = published.load(rung, inception, "cpu")
-    _log.info("%s looks at %s", SPOKEN[rung], dataset.name)
     card |= {"predicts": "ImageNet", "network": dict(published.card(rung))}
     return _looked({"card": card}, network, dataset, held, effort)
 
@@ -121,7 +118,6 @@ def lesson_of(dataset: Dataset, rung: Rung, held: HeldBack) -> Lesson:
 
 
 def _trained(card: dict[str, Any], dataset: Dataset, role: Role, effort: Effort, held: HeldBack) -> Tree:
-    _log.info("training the scorer %r of %s, %d steps", role, dataset.name, effort.steps)
     recipe, lesson = RECIPES[role], lesson_of(dataset, card["rung"], held)
     weights = train_classifier(
         lesson.images, lesson.labels, lesson.classes, width=recipe.width, seed=recipe.seed, steps=effort.steps

@@ -100,7 +100,10 @@ def made(dataset: Dataset, role: Role, rung: Rung, inception: Path | None = None
         return found
     from pbt_gan.gan.scores.making import make_scorer  # imports torch
 
-    tree = make_scorer(dataset, role, rung, whole_effort(rung), inception)
+    effort = whole_effort(rung)
+    steps = f", {effort.steps:,} steps" if effort.steps else ""
+    _log.info("making the scorer %r of %s by %s%s", role, dataset.name, SPOKEN[rung], steps)
+    tree = make_scorer(dataset, role, rung, effort, inception)
     kept.keep(dataset, role, rung, encode(tree))
     return tree
 
