@@ -15,6 +15,7 @@ BENCHMARKS = (
     "scaling",
     "sharing",
     "memory",
+    "streaming",
     "ready_point",
     "whole_command",
     "ray_tune",

@@ -1,9 +1,10 @@
 """Train GANs, or any model of yours, with Population Based Training (Jaderberg et al. 2017, arXiv:1711.09846).
 
-The public names: `run` and `Run`; `ModuleTask` for ordinary PyTorch of your own, `Task` and `Training` for anything
-else, `GroupTask` where several members train in one program (`Problem`, `Trainer` and `GroupTrainer` where what is
-known before there is a device and what trains on it are two things); `Float`, `Integer`, `Choice` and `Range` for its
-search space; `Listener`, to watch a run; `PbtGanError`, of which every error meant for a person is a subclass.
+The public names: `run` and `Run`; `load_generator`, which makes a trained generator a module of torch; `ModuleTask` for
+ordinary PyTorch of your own, `Task` and `Training` for anything else, `GroupTask` where several members train in one
+program (`Problem`, `Trainer` and `GroupTrainer` where what is known before there is a device and what trains on it are
+two things); `Float`, `Integer`, `Choice` and `Range` for its search space; `Listener`, to watch a run; `PbtGanError`,
+of which every error meant for a person is a subclass.
 """
 
 from importlib import import_module
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pbt_gan.errors import PbtGanError
     from pbt_gan.interfaces import GroupTask, GroupTrainer, Listener, Problem, Task, Trainer, Training
     from pbt_gan.modules.task import ModuleTask
+    from pbt_gan.runs.generator import load_generator
     from pbt_gan.runs.result import Run
     from pbt_gan.runs.run import run
 
@@ -32,6 +34,7 @@ __all__ = [
     "Task",
     "Trainer",
     "Training",
+    "load_generator",
     "run",
 ]
 
@@ -50,6 +53,7 @@ _PLACES = {
     "Trainer": "interfaces",
     "Training": "interfaces",
     "Run": "runs.result",
+    "load_generator": "runs.generator",
     "run": "runs.run",
 }
 

@@ -42,6 +42,9 @@ _DTYPES = {  # of safetensors: torch's name, NumPy's name, bytes
     "F8_E4M3FNUZ": ("float8_e4m3fnuz", None, 1),
     "F8_E5M2FNUZ": ("float8_e5m2fnuz", None, 1),
 }
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError)
+"""What it comes to when bytes are read that nobody meant."""
+
 _OF_TORCH = {torch_name: name for name, (torch_name, _, _) in _DTYPES.items()}
 _OF_NUMPY = {numpy_name: name for name, (_, numpy_name, _) in _DTYPES.items() if numpy_name}
 
@@ -62,10 +65,41 @@ def decode(data: bytes | bytearray | memoryview) -> Any:
         DamageError: these are not the bytes that `encode` made.
     """
     try:
-        structure, tensors = _parse(data)
-        return _Builder(tensors).build(structure)
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+        tensors, metadata = _parse(data)
+        return _Builder(tensors).build(json.loads(metadata[_KEY]))
+    except _DAMAGE as error:
         raise DamageError(f"This checkpoint is damaged or was not written by pbt-gan: {error}.") from error
+
+
+def encode_tensors(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
+    """Return tensors (torch's or NumPy's) as plain safetensors bytes for others: by these names, beside some texts.
+
+    Raises:
+        TaskError: there is a tensor that the format has no place for.
+    """
+    laid_out = {}
+    for name, tensor in tensors.items():
+        dtype = _dtype(tensor)
+        if dtype is None or name == _METADATA:
+            raise _refused(tensor, name)
+        laid_out[name] = _Tensor(dtype, list(tensor.shape), _content(tensor))
+    return b"".join(_laid_out(laid_out, metadata))
+
+
+def decode_tensors(data: bytes | bytearray | memoryview) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the tensors of safetensors bytes by their names, on the CPU, and the texts beside them.
+
+    Raises:
+        DamageError: this is no safetensors file, or a damaged one.
+    """
+    try:
+        tensors, metadata = _parse(data)
+        made = _Builder(tensors).build({"dict": [[name, {"torch": name}] for name in tensors]})
+        if not all(isinstance(text, str) for text in metadata.values()):
+            raise ValueError("its metadata holds more than texts")
+        return made, metadata
+    except _DAMAGE as error:
+        raise DamageError(f"This is no safetensors file, or a damaged one: {error}.") from error
 
 
 def clone(tree: Any) -> Any:
@@ -106,17 +140,7 @@ class Encoding:
     @property
     def parts(self) -> list[bytes | memoryview]:
         """The bytes to write, one after another, without a copy of any tensor."""
-        # The widest first, so that every tensor is aligned; the header is padded for the same reason.
-        laid_out = dict(sorted(self.tensors.items(), key=lambda item: -_DTYPES[item[1].dtype][2]))
-        header: dict[str, Any] = {_METADATA: {_KEY: _dumps(self.structure)}}
-        end = 0
-        for name, tensor in laid_out.items():
-            start, end = end, end + tensor.content.nbytes
-            header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [start, end]}
-        text = _dumps(header).encode()
-        text += b" " * (-len(text) % _LENGTH_BYTES)
-        length = len(text).to_bytes(_LENGTH_BYTES, "little")
-        return [length, text, *(tensor.content.data for tensor in laid_out.values())]
+        return _laid_out(self.tensors, {_KEY: _dumps(self.structure)})
 
     def _structure(self, value: Any, path: str) -> Any:
         match value:
@@ -159,13 +183,28 @@ class _Tensor(NamedTuple):
     content: NDArray[np.uint8]  # a view wherever it can be
 
 
-def _parse(data: bytes | bytearray | memoryview) -> tuple[Any, dict[str, _Tensor]]:
-    """Return the structure and the tensors, as views of the data."""
+def _laid_out(tensors: Mapping[str, _Tensor], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
+    """Return a safetensors file in parts."""
+    # The widest first, so that every tensor is aligned; the header is padded for the same reason.
+    laid_out = dict(sorted(tensors.items(), key=lambda item: -_DTYPES[item[1].dtype][2]))
+    header: dict[str, Any] = {_METADATA: dict(metadata)}
+    end = 0
+    for name, tensor in laid_out.items():
+        start, end = end, end + tensor.content.nbytes
+        header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [start, end]}
+    text = _dumps(header).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    length = len(text).to_bytes(_LENGTH_BYTES, "little")
+    return [length, text, *(tensor.content.data for tensor in laid_out.values())]
+
+
+def _parse(data: bytes | bytearray | memoryview) -> tuple[dict[str, _Tensor], dict[str, str]]:
+    """Return the tensors, as views of the data, and the metadata."""
     start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
     if start > len(data):
         raise ValueError("it is shorter than its header")
     header = json.loads(bytes(data[_LENGTH_BYTES:start]))
-    structure = json.loads(header.pop(_METADATA)[_KEY])
+    metadata: dict[str, str] = dict(header.pop(_METADATA, {}))
     contents = np.frombuffer(data, np.uint8)[start:]
     tensors: dict[str, _Tensor] = {}
     for name, entry in header.items():
@@ -175,7 +214,9 @@ def _parse(data: bytes | bytearray | memoryview) -> tuple[Any, dict[str, _Tensor
         if end - begin != math.prod(shape) * _DTYPES[dtype][2]:
             raise ValueError(f"{name} has another size than its shape")
         tensors[name] = _Tensor(dtype, shape, contents[begin:end])
-    return structure, tensors
+    if sum(tensor.content.nbytes for tensor in tensors.values()) > len(contents):
+        raise ValueError("its tensors lie over each other")
+    return tensors, metadata
 
 
 class _Builder:

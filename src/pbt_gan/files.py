@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -163,6 +164,30 @@ class Appender:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+class Scratch:
+    """A file without a name, for what can be read only once and is needed again. It goes with the process."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.gettempdir())
+        with explained(self._folder):
+            self._file = perform(tempfile.TemporaryFile)
+        self.size = 0  # bytes
+
+    def append(self, data: Data) -> None:
+        """Append with one write."""
+        with explained(self._folder):
+            _write_all(self._file.fileno(), data)
+        self.size += len(data)
+
+    def fileno(self) -> int:
+        """Return its descriptor, for reading anywhere."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Let it go, with all that it holds."""
+        self._file.close()
 
 
 def _write_all(handle: int, data: Data) -> None:

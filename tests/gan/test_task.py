@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import DataError
+from pbt_gan.errors import ConfigError, DataError
+from pbt_gan.gan.data.fit import Fit
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.trainer import PREVIEW_IMAGES
 
@@ -82,11 +83,38 @@ def test_the_fingerprint_names_data_and_scorers(task):
     assert fingerprint["data"] == task.dataset.fingerprint
 
 
-def test_images_of_a_size_without_nets_are_refused_before_anything_is_written(tmp_path):
-    np.savez(tmp_path / "odd.npz", images=np.zeros((50, 11, 11, 1), np.uint8))
+def test_images_of_a_size_without_nets_are_refused_before_anything_is_written(tmp_path, monkeypatch):
+    np.savez(tmp_path / "small.npz", images=np.zeros((50, 10, 10, 1), np.uint8))
+    monkeypatch.setattr("pbt_gan.gan.data.loading.resolved", lambda fit, sides: Fit(11))
     with pytest.raises(DataError, match="11×11"):
-        GanTask(data=str(tmp_path / "odd.npz")).prepare(tmp_path / "scorers")
+        GanTask(data=str(tmp_path / "small.npz")).prepare(tmp_path / "scorers")
     assert not (tmp_path / "scorers").exists()
+
+
+def test_a_run_notes_the_resolution_that_its_pictures_were_given(tmp_path):
+    np.savez(tmp_path / "odd.npz", images=np.zeros((50, 33, 40, 1), np.uint8))
+    task = GanTask(data=str(tmp_path / "odd.npz"), max_bad=3)
+    assert (task.arguments()["resolution"], task.arguments()["max_bad"]) == (32, 3)
+    again = GanTask(**task.arguments())
+    assert again.dataset.fingerprint == task.dataset.fingerprint
+    np.savez(tmp_path / "ten.npz", images=np.zeros((50, 10, 10, 1), np.uint8))  # a net fits, but nobody can ask for it
+    task = GanTask(data=str(tmp_path / "ten.npz"))
+    assert GanTask(**task.arguments()).dataset.images.shape[1] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"resolution": 33}, "task.resolution = 33: choose one of 8, 16, 28, 32, 48, 64, 96, 128"),
+        ({"fit": "squeeze"}, "task.fit = 'squeeze'"),
+        ({"background": "whitish"}, "background = 'whitish' is no colour"),
+        ({"max_bad": -1}, "task.max_bad = -1"),
+    ],
+)
+def test_a_wrong_word_on_the_data_is_told_before_any_is_read(arguments, told):
+    with pytest.raises(ConfigError) as error:
+        GanTask(data="/nowhere", **arguments)
+    assert told in str(error.value)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Every command and its options. What a command needs is imported when it runs: `--help` stays quick."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -78,6 +78,23 @@ TaskFile = Annotated[
     Path | None,
     Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
 ]
+Member = Annotated[
+    str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
+]
+Resolution = Annotated[
+    int | None,
+    Option(metavar="N", help="Pixels a side of the images: 8, 16, 28, 32, 48, 64, 96, 128. By the data, if not given."),
+]
+FitBy = Annotated[
+    str | None,
+    Option("--fit", metavar="WAY", help="How pictures get that size: crop (their middle), pad (margins) or stretch."),
+]
+Background = Annotated[
+    str | None, Option(metavar="COLOUR", help="Behind transparent pixels, and of margins: #ffffff, black.")
+]
+MaxBad = Annotated[
+    int | None, Option(metavar="N", min=0, help="Unreadable pictures that are left out, and named; 10 if not given.")
+]
 Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
 
 
@@ -93,6 +110,11 @@ def _place(
     }
 
 
+def _fitting(resolution: int | None, fit: str | None, background: str | None, max_bad: int | None) -> dict[str, Any]:
+    """Return the settings that say how pictures become images."""
+    return {"task.resolution": resolution, "task.fit": fit, "task.background": background, "task.max_bad": max_bad}
+
+
 @app.callback()
 def _common(
     version: Annotated[bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
@@ -104,6 +126,7 @@ def _common(
     epilog=_examples(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
+        "pbt-gan train --data holiday-pictures --resolution 64 --fit pad --background black",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
         "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
@@ -123,12 +146,16 @@ def train(
     ] = None,
     data: Annotated[
         str | None,
-        Option(metavar="PATH", help="Images: idx, .npz, .npy, CIFAR-10, or a folder of image files."),
+        Option(metavar="PATH", help="Images: idx, .npz, .npy, CIFAR-10, a folder or an archive of pictures."),
     ] = None,
     out: Annotated[
         Path | None,
         Option(metavar="RUN", help="The run's folder; a run in it goes on. If not given: runs/0001-digits, and so on."),
     ] = None,
+    resolution: Resolution = None,
+    fit: FitBy = None,
+    background: Background = None,
+    max_bad: MaxBad = None,
     population: Population = None,
     steps: Steps = None,
     budget: Budget = None,
@@ -157,6 +184,7 @@ def train(
             **training.length(steps, budget),
             "seed": seed,
             "executor.deterministic": deterministic,
+            **_fitting(resolution, fit, background, max_bad),
             **_place(executor, workers, vectorize, device),
         },
         set_ or (),
@@ -267,9 +295,7 @@ def sample(
         Option(metavar="FILE", help="FILE.png: one picture; FILE.npz: an array `images`, uint8[N, H, W, C]."),
     ],
     count: Annotated[int, Option(metavar="N", min=1, max=1_000_000, help="Images.")] = 64,
-    member: Annotated[
-        str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
-    ] = "best",
+    member: Member = "best",
     seed: Annotated[int, Option(metavar="N", min=0, help="Equal seeds make equal images.")] = 0,
     data: MovedData = None,
     task_file: TaskFile = None,
@@ -279,6 +305,45 @@ def sample(
     from pbt_gan.runs.places import Moved
 
     reading.sample(run, out, Moved(data, task_file), count, member, seed)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan export runs/0001-digits --licence CC-BY-4.0",
+        "pbt-gan export runs/0001-digits --format torch-export --out digits.pt2",
+        "pbt-gan export runs/0001-digits --format onnx --member average --out my-generator",
+    )
+)
+def export(
+    run: RunFolder,
+    format_: Annotated[
+        str,
+        Option(
+            "--format",
+            metavar="NAME",
+            help="safetensors (weights, and a few lines of torch that build the net), torch-export (a program), onnx.",
+        ),
+    ] = "safetensors",
+    out: Annotated[
+        Path | None,
+        Option(metavar="FOLDER|FILE", help="Where to; if not given: export/NAME in the run's folder."),
+    ] = None,
+    member: Member = "best",
+    licence: Annotated[
+        str | None, Option(metavar="TEXT", help="What others may do with it, for the card: such as CC-BY-4.0.")
+    ] = None,
+    data: MovedData = None,
+    task_file: TaskFile = None,
+) -> None:
+    """Write a trained generator for programs without pbt-gan.
+
+    Beside the weights lie a loader of about ten lines that needs torch alone (of onnx: onnxruntime), a card with
+    configuration, lineage, scores and versions, and the same as a page for people.
+    """
+    from pbt_gan.cli import exporting
+    from pbt_gan.runs.places import Moved
+
+    exporting.export(run, format_, out, Moved(data, task_file), member, licence)
 
 
 @app.command(
@@ -298,6 +363,54 @@ def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None) 
     from pbt_gan.runs.places import Moved
 
     averaging.average(run, Moved(data, task_file))
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan data holiday-pictures",
+        "pbt-gan data holiday-pictures --resolution 64 --fit pad --grid pictures.png",
+        "pbt-gan data pictures.zip --json | jq .classes",
+    )
+)
+def data(
+    path: Annotated[str, Argument(metavar="PATH", help="What --data of `pbt-gan train` takes, or digits.")],
+    resolution: Resolution = None,
+    fit: FitBy = None,
+    background: Background = None,
+    max_bad: MaxBad = None,
+    grid: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw some of the images.")] = None,
+    json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
+) -> None:
+    """Say what is found in a place and what is made of it, without training.
+
+    Classes, sizes, values, duplicates, and every file that cannot be read. What is made ready here is kept for `train`.
+    """
+    from pbt_gan.cli import looking, training
+
+    looking.data(path, training.changes(_fitting(resolution, fit, background, max_bad), ()), grid, as_json=json)
+
+
+@app.command(
+    epilog=_examples(
+        "pbt-gan cache",
+        "pbt-gan cache --remove 1f0c",
+        "pbt-gan cache --older-than 30d",
+        "pbt-gan cache --clear",
+    )
+)
+def cache(
+    remove: Annotated[str | None, Option(metavar="KEY", help="Remove one; the begin of its key will do.")] = None,
+    older_than: Annotated[str | None, Option(metavar="30d", help="Remove what was not used for so long.")] = None,
+    clear: Annotated[bool, Option("--clear", help="Remove everything.")] = False,
+) -> None:
+    """List what is kept of data sets and scorers, or remove some of it.
+
+    All of it can be made again. PBT_GAN_CACHE names another folder; PBT_GAN_CACHE_GB says how much is kept, 20 if not
+    set: what was least recently used goes first.
+    """
+    from pbt_gan.cli import looking
+
+    looking.cache(remove, older_than, clear=clear)
 
 
 @app.command(

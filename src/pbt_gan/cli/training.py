@@ -1,6 +1,5 @@
 """`train` and `resume`."""
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from pbt_gan.cli.durations import seconds
 from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
 from pbt_gan.config.settings import Config
@@ -29,9 +29,11 @@ from pbt_gan.validation import validated
 
 DEFAULT_PRESET = "digits"
 
-_PRESETS = {8: "digits", 28: "mnist", 32: "cifar10"}  # by the images' height
+_PRESETS = {8: "digits", 28: "mnist", 32: "cifar10"}
+"""By the images' height in pixels, which they are made for."""
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_REACH = {16: "digits", 28: "mnist"}
+"""Up to which height each is taken for others; above, the last one."""
 
 
 def train(
@@ -43,7 +45,7 @@ def train(
     if data is not None:
         data = data_place(data, Path.cwd())
         own = {"name": folder_name(Path(data).name.split(".")[0]), "task": {"data": data}}
-    config = read_config(source or _preset_for(data), [own, change])
+    config = read_config(source or _preset_for(data, change), [own, change])
     if dry_run:
         from pbt_gan.cli.prediction import predict
 
@@ -144,30 +146,26 @@ def deadline(max_time: str | None) -> float | None:
     Raises:
         ConfigError: it is no time such as 90s, 30m or 8h.
     """
-    if max_time is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", max_time.strip())
-    if match is None or float(match[1]) == 0:
-        raise ConfigError(f"--max-time {max_time}: write a number and s, m, h or d, such as 90s, 30m or 8h.")
-    return time.monotonic() + float(match[1]) * _UNITS_S[match[2]]
+    return None if max_time is None else time.monotonic() + seconds(max_time, "--max-time")
 
 
-def _preset_for(data: str | None) -> str:
-    """Return the preset for images of this size, and say which one it is."""
+def _preset_for(data: str | None, change: Table) -> str:
+    """Return the preset for images of this size, and say which one it is, and why."""
     if data is None:
         preset, why = DEFAULT_PRESET, "the data that is built in"
     else:
         from pbt_gan.gan.data import load_dataset
         from pbt_gan.gan.nets.sizes import halvings
+        from pbt_gan.gan.settings import GanSettings
 
-        size = load_dataset(data).images.shape[1]
+        said = {key: value for key, value in change.get("task", {}).items() if key in GanSettings.of_data()}
+        size = load_dataset(data, validated(GanSettings, said, "task").fitting).images.shape[1]
         halvings(size)  # says so if there is no net for this size
-        if size not in _PRESETS:
-            raise ConfigError(
-                f"No preset is made for images of {size}×{size}; name one to begin with, such as "
-                f"`pbt-gan train mnist --data {data}`."
-            )
-        preset, why = _PRESETS[size], f"images of {size}×{size}"
+        preset = next((name for most, name in _REACH.items() if size <= most), _PRESETS[max(_PRESETS)])
+        made_for = next(made for made, name in _PRESETS.items() if name == preset)
+        why = f"images of {size}×{size}"
+        if made_for != size:
+            why += f"; it is made for {made_for}×{made_for}, the nearest that there is"
     console(stderr=True).print(f"Preset {preset}, for {why}", soft_wrap=True)
     return preset
 

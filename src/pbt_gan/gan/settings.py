@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from pbt_gan.core.space import Domain, Float, Integer
+from pbt_gan.gan.data.fit import RESOLUTIONS, Fit, Way
+from pbt_gan.gan.data.pictures.fitting import colour
 from pbt_gan.gan.games.table import find_game
 from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.nets.table import find_architecture
@@ -70,6 +72,10 @@ class GanSettings(NetSettings, Scalars):
     """The arguments of the task `gan`."""
 
     data: str = "digits"  # or a path
+    resolution: int | None = None  # pixels a side of the images, one of RESOLUTIONS; None: what suits the pictures
+    fit: Way = "crop"  # what becomes of pictures that are no squares of that size
+    background: str = "#ffffff"  # behind transparent pixels, and of margins; as on the web
+    max_bad: int = Field(10, ge=0)  # pictures that may be unreadable: they are left out and named
     sampling_norm: Literal["running", "batch"] = "running"  # whose statistics normalise when images are made
     loss: str = "non-saturating"  # a name in GAMES, or a reference such as `my_game.py:GAME`
     discriminator_loss_scale: float = Field(1.0, gt=0)  # 0.5: the mean of the real and the fake half
@@ -78,6 +84,19 @@ class GanSettings(NetSettings, Scalars):
     # Of the operands of matrix products and convolutions; all else is float32, or float64 with that. TF32 is a GPU's
     # float32 with a short mantissa in products; a CPU has none.
     dtype: DType = "float32"
+
+    @field_validator("resolution")
+    @classmethod
+    def _is_a_resolution(cls, value: int | None) -> int | None:
+        if value not in (None, *RESOLUTIONS):
+            raise ValueError(f"choose one of {', '.join(map(str, RESOLUTIONS))}")
+        return value
+
+    @field_validator("background")
+    @classmethod
+    def _is_a_colour(cls, value: str) -> str:
+        colour(value)
+        return value
 
     @field_validator("loss")
     @classmethod
@@ -99,6 +118,16 @@ class GanSettings(NetSettings, Scalars):
                 "mixes the samples of a batch; set discriminator_norm = 'none'"
             )
         return self
+
+    @classmethod
+    def of_data(cls) -> tuple[str, ...]:
+        """Return the settings that say what becomes of the data."""
+        return ("resolution", "fit", "background", "max_bad")
+
+    @property
+    def fitting(self) -> Fit:
+        """How pictures become images."""
+        return Fit(self.resolution, self.fit, self.background, self.max_bad)
 
     def idle(self) -> Mapping[str, str]:
         """Return the scalars without an effect in this game, each with the reason."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
+from pbt_gan.gan.data.fit import RESOLUTIONS
 from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
@@ -70,7 +71,7 @@ class GanTask(Problem):
         Raises:
             DataError: these are no images that can be trained on.
         """
-        dataset = load_dataset(self.settings.data)
+        dataset = load_dataset(self.settings.data, self.settings.fitting)
         find_architecture(self.settings.net).check_size(dataset.images.shape[1])
         return dataset
 
@@ -90,9 +91,11 @@ class GanTask(Problem):
         return {"generator": ("g",), "discriminator": ("d",)}
 
     def arguments(self) -> Mapping[str, Any]:
-        """Return every setting that has an effect, those too that the size of the images decides."""
-        settings = self.settings.resolved(self.dataset.images.shape[1])
-        return {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump(exclude_none=True)}
+        """Return every setting that has an effect, those too that the images decide: so a run always sees the same."""
+        size = self.dataset.images.shape[1]
+        settings = self.settings.resolved(size)
+        given = {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump(exclude_none=True)}
+        return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
         """Put the scorers for the images into the folder."""

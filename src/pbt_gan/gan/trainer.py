@@ -10,14 +10,14 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError
 from pbt_gan.gan.data import Dataset
-from pbt_gan.gan.data.source import ImagesInMemory
-from pbt_gan.gan.nets.settings import NetSettings
+from pbt_gan.gan.data.source import source_of
+from pbt_gan.gan.nets.net import ImageShape
+from pbt_gan.gan.portable.recipe import Recipe, of_member
 from pbt_gan.gan.scores.judge import Judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
 from pbt_gan.gan.training.sampler import Sampler, generating
 from pbt_gan.gan.training.stacking import placed
-from pbt_gan.gan.training.step import named
 from pbt_gan.interfaces import GroupTrainer, Images, Streams, Training, Tree
 
 PREVIEW_IMAGES = 64
@@ -41,7 +41,7 @@ class GanTrainer(GroupTrainer):
         self._size, self._channels = dataset.images.shape[1], dataset.images.shape[3]
         self._device = device
         self._step = make_step(settings, self._size, self._channels, device)
-        images = ImagesInMemory(dataset.images, device, dtype_of(settings))
+        images = source_of(dataset.images, device, dtype_of(settings))
         self._loop = Loop(settings, self._step, images, device)
         running = settings.sampling_norm == "running"
         self._sampler = Sampler(self._step.generator, settings.z_size, running=running, device=device)
@@ -89,14 +89,14 @@ class GanTrainer(GroupTrainer):
 
         The settings under `net` and the shape of the images are what `pbt_gan.gan.nets.table.make_nets` takes.
         """
-        group = {name: tensor[None] for name, tensor in generating(state).items()}
-        params, buffers = named(self._step.generator, group)
+        params, buffers = of_member(self._step.generator, generating(state))
+        recipe = Recipe.of(self._settings, ImageShape(self._size, self._channels))
         return {
-            "net": self._settings.resolved(self._size).model_dump(include=set(NetSettings.model_fields)),
+            "net": recipe.net.model_dump(),
             "images": {"size": self._size, "channels": self._channels},
-            "sampling_norm": self._settings.sampling_norm,
-            "params": {name: tensor[0].clone() for name, tensor in params.items()},
-            "buffers": {name: tensor[0].clone() for name, tensor in buffers.items()},
+            "sampling_norm": recipe.sampling_norm,
+            "params": params,
+            "buffers": buffers,
         }
 
     def weights_of(self, state: Tree) -> Tree:

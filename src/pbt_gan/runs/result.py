@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pbt_gan import codec
 from pbt_gan.config.objects import build_task, task_reference
@@ -20,9 +20,14 @@ from pbt_gan.modules.parts import Parts
 from pbt_gan.runs import average
 from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
+from pbt_gan.runs.generator import discriminator_of, generator_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 from pbt_gan.validation import validated
+
+if TYPE_CHECKING:
+    from pbt_gan.gan.portable.discriminator import Discriminator
+    from pbt_gan.gan.portable.generator import Generator
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,8 @@ class Run:
             RunFolderError: that member's weights are not kept any more.
             DamageError: the checkpoint is not what was written.
         """
+        if self.task is None and self.config["task"]["name"] == "gan":  # it needs neither the data nor the scorers
+            return self.generator(member).sample(count, seed=seed)
         state = self.state(member)
         images = self._attached().sample(state, count, stream(seed, "sample"))
         if images is None:
@@ -205,6 +212,31 @@ class Run:
             ConfigError, RunFolderError, DamageError: as of `state`.
         """
         return self._attached().export(self.state(member))
+
+    def generator(self, member: str = "best") -> "Generator":
+        """Return a member's generator as a module of torch, on the CPU and in evaluation mode; of the task `gan` only.
+
+        Images are `generator(z)` of latents `z` [N, generator.latent_dim], or finished `generator.sample(n)`.
+
+        Args:
+            member: as `state` takes it.
+
+        Raises:
+            ConfigError: the task is not the GAN, or there is no such member.
+            RunFolderError, DamageError: as of `state`.
+        """
+        return generator_of(self, member)
+
+    def discriminator(self, member: str = "best") -> "Discriminator":
+        """Return a member's discriminator likewise: images [N, C, H, W] in -1 … 1 to logits [N].
+
+        Args:
+            member: as `state` takes it.
+
+        Raises:
+            ConfigError, RunFolderError, DamageError: as of `generator`.
+        """
+        return discriminator_of(self, member)
 
     def average(self) -> average.Average:
         """Average the weights of the last survivors of the best one's line, and keep that if it is better.

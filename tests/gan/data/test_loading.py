@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -12,10 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
-from pbt_gan.errors import DataError
+from pbt_gan.errors import ConfigError, DataError
 from pbt_gan.gan.data import load_dataset
+from pbt_gan.gan.data.fit import Fit
+from pbt_gan.gan.data.pictures.names import ENDINGS
+from pbt_gan.gan.data.pictures.picture import decode
 from tests.gan.data.samples import (
     BATCHES,
     FOLDER,
@@ -132,8 +136,11 @@ def test_a_hostile_file_takes_little_memory(tmp_path, kind):
 IN_LITTLE_MEMORY = """
 import resource, sys
 import numpy, PIL.Image
-from pbt_gan.errors import DataError
+from pbt_gan.errors import ConfigError, DataError
 from pbt_gan.gan.data import load_dataset
+from pbt_gan.gan.data.fit import Fit
+from pbt_gan.gan.data.pictures.names import ENDINGS
+from pbt_gan.gan.data.pictures.picture import decode
 held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 100 * 2**20,) * 2)
 try:
@@ -176,3 +183,148 @@ def test_a_mutated_file_is_read_or_refused_and_nothing_else(tmp_path_factory, da
     path.write_bytes(whole[: data.draw(st.sampled_from([None, 5, 100]))])
     with contextlib.suppress(DataError):
         load_dataset(str(path.parent if "/" in name else path))
+
+
+# Folders of pictures
+
+
+def test_a_folder_of_images_takes_its_sub_folders_for_classes(tmp_path):
+    for place, (image, label) in enumerate(zip(IMAGES[:24], "ab" * 12, strict=True)):
+        (tmp_path / label).mkdir(exist_ok=True)
+        Image.fromarray(image[..., 0]).save(tmp_path / label / f"{place:02}.png")
+    data = load_dataset(str(tmp_path))
+    assert data.labels is not None
+    assert data.labels.tolist() == [0] * 12 + [1] * 12
+    np.testing.assert_array_equal(data.images, np.concatenate([IMAGES[:24:2], IMAGES[1:24:2]]))
+
+
+def test_a_folder_with_one_colour_image_becomes_colour(tmp_path):
+    for place, image in enumerate(IMAGES[:12]):
+        Image.fromarray(image[..., 0]).convert("RGB" if place == 3 else "L").save(tmp_path / f"{place:02}.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    data = load_dataset(str(tmp_path))
+    np.testing.assert_array_equal(data.images, np.repeat(IMAGES[:12], 3, axis=3))
+    assert data.labels is None
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing here")
+    assert "holds no images" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_no_other_program_is_started_for_what_is_named_like_an_image(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("Ghostscript was started"))
+    postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    for number in range(3):
+        (tmp_path / f"{number}{ending}").write_bytes(postscript)
+    assert "no picture that can be read" in refused(tmp_path)
+
+
+# What is made ready once
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[bytes]:
+    """Every picture that is decoded."""
+    done: list[bytes] = []
+
+    def noted(data, *arguments):
+        done.append(data)
+        return decode(data, *arguments)
+
+    monkeypatch.setattr("pbt_gan.gan.data.gathering.decode", noted)
+    return done
+
+
+def test_a_second_look_decodes_nothing_and_finds_the_same_images(own_cache, tmp_path, pictures, decoded):
+    folder = pictures(tmp_path / "set", 12, [(8, 8), (20, 10)])
+    first = load_dataset(str(folder))
+    assert len(decoded) == 12
+    second = load_dataset(str(folder))
+    assert len(decoded) == 12
+    assert first.fingerprint == second.fingerprint
+    assert first.account == second.account
+    np.testing.assert_array_equal(first.images, second.images)
+
+
+def test_a_folder_that_was_moved_is_known_again_and_one_that_was_changed_is_not(own_cache, tmp_path, pictures, decoded):
+    folder = pictures(tmp_path / "set")
+    before = load_dataset(str(folder))
+    folder.rename(tmp_path / "moved")
+    moved = load_dataset(str(tmp_path / "moved"))
+    assert (moved.name, moved.fingerprint, len(decoded)) == ("moved", before.fingerprint, 12)
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "moved" / "003.png")
+    changed = load_dataset(str(tmp_path / "moved"))
+    assert len(decoded) == 24
+    assert changed.fingerprint != before.fingerprint
+    pictures(tmp_path / "moved", 1, first=12)
+    assert len(load_dataset(str(tmp_path / "moved")).images) == 13
+
+
+def test_two_sets_of_equal_names_sizes_and_times_are_two(own_cache, tmp_path):
+    for name, value in (("dark", 0), ("light", 255)):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            path = tmp_path / name / f"{number}.bmp"
+            Image.new("RGB", (8, 8), (value, number, 0)).save(path)
+            os.utime(path, (1, 1))
+    assert load_dataset(str(tmp_path / "dark")).images[0, 0, 0, 0] == 0
+    assert load_dataset(str(tmp_path / "light")).images[0, 0, 0, 0] == 255
+
+
+def test_the_resolution_that_a_run_notes_finds_what_was_made_without_one(own_cache, tmp_path, pictures, decoded):
+    folder = pictures(tmp_path / "set", 12, [(40, 40), (50, 70)])
+    dataset = load_dataset(str(folder))
+    size = dataset.images.shape[1]
+    assert load_dataset(str(folder), Fit(size)).fingerprint == dataset.fingerprint
+    assert len(decoded) == 12
+
+
+def test_a_bound_on_bad_pictures_holds_for_what_was_made_under_another_one(own_cache, tmp_path, pictures):
+    folder = pictures(tmp_path / "set")
+    (folder / "bad.png").write_bytes(b"no picture")
+    dataset = load_dataset(str(folder))
+    assert dataset.account is not None
+    assert [each.name for each in dataset.account.skipped] == ["bad.png"]
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"more than 0 of 13 pictures cannot be read \(bad.png: "):
+            load_dataset(str(folder), Fit(most_bad=0))
+
+
+@pytest.mark.parametrize(
+    ("shape", "fit", "size"),
+    [
+        ((20, 100, 120, 3), Fit(), 64),
+        ((20, 33, 33), Fit(), 32),
+        ((20, 10, 10, 1), Fit(), 10),
+        ((20, 10, 10, 1), Fit(8), 8),
+        ((20, 8, 12, 3), Fit(16, "pad"), 16),
+    ],
+)
+def test_arrays_are_fitted_like_pictures(own_cache, tmp_path, shape, fit, size):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mine.npz", images=rng.integers(0, 256, shape, dtype=np.uint8), labels=np.arange(20) % 2)
+    for _ in range(2):
+        dataset = load_dataset(str(tmp_path / "mine.npz"), fit)
+        assert dataset.images.shape[:3] == (20, size, size)
+        assert (dataset.name, dataset.classes) == ("mine", 2)
+    assert len(list(own_cache.iterdir()) if own_cache.is_dir() else []) == (shape[1:3] != (size, size))
+
+
+def test_the_built_in_digits_have_other_sizes_too(own_cache):
+    assert load_dataset("digits", Fit(16)).images.shape == (1797, 16, 16, 1)
+
+
+def test_a_resolution_or_colour_that_there_is_not_is_told(tmp_path, pictures):
+    folder = pictures(tmp_path / "set")
+    with pytest.raises(ConfigError, match="resolution = 33"):
+        load_dataset(str(folder), Fit(33))
+    with pytest.raises(ConfigError, match="background = 'whitish'"):
+        load_dataset(str(folder), Fit(background="whitish"))
+
+
+def test_a_single_picture_is_refused_with_the_folder_to_give(tmp_path, pictures):
+    folder = pictures(tmp_path / "set")
+    with pytest.raises(DataError, match=f"one file of many; give the folder that it lies in: {folder}"):
+        load_dataset(str(folder / "003.png"))

@@ -7,6 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+MOST_RESIDENT_BYTES = 4 * 2**30
+"""Of images that are copied onto a GPU as a whole; of more than these, each batch is sent there."""
+
 
 class ImageSource(Protocol):
     """Images by their numbers, wherever they lie."""
@@ -22,8 +25,20 @@ class ImageSource(Protocol):
         """Return images [..., C, H, W] in [-1, 1] where members train; `indices`: int64[...], each in 0 … len - 1."""
 
 
+def source_of(images: NDArray[np.uint8], device: str, dtype: torch.dtype) -> ImageSource:
+    """Return where members on a device get images from: copied onto a GPU, or where they lie already.
+
+    Args:
+        images: uint8[N, H, W, C], in memory or mapped.
+        device: where members train.
+        dtype: of what is returned.
+    """
+    resident = device != "cpu" and images.nbytes <= MOST_RESIDENT_BYTES
+    return ImagesInMemory(images, device, dtype) if resident else ImagesWhereTheyLie(images, device, dtype)
+
+
 class ImagesInMemory:
-    """Images that lie on the device as they were read, a byte a value.
+    """Images that are copied onto the device, a byte a value.
 
     Args:
         images: uint8[N, H, W, C].
@@ -43,6 +58,35 @@ class ImagesInMemory:
     def take(self, indices: Tensor) -> Tensor:
         """Return images, see `ImageSource.take`."""
         return scaled(self._images[indices], self._dtype)
+
+
+class ImagesWhereTheyLie:
+    """Images of which only those are touched that are wanted, so that they may be mapped and larger than memory.
+
+    Args:
+        images: uint8[N, H, W, C], in memory or mapped; no copy of all is made.
+        device: where members train.
+        dtype: of what is returned.
+    """
+
+    device = "cpu"  # of the numbers: they lead to this process's memory
+
+    def __init__(self, images: NDArray[np.uint8], device: str, dtype: torch.dtype) -> None:
+        self._to = device
+        self._dtype = dtype
+        self._shape = images.shape[1:]
+        self._rows = torch.from_numpy(images.reshape(len(images), -1))
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._rows)
+
+    def take(self, indices: Tensor) -> Tensor:
+        """Return images, see `ImageSource.take`."""
+        rows = self._rows.index_select(0, indices.flatten()).to(self._to)
+        # In the order of images in memory: another one would be another order of sums, and other bits.
+        images = rows.view(-1, *self._shape).permute(0, 3, 1, 2).contiguous()
+        return scaled(images.view(*indices.shape, *images.shape[1:]), self._dtype)
 
 
 def scaled(images: Tensor, dtype: torch.dtype) -> Tensor:

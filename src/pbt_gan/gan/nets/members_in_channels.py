@@ -1,6 +1,7 @@
 """Layers for images that are not small: convolutions in groups of channels, one group for each member.
 
-Images within the nets are [B, P·C, H, W], always a single batch. For one member, all is plain convolution.
+Images within the nets are [B, P·C, H, W], always a single batch. For one member, all is plain convolution. How many
+images there are is asked for by `shape`, not by `len`: a program that is traced or exported then takes any number.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ class MembersInChannels:
 
     def leave(self, x: Tensor, channels: int) -> Tensor:
         """Bring the members to the front."""
-        return x.view(len(x), -1, channels, *x.shape[2:]).transpose(0, 1)
+        return x.view(x.shape[0], -1, channels, *x.shape[2:]).transpose(0, 1)
 
     def dense(self, z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Multiply member by member."""
@@ -41,11 +42,11 @@ class MembersInChannels:
 
     def unflatten(self, x: Tensor, side: int) -> Tensor:
         """Change the shape only."""
-        return x.view(len(x), -1, side, side)
+        return x.view(x.shape[0], -1, side, side)
 
     def logits(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Multiply and sum: the bits of a matrix times a vector would depend on the number of members."""
-        features = x.view(len(x), len(weight), -1).transpose(0, 1)
+        features = x.view(x.shape[0], len(weight), -1).transpose(0, 1)
         return ((features * weight).sum(-1) + bias)[None]
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

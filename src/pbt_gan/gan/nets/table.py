@@ -24,9 +24,13 @@ class Architecture(NamedTuple):
     # are trained and not before, since torch comes with it.
     make: str
     check_size: Callable[[int], object] = any_size  # raises DataError if there are no such nets for a size in pixels
+    # Names a function that writes its generator down as a `Sequential`, for programs without this package.
+    sequential: str | None = None
 
 
-NETS: Mapping[str, Architecture] = {"dcgan": Architecture("pbt_gan.gan.nets.dcgan:make_nets", halvings)}
+NETS: Mapping[str, Architecture] = {
+    "dcgan": Architecture("pbt_gan.gan.nets.dcgan:make_nets", halvings, "pbt_gan.gan.nets.sequential:dcgan")
+}
 
 
 def find_architecture(name: str) -> Architecture:

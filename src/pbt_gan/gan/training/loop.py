@@ -12,7 +12,7 @@ from pbt_gan.gan.games.table import find_game
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.nets.table import make_nets
-from pbt_gan.gan.settings import GanSettings, Scalars
+from pbt_gan.gan.settings import DType, GanSettings, Scalars
 from pbt_gan.gan.training.draws import Destination, Needs, Numbers, draw
 from pbt_gan.gan.training.stacking import State
 from pbt_gan.gan.training.step import Batch, Step
@@ -113,14 +113,19 @@ class Loop:
 
 def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu") -> Step:
     """Return the step for images of size × size pixels on a device."""
-    compute = {"float64": torch.float64, "bfloat16": torch.bfloat16}.get(settings.dtype, torch.float32)
-    nets = make_nets(settings.resolved(size), ImageShape(size, channels), layers_for(size, compute, device))
+    layers = layers_for(size, compute_of(settings.dtype), device)
+    nets = make_nets(settings.resolved(size), ImageShape(size, channels), layers)
     return Step(
         *nets,
         game=find_game(settings.loss),
         discriminator_loss_scale=settings.discriminator_loss_scale,
         batch_size=settings.batch_size,
     )
+
+
+def compute_of(dtype: DType) -> torch.dtype:
+    """Return what the operands of products are cast to."""
+    return {"float64": torch.float64, "bfloat16": torch.bfloat16}.get(dtype, torch.float32)
 
 
 def dtype_of(settings: GanSettings) -> torch.dtype:

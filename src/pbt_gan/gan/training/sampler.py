@@ -41,34 +41,39 @@ class Sampler:
         whole = [place for place, fine in enumerate(finite.tolist()) if fine]
         found: list[Tensor | None] = [None] * len(states)
         if whole:
-            images, finite = self._made([states[place] for place in whole], count, rng)
-            for place, own, fine in zip(whole, images, finite.tolist(), strict=True):
+            images, finite = self._made([states[place] for place in whole], fresh(count, self._z_size, rng))
+            for place, own, fine in zip(whole, images[:, :count], finite.tolist(), strict=True):
                 found[place] = own if fine else None
         return found
 
     def show(self, state: State, count: int, rng: Random) -> NDArray[np.uint8]:
         """Return images of fresh latents, uint8[count, H, W, C]; grey where they are not finite."""
-        images, _ = self._made([state], count, rng)
+        return self.draw(state, fresh(count, self._z_size, rng))[:count]
+
+    def draw(self, state: State, batches: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return images of latents [batches, BATCH, Z], uint8[batches · BATCH, H, W, C]; grey as in `show`."""
+        images, _ = self._made([state], batches)
         return images[0].cpu().numpy()
 
     @torch.no_grad()
-    def _made(self, states: Sequence[State], count: int, rng: Random) -> tuple[Tensor, Tensor]:
-        """Return uint8[P, count, H, W, C], grey where they are not finite, and whether they all are [P].
-
-        The first images do not depend on how many follow.
-        """
+    def _made(self, states: Sequence[State], batches: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        """Return uint8[P, N, H, W, C], grey where they are not finite, and whether they all are [P]."""
         nets = [placed(generating(state), self._device) for state in states]
         # Copied, also for one: so the weights of every member begin where a new tensor would, and give the same bits.
         params, buffers = named(self._generator, {name: torch.stack([net[name] for net in nets]) for name in nets[0]})
         members, dtype = len(states), nets[0]["params"].dtype
-        z = rng.standard_normal((-(-count // BATCH), BATCH, self._z_size), np.float32)
         parts, finite = [], torch.ones(members, dtype=torch.bool, device=self._device)
-        for latents in torch.from_numpy(z).to(self._device, dtype):
+        for latents in torch.from_numpy(batches).to(self._device, dtype):
             expanded = latents.expand(members, -1, -1)
             images, _ = self._generator(params, buffers, expanded, training=not self._running)
             finite &= images.isfinite().flatten(1).all(1)
             parts.append(to_uint8(images.nan_to_num(0.0)))
-        return torch.cat(parts, 1)[:, :count], finite
+        return torch.cat(parts, 1), finite
+
+
+def fresh(count: int, z_size: int, rng: Random) -> NDArray[np.float32]:
+    """Draw at least `count` latents, [batches, BATCH, Z]; the first ones do not depend on how many follow."""
+    return rng.standard_normal((-(-count // BATCH), BATCH, z_size), np.float32)
 
 
 def generating(state: State) -> dict[str, Tensor]:

@@ -84,13 +84,13 @@ def test_a_split_is_no_class_and_what_tests_is_not_trained_on(spelling):
     found = layout(files(*(f"{part}/{kind}" for part in (train, test) for kind in ("cats", "dogs"))))
     assert classes(found) == classes(found, "unseen") == {"cats", "dogs"}
     assert found.places[f"{test}/cats/0.png"] == Place("cats", "unseen")
-    assert f"24 pictures of {test}/ are not trained on" in said(found)
+    assert f"the 24 unseen are those of {test}/" in said(found)
 
 
 def test_splits_without_classes_have_none():
     found = layout(files("train", "test", "val"))
     assert classes(found) == classes(found, "unseen") == {None}
-    assert "24 pictures of test/ and val/" in said(found)
+    assert "the 24 unseen are those of test/ and val/" in said(found)
 
 
 def test_splits_below_a_folder_of_images_or_below_each_class_are_splits():

@@ -65,19 +65,24 @@ def layout(names: Iterable[str], classes: bool = True) -> Layout:
         >>> layout(["cats/1.png", "dogs/1.png", "test/1.png"]).places["cats/1.png"]
         Place(label='cats', part='train')
     """
+    files = [_File(name, tuple(name.split("/")[:-1])) for name in sorted(names)]
     reading = _Reading(classes)
-    reading.look([_File(name, tuple(name.split("/")[:-1])) for name in sorted(names)], ())
+    reading.look(files, ())
+    if files and all(place.part == "unseen" for place in reading.places.values()):  # or nothing could be trained on
+        reading = _Reading(classes, hold_back=False)
+        reading.look(files, ())
     return Layout(reading.places, reading.left_out, reading.remarks())
 
 
 class _Reading:
     """What has been understood so far."""
 
-    def __init__(self, classes: bool) -> None:
+    def __init__(self, classes: bool, hold_back: bool = True) -> None:
         self.places: dict[str, Place] = {}
         self.left_out: Counter[str] = Counter()
         self._classes = classes
-        self._held_back: set[str] = set()  # folders
+        self._hold_back = hold_back
+        self._for_tests: set[str] = set()  # folders
         self._said: list[str] = []
 
     def look(self, files: list[_File], label: tuple[str, ...]) -> None:
@@ -89,7 +94,7 @@ class _Reading:
         elif len(groups) == 1 and not direct:
             self.look([file.lowered() for file in files], label)
         elif parts := _splits(groups):
-            self.look(self._parted(files, parts, bool(direct)), label)
+            self.look(self._parted(files, parts), label)
         elif are_chunks(groups):
             self._say(f"{_listed(groups)} hold parts of one set and are no classes", self._classes)
             self.look([file.lowered() if file.below else file for file in files], label)
@@ -101,33 +106,30 @@ class _Reading:
     def remarks(self) -> tuple[str, ...]:
         """Return what nobody could know without looking at the folders."""
         unseen = sum(place.part == "unseen" for place in self.places.values())
-        if unseen:
-            self._say(
-                f"{unseen:,} pictures of {_listed(sorted(self._held_back))} are not trained on; they check scores"
-            )
+        if self._for_tests:
+            folders = _listed(sorted(self._for_tests))
+            self._say(f"the {unseen:,} unseen are those of {folders}", self._hold_back)
+            self._say(f"there is no train/ beside {folders}, so that is trained on", not self._hold_back)
         nested = sorted({place.label for place in self.places.values() if place.label and "/" in place.label})
         if nested:
             self._say(f"classes are the folders that hold pictures, such as {nested[0]}")
         return tuple(self._said)
 
-    def _parted(self, files: list[_File], parts: Mapping[str, Part | None], direct: bool) -> list[_File]:
+    def _parted(self, files: list[_File], parts: Mapping[str, Part | None]) -> list[_File]:
         """Return the files as they are seen when splits are no folders any more."""
+        self._for_tests.update(name for name, part in parts.items() if part == "unseen")
         others = [name for name, part in parts.items() if part is None]
         trained = "train" in parts.values()
         seen: list[_File] = []
         for file in files:
             part = parts[file.below[0]] if file.below else None
             if part is not None:
-                seen.append(file.lowered(part))
+                seen.append(file.lowered(part if self._hold_back else "train"))
             elif not file.below or not trained:
                 seen.append(file)
         if len(seen) < len(files):
             self._leave_out(len(files) - len(seen), "pictures beside the splits")
             self._say(f"{_listed(others)} beside train/ is left out")
-        if not trained and not others and not direct:
-            self._say(f"there is no train/ beside {_listed(parts)}; all are trained on")
-            return [file._replace(part="train") for file in seen]
-        self._held_back.update(name for name, part in parts.items() if part == "unseen")
         return seen
 
     def _classify(self, files: list[_File], label: tuple[str, ...], groups: list[str]) -> None:

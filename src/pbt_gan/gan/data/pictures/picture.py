@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -26,11 +26,11 @@ Trait = Literal["several frames", "turned", "transparent", "16 bits", "CMYK"]
 """What was done to a picture that not everybody would expect."""
 
 _SAID: Mapping[Trait, str] = {
-    "several frames": "{} with several frames or pages: the first of each is taken",
-    "turned": "{} turned upright, as EXIF data say",
-    "transparent": "{} with transparent pixels: laid on the background's colour",
-    "16 bits": "{} in greys of 16 bits: white is 65,535, or 4,095 or 255 where no pixel is brighter",
-    "CMYK": "{} in CMYK: converted to RGB without a colour profile",
+    "several frames": "of several frames (the first is taken)",
+    "turned": "turned upright (EXIF)",
+    "transparent": "transparent (laid on the background)",
+    "16 bits": "in greys of 16 bits (scaled to 8)",
+    "CMYK": "in CMYK (no colour profile is applied)",
 }
 
 _WHITES = (2**8 - 1, 2**12 - 1, 2**16 - 1)
@@ -124,16 +124,16 @@ def decode(data: bytes, enough: int | None = None) -> Picture:
     return Picture(pixels, *(size if is_reduced else pixels.size), traits)
 
 
-def told(counts: Mapping[Trait, int]) -> Iterable[str]:
-    """Return a remark on each trait that was met, by how many pictures have it.
+def told(counts: Mapping[Trait, int]) -> Iterator[str]:
+    """Return one remark on all traits that were met, by how many pictures have them; none if there are none.
 
     Examples:
-        >>> list(told({"turned": 3}))
-        ['3 pictures turned upright, as EXIF data say']
+        >>> list(told({"turned": 3, "transparent": 1200}))
+        ['pictures turned upright (EXIF): 3; transparent (laid on the background): 1,200']
     """
-    for trait, said in _SAID.items():
-        if count := counts.get(trait):
-            yield said.format(f"{count:,} picture{'s' * (count > 1)}")
+    met = [f"{said}: {counts[trait]:,}" for trait, said in _SAID.items() if counts.get(trait)]
+    if met:
+        yield f"pictures {'; '.join(met)}"
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Trained nets as ordinary modules of torch, and the files in which they leave the house."""

@@ -1,0 +1,58 @@
+"""Latents of one's own: cut off, on the way from one to another, or read from a file."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from pbt_gan.errors import ConfigError
+
+Latents = NDArray[np.float32]
+
+
+def truncated(z: Latents, most: float) -> Latents:
+    """Turn draws of N(0, 1) into draws of N(0, 1) cut off at ± `most`, each number where it stands in the order.
+
+    Samples become more typical and less varied (the truncation trick, Brock et al. 2019, arXiv:1809.11096, section
+    3.1). They draw again what lies outside; here each quantile keeps its number, which has the same distribution, and
+    a picture changes little by little with `most`.
+
+    Raises:
+        ConfigError: `most` is not above 0.
+    """
+    if not 0 < most < np.inf:
+        raise ConfigError(
+            f"truncation = {most}: give a number above 0, such as 1; the smaller, the more alike images are."
+        )
+    below, inside = ndtr(-most), ndtr(most) - ndtr(-most)
+    cut = ndtri(below + ndtr(z.astype(np.float64)) * inside)
+    inner: Latents = np.clip(cut, -most, most).astype(np.float32)
+    return inner
+
+
+def spherical(start: Latents, end: Latents, shares: NDArray[np.float64]) -> Latents:
+    """Return latents [len(shares), Z] on the great circle from one to another: share 0 is `start`, 1 is `end`.
+
+    Latents of many Gaussian numbers lie close to a sphere, and a straight line between two of them does not: its middle
+    is nearer to 0 than anything the generator was trained on. Source: Shoemake 1985, doi:10.1145/325334.325242; for
+    generators: White 2016, arXiv:1609.04468.
+    """
+    one, other = start.astype(np.float64), end.astype(np.float64)
+    lengths = np.linalg.norm(one) * np.linalg.norm(other)
+    angle, t = np.arccos(np.clip(one @ other / lengths, -1, 1)) if lengths else 0.0, shares[:, None]
+    if np.sin(angle) < 1e-6:  # in one direction, or in opposite ones: there is no one great circle
+        way = (1 - t) * one + t * other
+    else:
+        way = (np.sin((1 - t) * angle) * one + np.sin(t * angle) * other) / np.sin(angle)
+    latents: Latents = way.astype(np.float32)
+    return latents
+
+
+def circuit(stations: Latents, frames: int) -> Latents:
+    """Return `frames` latents along a closed way through all stations [S, Z], evenly spread; the first is a station."""
+    places = np.arange(frames) * len(stations) / frames
+    ends = np.roll(stations, -1, axis=0)
+    legs = [
+        spherical(start, end, places[places.astype(int) == leg] - leg)
+        for leg, (start, end) in enumerate(zip(stations, ends, strict=True))
+    ]
+    return np.concatenate(legs)
