@@ -21,13 +21,13 @@ from pbt_gan.core.rng import stream
 from pbt_gan.gan.data.pixels import mapped
 from pbt_gan.gan.data.source import ImagesInMemory, ImageSource, ImagesWhereTheyLie
 from pbt_gan.gan.settings import GanSettings
-from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
+from pbt_gan.gan.training.loop import BLOCK, Loop, dtype_of, make_step
 
 CASE = "cifar10"
 COUNT = 100_000
 SHAPE = (COUNT, 32, 32, 3)
 PART = 10_000  # images that are made at a time
-STRETCH = 10  # steps between two times that the system is asked to forget: 640 of the images are seen
+WIDTH = 16  # of the nets: a step of small ones leaves least time to read for the next
 BUDGET_S = 40.0
 
 
@@ -41,7 +41,7 @@ def main() -> Iterator[Measurement]:
                 file.write(stream(0, "images", begin).integers(0, 256, (PART, *SHAPE[1:]), np.uint8).tobytes())
             file.flush()
             os.fsync(file.fileno())  # or the system could not let go of it
-        settings = unprepared(CASE, "float32", Path(name)).settings
+        settings = unprepared(CASE, "float32", Path(name)).settings.model_copy(update={"width": WIDTH})
         copied = ImagesInMemory(mapped(path, SHAPE), "cpu", dtype_of(settings))
         works = {
             "in memory": training(settings, lambda: copied),
@@ -64,9 +64,9 @@ def training(settings: GanSettings, images: Callable[[], ImageSource]) -> Work:
     state = Loop(settings, step, images(), "cpu").init(stream(0, "init"))
 
     def train(steps: int) -> None:
-        for begin in range(0, steps, STRETCH):
+        for begin in range(0, steps, BLOCK):
             loop = Loop(settings, step, images(), "cpu")
-            loop.train([state], [{}], min(STRETCH, steps - begin), [partial(stream, begin, "train")])
+            loop.train([state], [{}], min(BLOCK, steps - begin), [partial(stream, begin, "train")])
 
     return train
 

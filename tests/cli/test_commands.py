@@ -231,15 +231,34 @@ def test_presets_are_listed_and_each_is_a_config_file(pbt_gan):
         validated(Config, tomllib.loads(text))
 
 
-@pytest.mark.parametrize(("size", "preset"), [(8, "digits"), (28, "mnist"), (32, "cifar10")])
-def test_data_without_a_preset_chooses_one_and_says_so(pbt_gan, size, preset, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "preset", "why"),
+    [
+        (8, "digits", ""),
+        (16, "digits", "; it is made for 8×8, the nearest that there is"),
+        (28, "mnist", ""),
+        (32, "cifar10", ""),
+        (64, "cifar10", "; it is made for 32×32, the nearest that there is"),
+    ],
+)
+def test_data_without_a_preset_chooses_one_and_says_so(pbt_gan, size, preset, why, monkeypatch):
     monkeypatch.setattr("pbt_gan.cli.prediction.predict", lambda config: print(config.model_dump_json()))
     np.savez("my images.npz", images=np.zeros((20, size, size, 1), np.uint8))
     said = pbt_gan("train", "--data", "my images.npz", "--dry-run")
-    assert said.err == f"Preset {preset}, for images of {size}×{size}\n"
+    assert said.err == f"Preset {preset}, for images of {size}×{size}{why}\n"
     config = json.loads(said.out)
     assert config["name"] == "my-images"
     assert config["task"]["data"] == str(Path("my images.npz").resolve())
+
+
+def test_what_is_said_of_the_pictures_chooses_the_preset_too_and_becomes_settings(pbt_gan, monkeypatch):
+    monkeypatch.setattr("pbt_gan.cli.prediction.predict", lambda config: print(config.model_dump_json()))
+    np.savez("mine.npz", images=np.zeros((20, 30, 40, 1), np.uint8))
+    options = ("--resolution", 8, "--fit", "pad", "--background", "black", "--max-bad", 3)
+    said = pbt_gan("train", "--data", "mine.npz", *options, "--dry-run")
+    assert said.err == "Preset digits, for images of 8×8\n"
+    task = json.loads(said.out)["task"]
+    assert [task[key] for key in ("resolution", "fit", "background", "max_bad")] == [8, "pad", "black", 3]
 
 
 def test_data_that_a_config_file_names_lies_beside_it(pbt_gan, monkeypatch):
@@ -266,6 +285,7 @@ def test_a_dry_run_on_new_data_trains_no_scorers_and_says_how_long_they_take(pbt
     np.savez("new.npz", images=rng.integers(0, 256, (40, 8, 8), np.uint8))
     said = pbt_gan("train", kept / "gan.toml", "--data", "new.npz", "--dry-run")
     assert said.code == 0
+    assert "new: NumPy archive, 40 grey images, 8×8 pixels\n" in said.err
     assert re.search(r"# scorers: +about \S+ s before that", said.out)
     assert "making the scorer" not in said.err
     trained = pbt_gan("train", kept / "gan.toml", "--data", "new.npz", "--out", "run")

@@ -75,6 +75,7 @@ def test_previews_and_samples_are_images(task, trainer, state):
     assert preview.dtype == sample.dtype == np.uint8
     assert np.array_equal(preview, trainer.preview(state, stream(0, "preview")))
     assert task.reals(7).shape == (7, 8, 8, 1)
+    np.testing.assert_array_equal(task.reals(7), task.reals(7))
 
 
 def test_the_fingerprint_names_data_and_scorers(task):
@@ -89,6 +90,14 @@ def test_images_of_a_size_without_nets_are_refused_before_anything_is_written(tm
     with pytest.raises(DataError, match="11×11"):
         GanTask(data=str(tmp_path / "small.npz")).prepare(tmp_path / "scorers")
     assert not (tmp_path / "scorers").exists()
+
+
+def test_the_real_images_that_are_shown_are_of_all_classes_and_none_twice(tmp_path):
+    images = np.repeat(np.arange(50, dtype=np.uint8), 64).reshape(50, 8, 8)
+    np.savez(tmp_path / "sorted.npz", images=images, labels=np.arange(50) // 25)
+    shown = GanTask(data=str(tmp_path / "sorted.npz")).reals(64)[:, 0, 0, 0]
+    assert sorted(shown) == list(range(50))
+    assert len(set(shown[:10] // 25)) == 2
 
 
 def test_a_run_notes_the_resolution_that_its_pictures_were_given(tmp_path):

@@ -309,6 +309,70 @@ def sample(
 
 @app.command(
     epilog=_examples(
+        "pbt-gan evaluate runs/0001-digits",
+        "pbt-gan evaluate my-samples --against my-images --neighbours nearest.png",
+        "pbt-gan evaluate samples.npz --against cifar-10-python.tar.gz --inception inception.pth",
+        "pbt-gan evaluate runs/0001-digits/checkpoints/m03-i0012.safetensors --json",
+    )
+)
+def evaluate(
+    images: Annotated[
+        str,
+        Argument(
+            metavar="RUN|CHECKPOINT|IMAGES",
+            help="A run's folder or one of its checkpoints, whose generator makes images; or images: whatever `train` "
+            "takes as --data.",
+        ),
+    ],
+    against: Annotated[
+        str | None,
+        Option(metavar="IMAGES", help="The real images. If not given: those that the run was trained on."),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        Option(metavar="N", min=20, max=1_000_000, help="Images to measure: all, if not given; of a generator 5,000."),
+    ] = None,
+    reals: Annotated[
+        int, Option(metavar="N", min=20, max=1_000_000, help="Real images that networks look at, evenly spread.")
+    ] = 10_000,
+    member: Member = "best",
+    inception: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="The published weights of Inception v3: with them also IS, FID and KID."),
+    ] = None,
+    neighbours: Annotated[
+        Path | None, Option(metavar="FILE.png", help="Also draw images above their nearest real ones.")
+    ] = None,
+    seed: Annotated[int, Option(metavar="N", min=0, help="Equal seeds make equal images.")] = 0,
+    json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
+    data: MovedData = None,
+    task_file: TaskFile = None,
+) -> None:
+    """Measure images beside real ones: a run's, or anybody's.
+
+    Every score with its 95 % interval, by every network that there is: one that is trained on the real images, the
+    ImageNet network where pbt-gan[imagenet] is installed, and Inception v3 where its weights are given. For numbers to
+    lay beside the literature's, --samples 50000 --reals 50000 --inception FILE.
+    """
+    from pbt_gan.cli import evaluating
+    from pbt_gan.runs.places import Moved
+
+    evaluating.show(
+        images,
+        against,
+        Moved(data, task_file),
+        samples=samples,
+        reals=reals,
+        member=member,
+        inception=inception,
+        seed=seed,
+        neighbours=neighbours,
+        as_json=json,
+    )
+
+
+@app.command(
+    epilog=_examples(
         "pbt-gan export runs/0001-digits --licence CC-BY-4.0",
         "pbt-gan export runs/0001-digits --format torch-export --out digits.pt2",
         "pbt-gan export runs/0001-digits --format onnx --member average --out my-generator",

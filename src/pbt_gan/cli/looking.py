@@ -17,6 +17,8 @@ from pbt_gan.config.source import data_place
 from pbt_gan.errors import ConfigError, instead
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data import cache as kept
+from pbt_gan.gan.data.gathering import examined
+from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.places import cache_folder
 from pbt_gan.reporting.text import duration, number
@@ -32,10 +34,12 @@ def data(place: str, change: Settings, grid: Path | None, *, as_json: bool) -> N
     if grid is not None and grid.suffix != ".png":
         raise ConfigError(f"--grid {grid}: the images are drawn as a picture; name a .png file.")
     settings = validated(GanSettings, change.get("task", {}), "task")
-    found = load_dataset(data_place(place, Path.cwd()), settings.fitting)
+    found = examined(load_dataset(data_place(place, Path.cwd()), settings.fitting))
     if as_json:
         put(json.dumps(_summary(found), indent=2))
     else:
+        for line in lines(found):
+            console().print(Text(line), soft_wrap=True)
         console().print(_details(_summary(found)))
     if grid is not None:
         from pbt_gan.reporting.images import grid as drawn
@@ -88,7 +92,7 @@ def _listing(there: list[kept.Kept]) -> Table:
     listing.add_column("last used", justify="right", no_wrap=True)
     for each in reversed(there):
         ago = f"{duration(max(0.0, time.time() - each.used))} ago"
-        listing.add_row(each.path.name[:12], Text(each.what), _bytes(each.size), ago)
+        listing.add_row(each.path.name[:12], Text(kept.what(each.path)), _bytes(each.size), ago)
     return listing
 
 

@@ -1,14 +1,20 @@
 """The task `gan`: a member is a generator and a discriminator, and its score says how good its images are."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.fit import RESOLUTIONS
+from pbt_gan.gan.data.gathering import examined
+from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
@@ -17,6 +23,8 @@ from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
     from pbt_gan.gan.trainer import GanTrainer
+
+_log = logging.getLogger(__name__)
 
 
 class GanTask(Problem):
@@ -98,7 +106,8 @@ class GanTask(Problem):
         return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
-        """Put the scorers for the images into the folder."""
+        """Put the scorers for the images into the folder; where there are none yet, say what the images are."""
+        self._tell_of_images(folder)
         judge.prepare_scorers(self.dataset, folder, self.metrics)
         self.metrics = judge.as_chosen(self.metrics, folder)
         self._prepared = folder
@@ -107,6 +116,7 @@ class GanTask(Problem):
         """Put scorers into the folder, stand-ins for those to be made; return the seconds that making them takes."""
         from pbt_gan.gan.scores.rehearsal import rehearse_scorers  # imports torch
 
+        self._tell_of_images(folder)
         seconds = rehearse_scorers(self.dataset, folder, self.metrics)
         self._prepared = folder
         return seconds
@@ -124,8 +134,10 @@ class GanTask(Problem):
         return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
 
     def reals(self, count: int) -> Images:
-        """Return the first images of the data."""
-        return self.dataset.images[:count]
+        """Return some images of the data, always the same: the first ones may all be of one class."""
+        images = self.dataset.images
+        drawn = stream(0, "reals").choice(len(images), min(count, len(images)), replace=False)
+        return np.asarray(images[drawn])
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""
@@ -136,6 +148,11 @@ class GanTask(Problem):
         weights = "an average of its weights over the last steps (EMA)" if self.settings.ema else "its latest weights"
         cards = judge.cards(self.dataset, self.metrics, self._folder)
         return {name: {**card, "generator": weights} for name, card in cards.items()}
+
+    def _tell_of_images(self, folder: Path) -> None:
+        if not folder.is_dir():
+            for line in lines(examined(self.dataset)):
+                _log.info("%s", line)
 
     @property
     def _folder(self) -> Path:

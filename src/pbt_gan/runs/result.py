@@ -126,7 +126,7 @@ class Run:
         ]
 
     def member(self, which: str) -> Report:
-        """Return the report that `best`, `last-best` or a member's number stands for.
+        """Return the report that `best`, `last-best`, a member's number or a checkpoint's name stands for.
 
         Raises:
             ConfigError: there is no such member, or none has a finite score.
@@ -138,6 +138,9 @@ class Run:
             if found is None:
                 raise ConfigError("No member of this run has a finite score yet; name a member by its number.")
             return found
+        named = next((report for report in self.history.reports if report.checkpoint == which), None)
+        if named is not None:
+            return named
         last = self.history.last
         if not (which.isdecimal() and len(which) < 10) or int(which) not in last:
             words = ["best", "last-best"]  # a number that is near another is no slip of the hand
@@ -170,7 +173,8 @@ class Run:
         """Return a member's whole state: nested dicts of tensors, as its task made it.
 
         Args:
-            member: `best`, `last-best`, a member's number, or `average`, which `average` has made.
+            member: `best`, `last-best`, a member's number, a checkpoint such as `m03-i0012`, or `average`, which
+                `average` has made.
 
         Raises:
             ConfigError: there is no such member.

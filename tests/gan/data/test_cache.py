@@ -222,8 +222,8 @@ def test_what_lies_there_is_told_the_least_recently_used_first(own_cache):
     (own_cache.parent / "scorers" / "0123.scorer").write_bytes(b"weights")
     os.utime(own_cache.parent / "scorers" / "0123.scorer", (1, 1))
     scorer, images = entries()
-    assert (scorer.what, scorer.size, scorer.used) == ("scorer", 7, 1)
-    assert images.what == "40 images of 8×8 from /data/mine"
+    assert (cache.what(scorer.path), scorer.size, scorer.used) == ("scorer", 7, 1)
+    assert cache.what(images.path) == "40 images of 8×8 from /data/mine"
     assert images.size > 2 * IMAGES.nbytes
     for each in (scorer, images):
         cache.remove(each.path)

@@ -57,7 +57,9 @@ def test_pictures_that_cannot_be_read_are_left_out_and_listed_up_to_a_bound(give
 
 
 def test_where_nothing_can_be_read_the_first_reasons_are_told(given):
-    with pytest.raises(DataError, match=r"mine holds no picture that can be read: 000.png: it is not there"):
+    with pytest.raises(
+        DataError, match=r"mine holds 0 pictures that can be read, .*Left out: 000.png: it is not there"
+    ):
         gather("mine", given({Item("000.png", "1"): b""}), Fit(), PixelsInMemory)
 
 
@@ -102,7 +104,9 @@ def test_the_account_tells_what_was_found_and_what_was_made_of_it(given):
     assert (account.kind, account.found, account.sides) == ("pictures in memory", 13, (8, 30))
     assert account.fitted == "padded with #ffffff, 16×16"
     assert account.ignored == {"hidden files": 2}
-    assert account.remarks == ("as it was given", "12 pictures are smaller than the images made of them: enlarged")
+    assert account.remarks[:2] == ("as it was given", "12 pictures are smaller than the images made of them: enlarged")
+    assert account.examined
+    assert "of one colour each" in account.remarks[2]
 
 
 def test_what_size_images_have_that_nobody_asked_for_is_known_whatever_was_asked_for(given):

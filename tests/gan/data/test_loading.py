@@ -218,7 +218,7 @@ def test_no_other_program_is_started_for_what_is_named_like_an_image(tmp_path, m
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
     for number in range(3):
         (tmp_path / f"{number}{ending}").write_bytes(postscript)
-    assert "no picture that can be read" in refused(tmp_path)
+    assert "0 pictures that can be read" in refused(tmp_path)
 
 
 # What is made ready once

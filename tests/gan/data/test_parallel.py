@@ -1,7 +1,9 @@
+import io
 import threading
 from contextlib import closing
 
 import pytest
+from rich.console import Console
 
 from pbt_gan.gan.data.parallel import AHEAD, CHUNK, in_order
 
@@ -23,6 +25,18 @@ def test_results_stand_in_the_order_of_the_things_whatever_is_ready_first(cores)
         return thing * 2
 
     assert list(in_order(work, range(5 * CHUNK + 3), "")) == [2 * thing for thing in range(5 * CHUNK + 3)]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "level", "shown"), [(True, "INFO", True), (True, "WARNING", False), (False, "INFO", False)]
+)
+def test_a_bar_is_drawn_on_a_terminal_of_a_command_and_nowhere_else(monkeypatch, caplog, terminal, level, shown):
+    caplog.set_level(level, "pbt_gan")  # a command shows what workers and other programs keep to themselves
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=80)
+    monkeypatch.setattr("pbt_gan.terminal.console", lambda stderr: console)
+    assert len(list(in_order(str, range(200), "Looking at pictures"))) == 200
+    assert ("Looking at pictures" in screen.getvalue()) is shown
 
 
 def test_of_nothing_comes_nothing():

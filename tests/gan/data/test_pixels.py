@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pbt_gan.errors import DataError, StorageError
-from pbt_gan.gan.data.pixels import PixelsInFile, PixelsInMemory, mapped
+from pbt_gan.gan.data.pixels import PixelsInFile, PixelsInMemory, map_of, mapped
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
 
@@ -27,6 +27,7 @@ def test_torch_wraps_a_map_without_a_warning_and_without_a_copy_and_the_file_sta
         wrapped = torch.from_numpy(images)
     assert wrapped.data_ptr() == images.ctypes.data
     wrapped.zero_()
+    assert images.sum() == 0
     assert (tmp_path / "images.u8").read_bytes() == IMAGES.tobytes()
 
 
@@ -68,3 +69,13 @@ def test_a_disk_that_is_full_is_told(tmp_path, faults):
     faults.arm(1, OSError(28, "No space left on device"))
     with pytest.raises(StorageError, match="No space left"):
         pixels.add(IMAGES)
+
+
+def test_a_map_is_known_from_its_images_however_they_were_looked_at(tmp_path):
+    IMAGES.tofile(tmp_path / "images.u8")
+    images = mapped(tmp_path / "images.u8", IMAGES.shape)
+    content = map_of(images)
+    assert content is not None
+    assert map_of(np.require(images.reshape(5, -1), requirements=["C", "W"]).view()) is content
+    assert map_of(images[1:]) is None
+    assert map_of(IMAGES) is None

@@ -35,6 +35,7 @@ class Account:
     ignored: Mapping[str, int] = field(default_factory=dict)  # what is no image, by kind: {"hidden files": 3}
     skipped: tuple[Skipped, ...] = ()
     remarks: tuple[str, ...] = ()  # "12 files hold several frames; the first of each is taken"
+    examined: bool = False  # whether the remarks also tell what is odd about the values
 
     @property
     def read(self) -> int:

@@ -55,7 +55,6 @@ class Kept(NamedTuple):
     """Something that lies in the cache."""
 
     path: Path
-    what: str  # for people
     size: int  # in bytes
     used: float  # when last, by time.time()
 
@@ -137,10 +136,21 @@ def entries() -> list[Kept]:
             if path.is_dir():
                 inside = [each.stat() for each in path.iterdir()]
                 used = (path / CARD).stat().st_mtime if (path / CARD).exists() else 0.0
-                found.append(Kept(path, _what(path), sum(each.st_size for each in inside), used))
+                found.append(Kept(path, sum(each.st_size for each in inside), used))
             else:
-                found.append(Kept(path, "scorer", path.stat().st_size, path.stat().st_mtime))
+                found.append(Kept(path, path.stat().st_size, path.stat().st_mtime))
     return sorted(found, key=lambda each: each.used)
+
+
+def what(path: Path) -> str:
+    """Return for people what something in the cache is."""
+    if path.is_file():
+        return "scorer"
+    card = _card(path)
+    if card is None:
+        return "damaged"
+    count, height, width, _ = card.images
+    return f"{count:,} images of {height}×{width} from {card.place}"
 
 
 def remove(path: Path) -> None:
@@ -263,14 +273,6 @@ def _usual(folder: Path, stem: str) -> int | None:
     """Return the resolution that images have if nobody asks for one; None: none of them was made yet."""
     cards = (_card(path) for path in sorted(folder.glob(f"{stem}-*")))
     return next((card.usual for card in cards if card), None)
-
-
-def _what(path: Path) -> str:
-    card = _card(path)
-    if card is None:
-        return "damaged"
-    count, height, width, _ = card.images
-    return f"{count:,} images of {height}×{width} from {card.place}"
 
 
 def _bytes(collection: Collection, items: Sequence[Item]) -> Iterator[str]:

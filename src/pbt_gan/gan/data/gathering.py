@@ -13,8 +13,9 @@ from PIL import Image
 
 from pbt_gan.errors import DataError, printable
 from pbt_gan.gan.data.account import Account, Sides, Skipped
-from pbt_gan.gan.data.dataset import Dataset
+from pbt_gan.gan.data.dataset import FEWEST_IMAGES, Dataset
 from pbt_gan.gan.data.fit import Fit
+from pbt_gan.gan.data.oddities import remarks
 from pbt_gan.gan.data.parallel import in_order
 from pbt_gan.gan.data.pictures.collection import Collection, Item, Part
 from pbt_gan.gan.data.pictures.fitting import enlarged, fitted, resolved, words
@@ -74,8 +75,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
     with closing(in_order(lambda item: _looked(collection, item), collection.items, "Looking at pictures")) as found:
         seen = list(good(found))
     sides = [(each.header.width, each.header.height) for each in seen]
-    if not sides:
-        raise DataError(f"{name} holds no picture that can be read: {_some(skipped)}.")
+    _check_enough(name, len(sides), skipped)
     whole = resolved(fit, sides)
     side, channels = whole.resolution or 0, 1 if all(each.header.grey for each in seen) else 3
     pixels = {part: store(_PARTS[part]) for part in dict.fromkeys(each.item.part for each in seen)}
@@ -87,6 +87,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
             pixels[each.item.part].add(each.pixels)
             labels[each.item.part].append(each.item.label)
             traits.update(each.traits)
+    _check_enough(name, len(labels["train"]), skipped)
     images = {part: pixels[part].array((side, side, channels)) for part in pixels}
     account = Account(
         collection.kind,
@@ -105,7 +106,7 @@ def gather(name: str, collection: Collection, fit: Fit, store: Store) -> Gathere
         unseen=(images["unseen"], _numbers(labels["unseen"], collection.class_names)) if "unseen" in images else None,
         account=account,
     )
-    return Gathered(dataset, resolved(replace(fit, resolution=None), sides).resolution or side)
+    return Gathered(examined(dataset), resolved(replace(fit, resolution=None), sides).resolution or side)
 
 
 def refit(dataset: Dataset, fit: Fit, store: Store) -> Gathered:
@@ -148,7 +149,16 @@ def refit(dataset: Dataset, fit: Fit, store: Store) -> Gathered:
         account=account,
     )
     usual = resolved(replace(fit, resolution=None), sides).resolution
-    return Gathered(fresh, usual or fresh.images.shape[1])
+    return Gathered(examined(fresh), usual or fresh.images.shape[1])
+
+
+def examined(dataset: Dataset) -> Dataset:
+    """Return a data set whose account also tells what is odd about its values, which takes a second or two."""
+    account = dataset.account
+    if account is None or account.examined:
+        return dataset
+    found = remarks(dataset.images, dataset.labels, dataset.class_names)
+    return replace(dataset, account=replace(account, remarks=(*account.remarks, *found), examined=True))
 
 
 def check_bad(name: str, skipped: Sequence[Skipped], found: int, most: int) -> None:
@@ -157,6 +167,15 @@ def check_bad(name: str, skipped: Sequence[Skipped], found: int, most: int) -> N
         raise DataError(
             f"{name}: more than {most} of {found:,} pictures cannot be read ({_some(skipped)}). Mend or remove them, "
             f"or leave more of them out: --max-bad N (task.max_bad)."
+        )
+
+
+def _check_enough(name: str, count: int, skipped: Sequence[Skipped]) -> None:
+    """Raise DataError if too few pictures are left, and name those that are not."""
+    if count < FEWEST_IMAGES and skipped:
+        raise DataError(
+            f"{name} holds {count} pictures that can be read, but at least {FEWEST_IMAGES} are needed. Left out: "
+            f"{_some(skipped)}."
         )
 
 

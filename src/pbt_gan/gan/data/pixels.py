@@ -1,6 +1,7 @@
 """Where the pixels of images go while there are more and more of them: to a file, or to memory."""
 
 import math
+import mmap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -78,7 +79,19 @@ def mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if 0 in shape:
         return np.empty(shape, np.uint8)
     try:
-        return np.memmap(path, np.uint8, "c", shape=shape).view(np.ndarray)  # what is written stays in this process
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # what is written stays in this process
     except OSError:
         # Linux refuses that for more than memory and swap together: all of it might be written to, and need a place.
-        return np.memmap(path, np.uint8, "r+", shape=shape).view(np.ndarray)
+        with path.open("r+b") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_WRITE)
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def map_of(images: NDArray[np.uint8]) -> mmap.mmap | None:
+    """Return the map in which images lie from its begin to its end; None: they lie elsewhere."""
+    owner: object = images
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    return owner if isinstance(owner, mmap.mmap) and len(owner) == images.nbytes else None

@@ -1,11 +1,14 @@
 """Where training gets its real images from."""
 
+import mmap
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from pbt_gan.gan.data.pixels import map_of
 
 MOST_RESIDENT_BYTES = 4 * 2**30
 """Of images that are copied onto a GPU as a whole; of more than these, each batch is sent there."""
@@ -20,6 +23,9 @@ class ImageSource(Protocol):
 
     def __len__(self) -> int:
         """Return how many images there are."""
+
+    def expect(self, indices: Tensor) -> None:
+        """Hear which images will be taken soon, so that nobody has to wait for them then; any shape."""
 
     def take(self, indices: Tensor) -> Tensor:
         """Return images [..., C, H, W] in [-1, 1] where members train; `indices`: int64[...], each in 0 … len - 1."""
@@ -55,6 +61,9 @@ class ImagesInMemory:
         """Return how many there are."""
         return len(self._images)
 
+    def expect(self, indices: Tensor) -> None:
+        """Do nothing: they are there."""
+
     def take(self, indices: Tensor) -> Tensor:
         """Return images, see `ImageSource.take`."""
         return scaled(self._images[indices], self._dtype)
@@ -76,10 +85,20 @@ class ImagesWhereTheyLie:
         self._dtype = dtype
         self._shape = images.shape[1:]
         self._rows = torch.from_numpy(images.reshape(len(images), -1))
+        self._map = map_of(images)
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._rows)
+
+    def expect(self, indices: Tensor) -> None:
+        """Let the system begin to read them from the disk, where they are not in memory. It does that by itself."""
+        if self._map is None:
+            return
+        length = self._rows.shape[1]
+        for index in indices.flatten().tolist():
+            begin = index * length // mmap.PAGESIZE * mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_WILLNEED, begin, (index + 1) * length - begin)
 
     def take(self, indices: Tensor) -> Tensor:
         """Return images, see `ImageSource.take`."""

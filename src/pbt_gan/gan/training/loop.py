@@ -88,6 +88,9 @@ class Loop:
         rngs = [trainee.streams(block) for trainee in team.trainees]
         destination = Destination(self._dtype, self._device, self._images.device)
         draws = draw(self._needs, steps, n_critic, rngs, destination)
+        for numbers in (*draws.critic, draws.generator):
+            if "indices" in numbers:
+                self._images.expect(numbers["indices"])
         losses = []
         for step in range(steps):
             critic = [self._batch(numbers, step) for numbers in draws.critic]

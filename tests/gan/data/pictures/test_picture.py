@@ -93,6 +93,7 @@ def test_an_orientation_behind_the_pixels_of_a_png_is_seen_when_they_are_decoded
     found = decode(late)
     assert found.image.size == (20, 30)
     assert (found.width, found.height) == (20, 30)
+    assert found.traits == {"turned"}
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])

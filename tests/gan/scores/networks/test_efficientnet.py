@@ -5,7 +5,8 @@ import torch
 from torch.nn.functional import conv2d, linear, pad
 
 from pbt_gan.gan.scores.networks.efficientnet import EfficientNetLite0, with_weights
-from pbt_gan.gan.scores.networks.imagenet import FILE, find_weights
+from pbt_gan.gan.scores.networks.imagenet import FILE
+from tests.gan.scores.networks.wheel import installed
 
 STRIDES = [2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
 """Of the stem and of the 16 blocks."""
@@ -38,10 +39,7 @@ def random_weights():
 def weights(request):
     if request.param == "random":
         return random_weights()
-    path = find_weights()
-    if path is None:
-        pytest.skip("needs the extra imagenet")
-    return FILE.read(path)
+    return FILE.read(installed())
 
 
 def reference(weights, images):
@@ -106,7 +104,4 @@ def test_the_layers_are_as_large_as_in_the_paper_and_the_weights_as_many_as_publ
 
 
 def test_the_published_file_has_the_names_that_the_other_formulation_takes():
-    path = find_weights()
-    if path is None:
-        pytest.skip("needs the extra imagenet")
-    assert list(FILE.read(path)) == published_names()
+    assert list(FILE.read(installed())) == published_names()

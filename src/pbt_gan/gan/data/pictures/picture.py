@@ -106,7 +106,7 @@ def decode(data: bytes, enough: int | None = None) -> Picture:
         PictureError: it is damaged, too large, of a format or of a kind of pixel that is not read, or ends too early.
     """
     with _opened(data) as image:
-        size, is_turned = _upright_size(image), _orientation(image) in _UPRIGHT
+        size, is_turned = _upright_size(image), _orientation(image) in _UPRIGHT  # as far as the header says
         if image.format in ("JPEG", "MPO") and image.width * image.height * data.count(_START_OF_SCAN) > MOST_PASSES:
             raise PictureError("too many scans of too many pixels")
         is_reduced = enough is not None and image.draft(None, (2 * enough, 2 * enough)) is not None
@@ -115,7 +115,7 @@ def decode(data: bytes, enough: int | None = None) -> Picture:
         pixels = _turned(_without_idle_alpha(_eight_bits(image)), image)
         has: Mapping[Trait, bool] = {
             "several frames": _has_several_frames(image),
-            "turned": is_turned,
+            "turned": is_turned or _orientation(image) in _UPRIGHT,  # Pillow has turned a TIFF by now
             "transparent": pixels.mode.endswith("A"),
             "16 bits": image.mode.startswith("I"),
             "CMYK": image.mode == "CMYK",
@@ -168,7 +168,7 @@ def _reason(error: Exception, data: bytes) -> str:
 
 def _is_grey(image: Image.Image) -> bool:
     if image.mode == "P":
-        colours = np.array(image.getpalette() or [0], np.uint8).reshape(-1, 3)
+        colours = np.array(image.getpalette() or [], np.uint8).reshape(-1, 3)
         return bool((colours == colours[:, :1]).all())
     return image.mode[0] in "1LI" and image.mode != "LAB"
 

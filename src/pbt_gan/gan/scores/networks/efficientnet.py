@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 FEATURES = 1_280
 CLASSES = 1_000
@@ -102,7 +103,19 @@ def with_weights(weights: Mapping[str, Tensor]) -> EfficientNetLite0:
     with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
         net = EfficientNetLite0()
     net.load_state_dict(dict(zip(net.state_dict(), weights.values(), strict=True)), assign=True)
-    return net.eval().requires_grad_(False)
+    _fold(net.eval())
+    return net.requires_grad_(False)
+
+
+def _fold(net: nn.Module) -> None:
+    """Make batch norm a part of the convolutions before it, which is the same and half as fast again on a CPU."""
+    for layer in [each for each in net.modules() if isinstance(each, nn.Sequential)]:
+        if (
+            len(layer) > 1
+            and isinstance(convolution := layer[0], nn.Conv2d)
+            and isinstance(bn := layer[1], nn.BatchNorm2d)
+        ):
+            layer[0], layer[1] = fuse_conv_bn_eval(convolution, bn), nn.Identity()
 
 
 def _convolution(
@@ -110,7 +123,7 @@ def _convolution(
 ) -> nn.Sequential:
     """Return a convolution, its batch norm and, unless its values are to stay as they are, ReLU6."""
     convolution = _SameConvolution(ins, outs, kernel, stride, groups=groups, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outs, eps=1e-3), *([nn.ReLU6()] if bounded else []))
+    return nn.Sequential(convolution, nn.BatchNorm2d(outs, eps=1e-3), *([nn.ReLU6(inplace=True)] if bounded else []))
 
 
 class _SameConvolution(nn.Conv2d):

@@ -1,0 +1,205 @@
+"""Anybody's images, or those of a run's generator, measured beside real ones."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from pbt_gan.errors import ConfigError
+from pbt_gan.gan.data import Dataset, load_dataset
+from pbt_gan.gan.data.fit import RESOLUTIONS, Fit
+from pbt_gan.gan.scores.alike import alike
+from pbt_gan.gan.scores.evaluation import FEWEST_IMAGES, Judgement, Look, Measurement, judge
+from pbt_gan.gan.scores.memorisation import pairs
+from pbt_gan.gan.scores.networks import imagenet, inception
+from pbt_gan.gan.scores.scorers import prepare_scorers, read_scorer
+from pbt_gan.interfaces import Images
+from pbt_gan.places import expanded
+from pbt_gan.runs.folder import holds_run, scorers
+from pbt_gan.runs.places import Moved
+from pbt_gan.runs.result import Run
+from pbt_gan.store import checkpoints
+from pbt_gan.store.journal import strict
+
+SAMPLES = 5_000
+"""Images that a generator makes to be measured."""
+
+REALS = 10_000
+"""Real images, evenly spread, that networks look at."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What networks make of images.
+
+    Examples:
+        >>> import pbt_gan
+        >>> from pbt_gan.gan.data import load_dataset
+        >>> digits = load_dataset("digits").images
+        >>> found = pbt_gan.evaluate(digits[::6], "digits")  # doctest: +SKIP
+        >>> found.scores["fcd"].value, found.scores["fcd"].interval  # doctest: +SKIP
+    """
+
+    images: str  # what was measured
+    against: str  # the real images
+    judgements: tuple[Judgement, ...]  # a network each
+    neighbours: Images  # uint8[64, H, W, C]: eight images, below them their nearest real ones, and so on
+    remarks: tuple[str, ...]  # what has to be known to read the numbers
+
+    @property
+    def scores(self) -> Mapping[str, Measurement]:
+        """Every score of every network."""
+        return {key: found for judgement in self.judgements for key, found in judgement.measurements.items()}
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        networks = {
+            judgement.look.kind: {
+                "says": judgement.look.says,
+                "card": dict(judgement.look.card),
+                "real_images": judgement.reals,
+                "unseen_real_images": 0 if judgement.memorisation.left_out else judgement.memorisation.unseen,
+                "scores": {key: found.plain() for key, found in judgement.measurements.items()},
+            }
+            for judgement in self.judgements
+        }
+        told = {"images": self.images, "against": self.against, "networks": networks, "remarks": list(self.remarks)}
+        return dict(strict(told))
+
+
+def evaluate(
+    images: Images | Path | str,
+    against: Images | Path | str | None = None,
+    *,
+    samples: int | None = None,
+    reals: int = REALS,
+    member: str = "best",
+    inception: Path | str | None = None,
+    seed: int = 0,
+    data: Path | str | None = None,
+    task_file: Path | str | None = None,
+) -> Evaluation:
+    """Measure images beside real ones, with every network that there is.
+
+    Those are a classifier of the real images' own classes (without labels, what learns to tell how an image was
+    rotated), trained on the first use; the ImageNet network where the extra `imagenet` is installed; and Inception v3
+    where its weights are given: with that, and only with that, the scores are IS, FID and KID.
+
+    Args:
+        images: a run's folder or one of its checkpoints, whose generator makes them; a folder of images or whatever
+            else can be trained on; or an array, uint8[N, H, W, C].
+        against: the real images, likewise; None: those that the run was trained on.
+        samples: how many are measured; None: all that there are, and `SAMPLES` that a generator makes.
+        reals: how many of the real images networks look at, evenly spread.
+        member: of a run, as `Run.state` takes it.
+        inception: the published weights file.
+        seed: of the latents.
+        data: where the run's data lies now; None: where it was.
+        task_file: likewise, the file of its task.
+
+    Raises:
+        ConfigError: nothing says what the real images are, or there are too few of either.
+        DataError: they cannot be read.
+        PbtGanError: see its subclasses; of a run.
+    """
+    run, checkpoint = _run_of(images, Moved(data, task_file))
+    reference = _reference(against, run)
+    size, channels = reference.images.shape[1], reference.images.shape[3]
+    if run is None:
+        says, made = _given(images, size, samples)
+    else:
+        says, made = _made(run, checkpoint or member, samples or SAMPLES, seed)
+    if len(made) < FEWEST_IMAGES:
+        raise ConfigError(f"{says}: at least {FEWEST_IMAGES} are needed to say anything.")
+    fitted, remarks = alike(made, size, channels)
+    known = _spread(reference.images, reals)
+    if len(known) < len(reference.images):
+        some = f"networks look at {len(known):,} of the {len(reference.images):,} real images, evenly spread"
+        remarks += (f"{some}: of the others they know neither neighbours nor copies",)
+    unseen = None if reference.unseen is None else _spread(reference.unseen.images, reals)
+    kept = scorers(run.folder) if run is not None and run.folder is not None and against is None else None
+    looks = [_own(reference, kept), *_published(inception)]
+    judgements = tuple(judge(look, fitted, known, unseen) for look in looks)
+    return Evaluation(
+        images=says,
+        against=f"{len(reference.images):,} images of {reference.name}",
+        judgements=judgements,
+        neighbours=pairs(fitted, known, judgements[-1].memorisation),  # as the largest network sees them
+        remarks=remarks,
+    )
+
+
+def _run_of(images: Images | Path | str, moved: Moved) -> tuple[Run | None, str | None]:
+    """Return the run that is to make the images, and the checkpoint of it that is named; None: there is none."""
+    if isinstance(images, np.ndarray):
+        return None, None
+    path = expanded(str(images))
+    if holds_run(path):
+        return Run.open(path, data=moved.data, task_file=moved.task_file), None
+    folder = path.parent.parent
+    if path == checkpoints.path_of(folder, path.stem) and holds_run(folder):
+        return Run.open(folder, data=moved.data, task_file=moved.task_file), path.stem
+    return None, None
+
+
+def _reference(against: Images | Path | str | None, run: Run | None) -> Dataset:
+    if against is None:
+        dataset = None if run is None else getattr(run.problem(), "dataset", None)
+        if not isinstance(dataset, Dataset):
+            raise ConfigError("--against: name the real images that these are to be compared with.")
+        return dataset
+    if isinstance(against, np.ndarray):
+        return Dataset.of("the given array", against)
+    return load_dataset(str(against))
+
+
+def _given(images: Images | Path | str, size: int, most: int | None) -> tuple[str, Images]:
+    """Return images that are there already, and what they are; pictures of many sizes as large as the real ones."""
+    if isinstance(images, np.ndarray):
+        dataset = Dataset.of("the given array", images)
+    else:
+        dataset = load_dataset(str(images), Fit(size if size in RESOLUTIONS else None))
+    some = _spread(dataset.images, most or len(dataset.images))
+    return f"{len(some):,} images of {dataset.name}", some
+
+
+def _made(run: Run, member: str, count: int, seed: int) -> tuple[str, Images]:
+    """Return images of a run's generator, and whose they are."""
+    return f"{count:,} images of {run.folder}, member {member}", run.sample(count, member=member, seed=seed)
+
+
+def _own(reference: Dataset, kept: Path | None) -> Look:
+    """Return the held-out network of this package's own: the run's, or one that was trained on the reference."""
+    from pbt_gan.gan.scores.scorer import OwnNetwork
+
+    if kept is None:
+        with TemporaryDirectory() as folder:
+            prepare_scorers(reference, Path(folder))
+            scorer = read_scorer(Path(folder), "held-out", reference)
+    else:
+        scorer = read_scorer(kept, "held-out", reference)
+    card = scorer["card"]
+    knows = "classes" if card["predicts"] == "labels" else "rotations"
+    says = f"a network that was trained on the real images' {knows}, accuracy {card['accuracy']:.3f}"
+    return Look("own", OwnNetwork(scorer, "cpu"), says, card)
+
+
+def _published(weights: Path | str | None) -> Iterator[Look]:
+    """Yield the networks that others have trained, the largest last."""
+    found = imagenet.find_weights()
+    if found is not None:
+        yield Look(
+            "imagenet", imagenet.ImageNet(found, "cpu"), imagenet.ImageNet.card()["name"], imagenet.ImageNet.card()
+        )
+    if weights is not None:
+        network = inception.Inception(expanded(str(weights)), "cpu")
+        yield Look("inception", network, network.card()["name"], network.card())
+
+
+def _spread(images: Images, most: int) -> Images:
+    """Return some of the images, evenly spread."""
+    some: Images = images[np.linspace(0, len(images) - 1, min(most, len(images))).round().astype(int)]
+    return some
