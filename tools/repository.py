@@ -24,6 +24,9 @@ from packaging.version import Version
 
 BINARY = (".png", ".safetensors", ".npz")
 
+WORKSHOP = ("dev", "docs", "bench-ray")
+"""Extras for those who work on the project: what they bring the package itself must not import."""
+
 NOT_JOURNALED = ("attempt", "preview", "measurements", "details", "cause")
 """Fields of records that the journal leaves out, and the page on it with them."""
 
@@ -187,13 +190,17 @@ def pins_are_supported(repository: Repository) -> Iterator[str]:
 
 
 def imports_are_declared(repository: Repository) -> Iterator[str]:
-    """The package imports what it declares, and nothing else."""
+    """The package imports what it declares, also as an extra for its users, and nothing else."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (repository.root / "src").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     packages = packages_distributions()
-    declared = {Requirement(line).name.lower() for line in repository.project["dependencies"]}
+    extras = {
+        name: lines for name, lines in repository.project["optional-dependencies"].items() if name not in WORKSHOP
+    }
+    lines = sum(extras.values(), repository.project["dependencies"])
+    declared = {Requirement(line).name.lower() for line in lines}
     for module in sorted({module.split(".")[0] for module in modules} - set(sys.stdlib_module_names)):
         package = packages.get(module, [module])[0].lower().replace("_", "-")
         if module not in ("pbt_gan", "pytest") and package not in declared:

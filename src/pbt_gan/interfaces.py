@@ -211,7 +211,7 @@ class Problem(ABC):
         return 0.0
 
     def reals(self, count: int) -> Images | None:
-        """Return some images of the data, always the same, to be laid beside the samples."""
+        """Return some images of the data, always the same ones, to be laid beside the samples."""
         return None
 
     def fingerprint(self) -> Mapping[str, str]:

@@ -151,13 +151,17 @@ def test_a_folder_and_archives_of_it_are_understood_alike(names):
         for kind, packed in {"folder": None, "zip": zipped_up, "tar": tarred_up}.items():
             if packed is not None:
                 Path(folder, kind).write_bytes(packed({name: name.encode() for name in names}))
-            collection = open_collection(Path(folder, kind))
+            try:
+                collection = open_collection(Path(folder, kind))
+            except DataError as error:
+                found.add(str(error).partition(" holds ")[2])
+                continue
             if collection is None:
                 found.add(None)
                 continue
             assert all(collection.read(item).decode() == item.name for item in collection.items)
             places = tuple((item.name, item.label, item.part) for item in collection.items)
-            found.add((places, tuple(sorted(collection.ignored.items())), tuple(collection.remarks)))
+            found.add((places, tuple(collection.ignored.items()), tuple(collection.remarks)))
             collection.close()
         assert len(found) == 1
 

@@ -74,6 +74,12 @@ def test_files_that_are_no_pictures_are_counted_by_kind(tmp_path):
     }  # fmt: skip
 
 
+def test_pictures_of_other_kinds_alone_are_an_error_that_says_what_to_do(tmp_path):
+    put(tmp_path, 3, ".HEIC")
+    with pytest.raises(DataError, match=r"3 \.heic files, which are not read here"):
+        open_collection(tmp_path)
+
+
 def test_a_stamp_changes_with_the_content(tmp_path):
     put(tmp_path)
     before = opened(tmp_path).items

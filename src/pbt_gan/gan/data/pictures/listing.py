@@ -102,32 +102,47 @@ def listed(stamps: Mapping[str, str], ignored: Mapping[str, int], read: Callable
         {name.removesuffix(DESCRIPTION): text for name, text in texts.items() if len(text) <= most}, names
     )
     found = layout(names, classes=labels is None)
-    places, left_out, more = _labelled(found.places, labels) if labels else (found.places, {}, ())
+    places, left_out, more = labelled(found.places, labels, DESCRIPTION) if labels else (found.places, {}, ())
     return Listing(
         [Item(name, stamps[name], place.label, place.part) for name, place in sorted(places.items())],
-        Counter(ignored) + Counter(found.left_out) + Counter(left_out),
+        dict(sorted((Counter(ignored) + Counter(found.left_out) + Counter(left_out)).items())),
         [*found.remarks, *said, *long, *more],
     )
 
 
-def _labelled(
-    places: Mapping[str, Place], labels: Mapping[str, str]
+def labelled(
+    places: Mapping[str, Place], labels: Mapping[str, str], where: str
 ) -> tuple[Mapping[str, Place], Mapping[str, int], Sequence[str]]:
-    """Give pictures the labels of a description; a few to train on that it does not name are left out."""
+    """Give pictures labels that stand elsewhere. A few to train on that have none are left out; more, and nobody has.
+
+    Args:
+        places: by name, without labels.
+        labels: by name.
+        where: they stand.
+
+    Returns:
+        places, what was left out by kind, and remarks.
+    """
     given = {name: Place(labels.get(name), place.part) for name, place in places.items()}
-    lacking = {name for name, place in given.items() if place.label is None and place.part == "train"}
-    if len(lacking) > MOST_STRAYS * len(given):
-        return places, {}, [f"{len(lacking):,} pictures have no label in dataset.json, so nobody has"]
+    to_train_on = [name for name, place in given.items() if place.part == "train"]
+    lacking = {name for name in to_train_on if given[name].label is None}
+    if len(lacking) > MOST_STRAYS * len(to_train_on):
+        return places, {}, [f"{len(lacking):,} pictures have no label in {where}, so nobody has"]
     kept = {name: place for name, place in given.items() if name not in lacking}
     return kept, {"pictures without a label": len(lacking)}, ()
 
 
 def class_names(items: Iterable[Item]) -> tuple[str, ...]:
-    """Return the names of classes in the order of their numbers: by value if all are numbers, else by letters.
+    """Return the names of classes in the order of their numbers."""
+    return in_order({item.label for item in items if item.label is not None})
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names by value if all are numbers, else by letters.
 
     Examples:
-        >>> class_names([Item("a.png", "", "10"), Item("b.png", "", "9"), Item("c.png", "", "9")])
-        ('9', '10')
+        >>> in_order(["10", "9"]), in_order(["dog", "10", "cat"])
+        (('9', '10'), ('10', 'cat', 'dog'))
     """
-    names = sorted({item.label for item in items if item.label is not None})
-    return tuple(sorted(names, key=int)) if all(name.isascii() and name.isdigit() for name in names) else tuple(names)
+    found = sorted(names)
+    return tuple(sorted(found, key=int)) if all(name.isascii() and name.isdigit() for name in found) else tuple(found)
