@@ -101,7 +101,7 @@ def network_of(tree: Tree, device: str, inception: Path | None = None) -> Featur
     """Return the network of a scorer; see `scorer_of`."""
     rung = rung_of(tree["card"])
     if rung in TRAINED:
-        return OwnNetwork(tree["weights"], tree["card"], device)
+        return OwnNetwork(tree, device)
     return published.load(rung, inception, device)
 
 
@@ -140,7 +140,7 @@ def _trained(card: dict[str, Any], dataset: Dataset, role: Role, effort: Effort,
     }
     chance = float(np.bincount(lesson.answers).max() / len(lesson.answers))
     tree = {"card": card, "weights": weights}
-    return _looked(tree, OwnNetwork(weights, card, "cpu"), dataset, held, effort, chance)
+    return _looked(tree, OwnNetwork(tree, "cpu"), dataset, held, effort, chance)
 
 
 def _looked(

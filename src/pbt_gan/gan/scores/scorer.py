@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pbt_gan.gan.scores.classifier import Weights, load_classifier
+from pbt_gan.gan.scores.classifier import load_classifier
 from pbt_gan.gan.scores.score import Reals, Seen
 from pbt_gan.gan.scores.table import measurable
 
@@ -30,13 +30,13 @@ class OwnNetwork:
     """The network of a scorer that this package trained.
 
     Args:
-        weights: of a `Classifier`.
-        card: of the scorer.
+        scorer: its tree, of which `card` and `weights` count; see `making`.
         device: where it runs.
     """
 
-    def __init__(self, weights: Weights, card: Mapping[str, Any], device: str) -> None:
-        self._classifier = load_classifier(weights, **card["shape"]).to(device)
+    def __init__(self, scorer: Mapping[str, Any], device: str) -> None:
+        card = scorer["card"]
+        self._classifier = load_classifier(scorer["weights"], **card["shape"]).to(device)
         self._device = device
         # How an image was rotated is only a lesson: the probabilities of it say nothing about how good it is.
         self.classifies = card["predicts"] == "labels"
