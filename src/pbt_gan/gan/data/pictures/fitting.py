@@ -36,7 +36,7 @@ def resolved(fit: Fit, sides: Sequence[tuple[int, int]]) -> Fit:
     if fit.resolution is not None:
         if fit.resolution not in RESOLUTIONS:
             raise ConfigError(
-                f"resolution = {fit.resolution}, but pictures can be brought to {', '.join(map(str, RESOLUTIONS))} "
+                f"task.resolution = {fit.resolution}, but pictures can be brought to {', '.join(map(str, RESOLUTIONS))} "
                 f"pixels. Choose one of these."
             )
         return fit
@@ -71,7 +71,7 @@ def colour(background: str) -> tuple[int, int, int]:
     except ValueError:
         pass
     raise ConfigError(
-        f"background = {background!r} is no colour. Give one as #rrggbb, or by a name such as white or lightgray."
+        f"task.background = {background!r} is no colour. Give one as #rrggbb, or by a name such as white or lightgray."
     )
 
 
