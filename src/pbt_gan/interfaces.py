@@ -203,7 +203,7 @@ class Problem(ABC):
         return
 
     def reals(self, count: int) -> Images | None:
-        """Return some images of the data, always the same, to be laid beside the samples."""
+        """Return some images of the data, always the same ones, to be laid beside the samples."""
         return None
 
     def fingerprint(self) -> Mapping[str, str]:

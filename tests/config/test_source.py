@@ -67,3 +67,10 @@ def test_another_rule_takes_no_options_over_from_the_old_one():
     assert merged({"exploit": "truncation"}, {"exploit": {"fraction": 0.1}}) == {
         "exploit": {"name": "truncation", "fraction": 0.1}
     }
+
+
+def test_a_data_set_that_can_be_fetched_keeps_its_name_unless_there_is_a_file_of_it(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_config("mnist").task.model_dump()["data"] == "mnist"
+    (tmp_path / "mnist").mkdir()
+    assert read_config("mnist").task.model_dump()["data"] == str(tmp_path / "mnist")

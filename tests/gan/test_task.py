@@ -137,3 +137,16 @@ def test_a_member_learns_the_digits(folder):
     after = trainer.score(state, stream(0, "eval"))
     assert after["score"] > before["score"] + 1.5
     assert after["held_out_fcd"] < before["held_out_fcd"] / 2
+
+
+@pytest.mark.parametrize("count", [7, 64, 100, 101, 1_000])
+def test_real_images_are_shown_shuffled_and_evenly_spread_over_sorted_data(tmp_path, count):
+    images = np.zeros((101, 8, 8, 1), np.uint8)
+    images[:] = np.arange(101).reshape(-1, 1, 1, 1)
+    np.savez(tmp_path / "sorted.npz", images=images)
+    task = GanTask(data=str(tmp_path / "sorted.npz"))
+    shown = task.reals(count)[:, 0, 0, 0].astype(int)
+    assert np.array_equal(shown, task.reals(count)[:, 0, 0, 0])
+    assert len(set(shown)) == len(shown) == min(count, 101)
+    assert not np.array_equal(shown, np.sort(shown))
+    assert np.diff(np.sort(shown)).max() <= 2 * 101 / min(count, 101)

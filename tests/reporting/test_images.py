@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pbt_gan.reporting.images import SampleGrids, grid, reals_path, sample_path, tiles
+from pbt_gan.reporting.images import SampleGrids, grid, reals_path, sample_path, sheet, tiles
 
 
 @given(st.integers(1, 12), st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))
@@ -65,3 +65,12 @@ def test_a_task_without_pictures_leaves_no_samples(synthetic, tmp_path):
     for record in synthetic.records(2, 2):
         listener.record(record, None)
     assert not (tmp_path / "samples").exists()
+
+
+def test_a_sheet_has_its_rows_one_below_the_other_behind_their_labels():
+    rows = {"0": np.full((2, 8, 8, 1), 10, np.uint8), "cats": np.zeros((0, 8, 8, 1), np.uint8)}
+    with Image.open(io.BytesIO(sheet(rows))) as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape[0] == 2 * 42 + 2
+    assert (pixels[2:42, -42:-2] == 10).all()
+    assert (pixels[44:84, -42:-2] == 255).all()

@@ -78,6 +78,9 @@ TaskFile = Annotated[
     Path | None,
     Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
 ]
+Download = Annotated[
+    bool, Option("--download", help="First fetch the data: cifar-10, cifar-100, mnist or fashion-mnist.")
+]
 Member = Annotated[
     str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
 ]
@@ -126,6 +129,7 @@ def _common(
     epilog=_examples(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
+        "pbt-gan train --data fashion-mnist --download",
         "pbt-gan train --data holiday-pictures --resolution 64 --fit pad --background black",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
@@ -169,6 +173,7 @@ def train(
     deterministic: Annotated[
         bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
     ] = None,
+    download: Download = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Print settings and predicted cost; train nothing.")] = False,
 ) -> None:
     """Train a population.
@@ -189,6 +194,13 @@ def train(
         },
         set_ or (),
     )
+    if download:
+        from pbt_gan.cli import fetching
+
+        if data is not None:
+            fetching.fetch_data(data)
+        else:
+            fetching.fetch_for(source, change)
     training.train(source, data, out, change, max_time, dry_run)
 
 
@@ -285,26 +297,64 @@ def replay(
 @app.command(
     epilog=_examples(
         "pbt-gan sample runs/0001-digits --out samples.png",
+        "pbt-gan sample runs/0001-digits --count 1000 --out pictures    # a folder, a PNG each",
         "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
+        "pbt-gan sample runs/0001-digits --classes all --out sheet.png",
+        "pbt-gan sample runs/0001-digits --interpolate --count 128 --out way.gif",
+        "pbt-gan sample generator.safetensors --latents z.npy --out mine.png",
     )
 )
 def sample(
-    run: RunFolder,
-    out: Annotated[
-        Path,
-        Option(metavar="FILE", help="FILE.png: one picture; FILE.npz: an array `images`, uint8[N, H, W, C]."),
+    source: Annotated[
+        Path, Argument(metavar="RUN|FILE", help="A run's folder, or a generator that `pbt-gan export` has written.")
     ],
-    count: Annotated[int, Option(metavar="N", min=1, max=1_000_000, help="Images.")] = 64,
+    out: Annotated[
+        str,
+        Option(
+            metavar="FILE|FOLDER",
+            help="FILE.png: one picture; FILE.npz: an array `images`, uint8[N, H, W, C]; a name without suffix: a "
+            "folder of PNGs; with --interpolate also FILE.gif, FILE.webp, FILE.mp4 (needs ffmpeg).",
+        ),
+    ],
+    count: Annotated[
+        int | None, Option(metavar="N", min=1, max=1_000_000, help="Images, or frames; 64 if not given.")
+    ] = None,
     member: Member = "best",
-    seed: Annotated[int, Option(metavar="N", min=0, help="Equal seeds make equal images.")] = 0,
+    seed: Annotated[int | None, Option(metavar="N", min=0, help="Equal seeds make equal images; 0.")] = None,
+    truncation: Annotated[
+        float | None,
+        Option(metavar="T", help="Cut the latents' normal distribution off at ± T: more typical, less varied images."),
+    ] = None,
+    latents: Annotated[
+        Path | None, Option(metavar="FILE", help="In place of drawn ones: an .npy or .npz of numbers [N, latent_dim].")
+    ] = None,
+    interpolate: Annotated[
+        bool, Option("--interpolate", help="A closed way through latents, 16 frames from one to the next.")
+    ] = False,
+    classes: Annotated[
+        str | None,
+        Option(metavar="all|0,3,…", help="A labelled sheet: a row for each class that the run's classifier sees."),
+    ] = None,
     data: MovedData = None,
     task_file: TaskFile = None,
 ) -> None:
-    """Draw images from a trained generator."""
-    from pbt_gan.cli import reading
+    """Draw images from a trained generator.
+
+    The same seed gives the same images as `load_generator(RUN).sample(N, seed=…)` in Python.
+    """
+    from pbt_gan.cli import sampling
     from pbt_gan.runs.places import Moved
 
-    reading.sample(run, out, Moved(data, task_file), count, member, seed)
+    wish = sampling.Wish(
+        out=out,
+        count=count,
+        seed=seed,
+        truncation=truncation,
+        latents=latents,
+        interpolate=interpolate,
+        classes=classes,
+    )
+    sampling.sample(source, Moved(data, task_file), member, wish)
 
 
 @app.command(
@@ -444,13 +494,16 @@ def data(
     max_bad: MaxBad = None,
     grid: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw some of the images.")] = None,
     json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
+    download: Download = False,
 ) -> None:
     """Say what is found in a place and what is made of it, without training.
 
     Classes, sizes, values, duplicates, and every file that cannot be read. What is made ready here is kept for `train`.
     """
-    from pbt_gan.cli import looking, training
+    from pbt_gan.cli import fetching, looking, training
 
+    if download:
+        fetching.fetch_data(path)
     looking.data(path, training.changes(_fitting(resolution, fit, background, max_bad), ()), grid, as_json=json)
 
 

@@ -1,12 +1,10 @@
-"""`show`, `report`, `compare`, `sample`, `presets`: what is read from runs."""
+"""`show`, `report`, `compare`, `presets`: what is read from runs."""
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -21,8 +19,6 @@ from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number
 from pbt_gan.reporting.unverified import unverified
-from pbt_gan.runs import average
-from pbt_gan.runs.places import Moved
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
@@ -107,26 +103,6 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
         console().print(f"Drawn in {out}", soft_wrap=True)
 
 
-def sample(folder: Path, out: Path, moved: Moved, count: int, member: str, seed: int) -> None:
-    """Write samples of a member's generator."""
-    if out.suffix not in (".png", ".npz"):
-        raise ConfigError(f"--out {out}: name a .png file (one picture) or an .npz file (an array `images`).")
-    run = Run.open(folder, data=moved.data, task_file=moved.task_file)
-    whose = _whose(run, member)
-    images = run.sample(count, member=member, seed=seed)
-    if out.suffix == ".png":
-        from pbt_gan.reporting.images import grid
-
-        data = grid(images)
-    else:
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, images=images)
-        data = buffer.getvalue()
-    files.make_folder(out.parent)
-    files.write(out, data)
-    console().print(f"{number(count)} images of {whose}, in {out}", soft_wrap=True)
-
-
 def presets(name: str | None) -> None:
     """Print one preset's file, or the list."""
     if name is not None:
@@ -136,15 +112,6 @@ def presets(name: str | None) -> None:
     for key, description in all_presets().items():
         listing.add_row(Text(key, "bold"), Text(description))
     console().print(listing)
-
-
-def _whose(run: Run, member: str) -> str:
-    if member == average.NAME and run.folder is not None:
-        card = average.card(run.folder, run.history)
-        names = ", ".join(each["checkpoint"] for each in card["ingredients"])
-        return f"the average of {names}, score {number(card['scores']['average']['score'])}"
-    report = run.member(member)
-    return f"{member_name(report.member)} at step {number(report.step)}, score {number(report.score)}"
 
 
 def _best(run: Run) -> Iterator[Text]:

@@ -10,7 +10,7 @@ from pbt_gan import references
 from pbt_gan.config import toml
 from pbt_gan.config.effects import refuse_without_effect
 from pbt_gan.config.settings import Config
-from pbt_gan.config.tasks import BUILT_IN_DATA, DATA, TASKS
+from pbt_gan.config.tasks import BUILT_IN_DATA, DATA, FETCHED_DATA, TASKS
 from pbt_gan.errors import ConfigError, suggestion
 from pbt_gan.places import placed, resolved
 from pbt_gan.validation import unknown, validated
@@ -149,8 +149,13 @@ def folder_name(text: str) -> str:
 
 
 def data_place(data: str, folder: Path) -> str:
-    """Return a path to images made absolute, so that it means the same wherever the run is resumed from."""
-    return data if data == BUILT_IN_DATA else str(placed(data, folder))
+    """Return a path to images made absolute, so that it means the same wherever the run is resumed from.
+
+    What is built in, or can be fetched and is no file here, keeps its name.
+    """
+    if data == BUILT_IN_DATA or (data in FETCHED_DATA and not (folder / data).exists()):
+        return data
+    return str(placed(data, folder))
 
 
 def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:

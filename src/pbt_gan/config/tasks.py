@@ -14,4 +14,7 @@ DATA: Mapping[str, str] = {"gan": "data"}
 """By task, the argument that says where its data lies: a path, or the name of what is built in."""
 
 BUILT_IN_DATA = "digits"
-"""The one data set that is no path."""
+"""The one data set that is always there."""
+
+FETCHED_DATA = frozenset(("cifar-10", "cifar-100", "mnist", "fashion-mnist"))
+"""Those that are no paths either, once they have been fetched."""

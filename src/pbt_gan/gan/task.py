@@ -126,10 +126,13 @@ class GanTask(Problem):
         return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
 
     def reals(self, count: int) -> Images:
-        """Return some images of the data, always the same: the first ones may all be of one class."""
-        images = self.dataset.images
-        drawn = stream(0, "reals").choice(len(images), min(count, len(images)), replace=False)
-        return np.asarray(images[drawn])
+        """Return images of the data, evenly spread over it and shuffled, always the same ones.
+
+        One is drawn from each of `count` equal stretches: sorted data shows all of its classes.
+        """
+        total, rng = len(self.dataset.images), stream(0, "reals")
+        edges = np.linspace(0, total, min(count, total) + 1).astype(int)
+        return np.asarray(self.dataset.images[rng.permutation(rng.integers(edges[:-1], edges[1:]))])
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""

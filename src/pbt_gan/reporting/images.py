@@ -4,11 +4,13 @@ import io
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from pbt_gan import files
@@ -33,18 +35,19 @@ def reals_path(folder: Path) -> Path:
     return folder / "samples" / "reals.png"
 
 
-def grid(images: Images) -> bytes:
-    """Lay images out on a grid about as wide as high, enlarged without smoothing.
+def grid(images: Images, columns: int | None = None) -> bytes:
+    """Lay images out on a grid, enlarged without smoothing.
 
     Args:
         images: uint8[N, H, W, C], with C 1 or 3 and N at least 1.
+        columns: images in a row; None: so many that the grid is about as wide as high.
 
     Returns:
         The PNG's bytes; `tiles` cuts it up again.
     """
     count, height, width, channels = images.shape
-    scale = max(1, math.ceil(TILE / height))
-    columns = math.ceil(math.sqrt(count))
+    scale = enlargement(height, TILE)
+    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     tile = (height * scale, width * scale)
     large = images.repeat(scale, axis=1).repeat(scale, axis=2)
@@ -54,8 +57,47 @@ def grid(images: Images) -> bytes:
         canvas[top : top + tile[0], left : left + tile[1]] = image
     layout = PngInfo()
     layout.add_text(_LAYOUT, json.dumps({"count": count, "columns": columns, "tile": tile}))
+    return _png(canvas, pnginfo=layout, compress_level=1)
+
+
+def sheet(rows: Mapping[str, Images]) -> bytes:
+    """Lay images out in rows, each behind its label, enlarged as in `grid`; return the PNG's bytes.
+
+    Args:
+        rows: uint8[N, H, W, C] by label, all of one size, and not all empty; N may differ, and be 0.
+    """
+    _, height, width, channels = next(iter(rows.values())).shape
+    scale = enlargement(height, TILE)
+    tile, longest = (height * scale, width * scale), max(map(len, rows.values()))
+    font = ImageFont.load_default(max(10, min(tile[0] // 2, 16)))
+    margin = math.ceil(max(font.getlength(label) for label in rows)) + 3 * _GAP
+    size = margin + longest * (tile[1] + _GAP) + _GAP, len(rows) * (tile[0] + _GAP) + _GAP
+    canvas = Image.new("L" if channels == 1 else "RGB", size, "white")
+    pen = ImageDraw.Draw(canvas)
+    for row, (label, images) in enumerate(rows.items()):
+        top = _GAP + row * (tile[0] + _GAP)
+        pen.text((_GAP, top + tile[0] / 2), label, "black", font, anchor="lm")
+        for column, image in enumerate(images):
+            large = Image.fromarray(image[..., 0] if channels == 1 else image).resize(
+                tile[::-1], Image.Resampling.NEAREST
+            )
+            canvas.paste(large, (margin + column * (tile[1] + _GAP) + _GAP, top))
+    return _png(np.asarray(canvas).reshape(size[1], size[0], channels))
+
+
+def picture(image: NDArray[np.uint8]) -> bytes:
+    """Return an image [H, W, C] as it is, as the bytes of a PNG."""
+    return _png(image)
+
+
+def enlargement(height: int, least: int) -> int:
+    """Return the whole factor by which images of a height get at least another one, in pixels."""
+    return max(1, math.ceil(least / height))
+
+
+def _png(image: NDArray[np.uint8], **options: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(canvas[..., 0] if channels == 1 else canvas).save(buffer, "png", pnginfo=layout, compress_level=1)
+    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(buffer, "png", **options)
     return buffer.getvalue()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pbt_gan.config.source import data_place
-from pbt_gan.config.tasks import BUILT_IN_DATA
+from pbt_gan.config.tasks import BUILT_IN_DATA, FETCHED_DATA
 from pbt_gan.errors import ConfigError, RunFolderError
 
 Table = Mapping[str, Any]
@@ -108,7 +108,8 @@ def _said(config: Table, moved: Moved) -> dict[Path, Path]:
     if moved.data is not None:
         place = _place(task.get("data"))
         if place is None:
-            what = "the data that is built in" if task.get("data") == BUILT_IN_DATA else "no setting task.data"
+            named = task.get("data") in (BUILT_IN_DATA, *FETCHED_DATA)
+            what = f"the data set {task.get('data')}, by name" if named else "no setting task.data"
             raise ConfigError(f"--data {moved.data}: this run's task has {what}, and nothing that could be moved.")
         said[place[0]] = Path(data_place(str(moved.data), Path.cwd()))
     if moved.task_file is not None:

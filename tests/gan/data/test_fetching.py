@@ -4,11 +4,7 @@ import errno
 import hashlib
 import os
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,41 +14,15 @@ from hypothesis import strategies as st
 from pbt_gan import files
 from pbt_gan.errors import DataError, StorageError
 from pbt_gan.gan.data.fetching import fetch
+from tests.gan.data.serving import Server, missing, serving, whole
 
 CONTENT = bytes(range(256)) * 400
 MD5 = hashlib.md5(CONTENT).hexdigest()
 MOST = 2 * len(CONTENT)
 
-Answer = Callable[["Server"], None]
 
-
-class Server(BaseHTTPRequestHandler):
-    """Answers as the test says, by path."""
-
-    answers: dict[str, Answer]
-    asked: list[tuple[str, str | None]]
-
-    def do_GET(self) -> None:
-        self.asked.append((self.path, self.headers["Range"]))
-        self.answers.get(self.path, missing)(self)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-    def head(self, status: int, **headers: object) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), str(value))
-        self.end_headers()
-
-
-def missing(server: Server) -> None:
-    server.send_error(404)
-
-
-def whole(server: Server, content: bytes = CONTENT) -> None:
-    server.head(200, Content_Length=len(content))
-    server.wfile.write(content)
+def complete(server: Server) -> None:
+    whole(server, CONTENT)
 
 
 def resuming(server: Server, content: bytes = CONTENT, cut: int | None = None) -> None:
@@ -86,26 +56,6 @@ def dripping(server: Server) -> None:
         time.sleep(0.01)
 
 
-@contextmanager
-def serving(**answers: Answer) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
-    """Serve answers by name; yields the address, and what was asked: paths and ranges."""
-
-    class Own(Server):
-        pass
-
-    Own.answers = {f"/{name}": answer for name, answer in answers.items()}
-    Own.asked = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # whoever hangs up has his reasons
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/", Own.asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
@@ -125,14 +75,14 @@ def refused(urls: list[str], path: Path, timeout_s: float = 5) -> str:
 
 def test_a_file_is_fetched_whole_and_progress_is_told(tmp_path):
     told: list[tuple[int, int | None]] = []
-    with serving(a=whole) as (place, _):
+    with serving(a=complete) as (place, _):
         fetch([f"{place}a"], tmp_path / "a", MD5, MOST, progress=lambda *step: told.append(step))
     assert got(tmp_path / "a")
     assert told[-1] == (len(CONTENT), len(CONTENT))
     assert [there for there, _ in told] == sorted(there for there, _ in told)
 
 
-@pytest.mark.parametrize("server", [resuming, whole])
+@pytest.mark.parametrize("server", [resuming, complete])
 @pytest.mark.parametrize("there", [1, 5_000, len(CONTENT)])
 def test_what_is_there_is_not_fetched_again_where_the_server_can_resume(tmp_path, server, there):
     (tmp_path / "a.part").write_bytes(CONTENT[:there])
@@ -179,7 +129,7 @@ def test_the_next_place_is_tried_and_goes_on_with_what_the_first_has_brought(tmp
 
 
 def test_a_redirect_is_followed(tmp_path):
-    with serving(a=lambda server: server.head(302, Location="/b"), b=whole) as (place, _):
+    with serving(a=lambda server: server.head(302, Location="/b"), b=complete) as (place, _):
         fetch([f"{place}a"], tmp_path / "a", MD5, MOST)
     assert got(tmp_path / "a")
 

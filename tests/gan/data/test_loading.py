@@ -102,6 +102,17 @@ HOSTILE = {
     "a large batch in a tar": lambda: {"a.tar.gz": tar((f"{FOLDER}/{BATCHES[0]}", tarfile.REGTYPE, bytes(70 * 2**20)))},
     "keys that are hashed for years": lambda: cifar_of(nested_keys(40)),
     "labels of gigabytes": lambda: cifar_of(shared_labels(30)),
+    "names of classes that are hashed for years": lambda: {
+        "cifar-100-python/train": b"",
+        "cifar-100-python/meta": nested_keys(40),
+    },
+    "labels of megabytes each": lambda: {
+        "a.npz": zipped(images=npy("(40, 8, 8)") + bytes(2560), labels=npy("(40,)", "|S1000000") + bytes(40 * 10**6))
+    },
+    "an idx of 4 GiB for tests": lambda: {
+        "mnist/train-images-idx3-ubyte": idx(IMAGES[..., 0]),
+        "mnist/t10k-images-idx3-ubyte": huge_idx(2**20, 64, 63),
+    },
     "a set of tuples": lambda: cifar_of(b"\x80\x04\x8f(" + nested_keys(40)[4:-4] + b"\x90."),
     "a buffer of terabytes": lambda: cifar_of(b"\x80\x05\x96" + struct.pack("<Q", 2**42) + b"."),
     "many lists": lambda: cifar_of(b"\x80\x02" + b"]" * 30 * 2**20 + b"."),

@@ -1,8 +1,12 @@
 """Known data sets, from where their authors or well-known mirrors keep them; fetched only when somebody asks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+from filelock import FileLock, Timeout
 
 from pbt_gan import files
 from pbt_gan.errors import ConfigError, DataError, instead
@@ -84,23 +88,34 @@ def download(name: str, progress: Callable[[str, int, int | None], None]) -> Pat
 
     Raises:
         ConfigError: nothing of that name is known.
-        DataError: nobody has it, or nothing that has its checksum.
+        DataError: nobody has it, or nothing that has its checksum; or another process is at it.
         StorageError: the disk refused.
     """
     if name not in KNOWN:
         raise ConfigError(f"--download: {name!r} is none of the data sets that can be fetched.{instead(name, KNOWN)}")
     known, folder = KNOWN[name], _folder(name)
     files.make_folder(folder)
-    for file, md5 in known.files.items():
-        if not (folder / file).is_file():
-            fetch(
-                [place + file for place in known.places],
-                folder / file,
-                md5,
-                known.most_bytes,
-                progress=lambda there, total, file=file: progress(file, there, total),  # type: ignore[misc]
-            )
+    with _alone(folder):
+        for file, md5 in known.files.items():
+            if not (folder / file).is_file():
+                urls = [place + file for place in known.places]
+                fetch(urls, folder / file, md5, known.most_bytes, progress=partial(progress, file))
     return _read(folder, name)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from appending to the same files."""
+    lock = FileLock(folder / "lock", timeout=0)
+    with files.explained(folder):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise DataError(f"Another process is fetching into {folder}; wait until it is done.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _folder(name: str) -> Path:

@@ -63,10 +63,15 @@ class Generator(NetModule):
             ConfigError: `n`, `labels` or `truncation` cannot be.
         """
         self._check(labels)
-        if n < 1:
-            raise ConfigError(f"n = {n} images cannot be drawn; ask for 1 or more.")
-        batches = fresh(n, self.latent_dim, stream(seed, "sample"))
-        return self._drawn(batches if truncation is None else truncated(batches, truncation))[:n]
+        return self._drawn(self._batches(n, seed, truncation))[:n]
+
+    def latents(self, n: int, seed: int = 0, truncation: float | None = None) -> NDArray[np.float32]:
+        """Return the latents of the images of `sample`, [n, latent_dim].
+
+        Raises:
+            ConfigError: `n` or `truncation` cannot be.
+        """
+        return self._batches(n, seed, truncation).reshape(-1, self.latent_dim)[:n]
 
     def draw(self, z: Any, labels: Any = None) -> NDArray[np.uint8]:
         """Return images of given latents, uint8[n, H, W, C], each a function of its own latents alone.
@@ -90,6 +95,12 @@ class Generator(NetModule):
         batches.reshape(-1, self.latent_dim)[: len(rows)] = rows
         statistics = None if self.sampling_norm == "running" else self._reference()
         return self._drawn(batches, statistics)[: len(rows)]
+
+    def _batches(self, n: int, seed: int, truncation: float | None) -> NDArray[np.float32]:
+        if n < 1:
+            raise ConfigError(f"n = {n} images cannot be drawn; ask for 1 or more.")
+        batches = fresh(n, self.latent_dim, stream(seed, "sample"))
+        return batches if truncation is None else truncated(batches, truncation)
 
     def _drawn(self, batches: NDArray[np.float32], statistics: Tensor | None = None) -> NDArray[np.uint8]:
         """Draw as the run itself would: with its formulation of the layers, and its dtype of products."""

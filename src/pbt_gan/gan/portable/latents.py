@@ -1,12 +1,23 @@
 """Latents of one's own: cut off, on the way from one to another, or read from a file."""
 
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, one_line
 
 Latents = NDArray[np.float32]
+
+MOST_LATENTS = 1_000_000
+"""That are read from a file."""
+
+_HEADER = 16_384
+"""Bytes in front of the numbers of an array, at most."""
 
 
 def truncated(z: Latents, most: float) -> Latents:
@@ -56,3 +67,47 @@ def circuit(stations: Latents, frames: int) -> Latents:
         for leg, (start, end) in enumerate(zip(stations, ends, strict=True))
     ]
     return np.concatenate(legs)
+
+
+def read_latents(path: Path, size: int) -> Latents:
+    """Read latents [N, size] from an `.npy`, or from the one array of an `.npz`, or its array `z`.
+
+    Raises:
+        ConfigError: there is no such file, it is damaged, or it holds something else. Nothing of it is executed.
+    """
+    try:
+        given = _array(path, MOST_LATENTS * size)
+    except (OSError, TypeError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        raise ConfigError(f"{path} holds no latents that can be read: {one_line(error)[:200]}.") from error
+    if (
+        given.ndim != 2
+        or given.shape[1] != size
+        or not 1 <= len(given) <= MOST_LATENTS
+        or given.dtype.kind not in "fiu"
+    ):
+        raise ConfigError(
+            f"{path} holds {given.dtype} of the shape {list(given.shape)}; latents of this generator are real numbers "
+            f"[N, {size}], at most {MOST_LATENTS:,} rows."
+        )
+    latents = np.asarray(given, np.float32)
+    if not np.isfinite(latents).all():
+        raise ConfigError(f"{path} holds numbers that are not finite; a generator takes none.")
+    return latents
+
+
+def _array(path: Path, most: int) -> NDArray[Any]:
+    """Return the array of a file; no more is unpacked than `most` numbers take."""
+    with path.open("rb") as file:
+        if not file.read(6).startswith((b"\x93NUMPY", b"PK\x03\x04")):
+            raise ValueError("it is neither an .npy nor an .npz file")
+    found = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header may promise more than there is
+    if isinstance(found, np.ndarray):
+        return found
+    with found:
+        name = "z" if "z" in found.files else found.files[0] if len(found.files) == 1 else None
+        if name is None:
+            raise ValueError(f"it holds {len(found.files)} arrays, and none called z")
+        if found.zip.getinfo(f"{name}.npy").file_size > 8 * most + _HEADER:
+            raise ValueError("it unpacks to more latents than anybody asks for")
+        array: NDArray[Any] = found[name]
+        return array

@@ -95,7 +95,7 @@ def _dataset(path: Path, archive: zipfile.ZipFile, background: str) -> Dataset:
         path.stem,
         images.images,
         None if classes is None else classes.numbers,
-        class_names=() if classes is None else classes.names,
+        class_names=() if classes is None else tuple(map(printable, classes.names)),
         unseen=_joined(path, unseen),
         account=Account("NumPy archive", len(images.images), remarks=remarks),
     )

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageColor
 
 from pbt_gan.errors import DataError
+from pbt_gan.gan.data.pictures.fitting import colour
+
+LONGEST_TEXT = 100
+"""Letters of a text that names a class."""
 
 LEAST_SIDE = 4
 """Pixels. What is narrower is one picture in colour that was taken for many grey ones."""
@@ -48,16 +51,16 @@ def pixels(name: str, array: NDArray[Any], background: str) -> Pixels:
     """
     array = _channels_last(name, array)
     convert, said = _conversion(name, array)
-    opaque = array.shape[3] == 4
-    if opaque:
+    see_through = array.shape[3] == 4
+    if see_through:
         said = (*said, f"the fourth channel is transparency; behind it is {background}")
-    if convert is None and not opaque:
+    if convert is None and not see_through:
         return Pixels(array, said)
-    images = np.empty((*array.shape[:3], 3 if opaque else array.shape[3]), np.uint8)
-    colour = np.array(ImageColor.getrgb(background)[:3], np.uint16)
+    images = np.empty((*array.shape[:3], 3 if see_through else array.shape[3]), np.uint8)
+    behind = np.array(colour(background), np.uint16)
     for part in _parts(array):
         chunk = array[part] if convert is None else convert(array[part])
-        images[part] = _composited(chunk, colour) if opaque else chunk
+        images[part] = _composited(chunk, behind) if see_through else chunk
     return Pixels(images, said)
 
 
@@ -73,11 +76,12 @@ def labels(name: str, array: NDArray[Any], count: int, names: tuple[str, ...] = 
     Raises:
         DataError: they are something else.
     """
-    fits = array.ndim in (1, 2) and len(array) == count
-    rows: NDArray[Any] = array.reshape(count, -1) if fits else np.empty((0, 0))
+    rows = array[:, None] if array.ndim == 1 else array
+    if rows.ndim != 2 or len(rows) != count:
+        rows = np.empty((0, 0))
     if rows.shape[1] > 1 and rows.dtype.kind in "biuf" and _is_one_hot(rows):
         return Labels(rows.argmax(axis=1).astype(np.int64), ())
-    if rows.shape[1] == 1 and rows.dtype.kind in "SU":
+    if rows.shape[1] == 1 and rows.dtype.kind in "SU" and rows.dtype.itemsize <= 4 * LONGEST_TEXT:
         texts = np.char.decode(rows[:, 0], errors="replace") if rows.dtype.kind == "S" else rows[:, 0]
         known = np.array(names) if names else np.unique(texts)
         numbers = np.searchsorted(known, texts)

@@ -15,9 +15,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 FEATURES = 1_280
 CLASSES = 1_000
 
-STRIDE = 32
-"""Pixels of the images that one place of the last layer stands for, in each direction."""
-
 
 class Stage(NamedTuple):
     """Blocks in a row, all alike but the first, which has the stride and takes the channels of the stage before."""

@@ -1,7 +1,7 @@
 """Inception v3 as the Fréchet Inception Distance knows it: TensorFlow's network of December 2015.
 
-It differs from the one that torchvision has: 1,008 classes, averages that leave the padding out, a maximum for the
-average in the last block, and batch norm with 1e-3.
+It differs from the one that torchvision has: 1,008 classes, averages that leave the padding out, and a maximum for the
+average in the last block.
 
 Source: Szegedy et al. 2015, arXiv:1512.00567; the layers are named as in the published files of its weights
 (github.com/mseitzer/pytorch-fid, github.com/toshas/torch-fidelity).
@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, cat, nn
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 SIZE = 299
@@ -42,6 +42,9 @@ Path = Sequence[Layer | tuple[Layer, Layer]]
 """Layers one after another; two in a pair take the same images, and what they give is joined along channels."""
 
 Pool = Callable[[Tensor], Tensor]
+
+Plan = tuple[Sequence[Path], Pool, int]
+"""Of a block: see `Mixed`."""
 
 _average: Pool = partial(avg_pool2d, kernel_size=3, stride=1, padding=1, count_include_pad=False)
 _maximum: Pool = partial(max_pool2d, kernel_size=3, stride=1, padding=1)
@@ -77,16 +80,19 @@ class Mixed(nn.Module):
         """Return [N, self.channels, H', W'] of [N, ins, H, W]."""
         pooled = self._pool(x)
         outs = [self._along(path, x) for path in self._paths]
-        return torch.cat([*outs, self.branch_pool(pooled) if self._pooled else pooled], 1)
+        return cat([*outs, self.branch_pool(pooled) if self._pooled else pooled], 1)
 
     def _along(self, path: Path, x: Tensor) -> Tensor:
         for step in path:
-            layers = (step,) if isinstance(step, Layer) else step
-            x = torch.cat([self.get_submodule(layer.name)(x) for layer in layers], 1)
+            x = self._through(step, x) if isinstance(step, Layer) else cat([self._through(each, x) for each in step], 1)
         return x
 
+    def _through(self, layer: Layer, x: Tensor) -> Tensor:
+        y: Tensor = self.get_submodule(layer.name)(x)
+        return y
 
-def _fives(pooled: int) -> tuple[Sequence[Path], Pool, int]:
+
+def _fives(pooled: int) -> Plan:
     five = [Layer("branch5x5_1", 48), Layer("branch5x5_2", 64, 5, 5)]
     three = [
         Layer("branch3x3dbl_1", 64),
@@ -96,7 +102,7 @@ def _fives(pooled: int) -> tuple[Sequence[Path], Pool, int]:
     return [[Layer("branch1x1", 64)], five, three], _average, pooled
 
 
-def _sevens(narrow: int) -> tuple[Sequence[Path], Pool, int]:
+def _sevens(narrow: int) -> Plan:
     seven = [
         Layer("branch7x7_1", narrow),
         Layer("branch7x7_2", narrow, 1, 7),
@@ -112,7 +118,7 @@ def _sevens(narrow: int) -> tuple[Sequence[Path], Pool, int]:
     return [[Layer("branch1x1", 192)], seven, double], _average, 192
 
 
-def _forks(pool: Pool) -> tuple[Sequence[Path], Pool, int]:
+def _forks(pool: Pool) -> Plan:
     three: Path = [
         Layer("branch3x3_1", 384),
         (Layer("branch3x3_2a", 384, 1, 3), Layer("branch3x3_2b", 384, 3, 1)),
@@ -140,7 +146,7 @@ _HALVE_17: Sequence[Path] = [
     ],
 ]
 
-MIXED: Mapping[str, tuple[Sequence[Path], Pool, int]] = {
+MIXED: Mapping[str, Plan] = {
     "Mixed_5b": _fives(32),
     "Mixed_5c": _fives(64),
     "Mixed_5d": _fives(64),
@@ -171,7 +177,7 @@ class InceptionV3(nn.Module):
             block = Mixed(channels, *plan)
             self.add_module(name, block)
             channels = block.channels
-        self.fc = nn.Linear(channels, CLASSES)
+        self.fc = nn.Linear(FEATURES, CLASSES)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features, float32[N, FEATURES], and logits without their bias, float32[N, CLASSES].

@@ -27,7 +27,7 @@ class WeightsFile:
         """Return the tensors of the file, in its order.
 
         It was written by `torch.save`, which is a pickle. Only bytes of the published checksum are unpickled, and by
-        PyTorch's unpickler that knows tensors and nothing else: what it reads has been known for years.
+        the unpickler of PyTorch that knows tensors and nothing else (decision 38).
 
         Raises:
             ConfigError: it cannot be read, or is another file.
@@ -45,9 +45,9 @@ class WeightsFile:
         return weights
 
     def _bytes(self, path: Path) -> bytes:
-        if not path.is_file():  # nor is a pipe one, that would never end
-            raise ConfigError(f"{path} is no file. {self.mend}")
         try:
+            if not path.is_file():  # nor is a pipe one, that would never end
+                raise ConfigError(f"{path} is no file. {self.mend}")
             with path.open("rb") as file:
                 return file.read(self.size + 1)  # of a larger file no more than shows that it is one
         except OSError as error:
