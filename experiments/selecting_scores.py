@@ -119,10 +119,14 @@ def part_of(dataset: Dataset, count: int, teacher: str) -> Dataset:
     return Dataset.of(f"{count} images of {dataset.name}", dataset.images[chosen], labels)
 
 
+def effort(steps: int) -> Effort:
+    """Return that of a scorer whose examination is not asked for."""
+    return Effort(steps, reals=None, examined=2)
+
+
 def by_own(part: Dataset, folder: Path, steps: int) -> Values:
     """Train a scorer on images, and measure all samples beside them."""
-    rung = "rotations" if part.labels is None else "classifier"
-    scorer = make_scorer(part, "select", rung, Effort(steps, reals=None, examined=100))
+    scorer = make_scorer(part, "select", "rotations" if part.labels is None else "classifier", effort(steps))
     print(f"scorer of {part.name}: {scorer['card']['predicts']}, accuracy {scorer['card']['accuracy']:.3f}", flush=True)
     reference = {name: torch.from_numpy(array) for name, array in scorer["reference"].items()}
     return measured(OwnNetwork(scorer, "cpu"), reference, folder)
@@ -152,7 +156,7 @@ def measured(network: FeatureNetwork, reference: Mapping[str, torch.Tensor], fol
 
 def own_judge(dataset: Dataset, unseen: Images, folder: Path, steps: int) -> Values:
     """Judge by a classifier of all labelled images."""
-    scorer = make_scorer(dataset, "held-out", "classifier", Effort(steps, reals=None, examined=100))
+    scorer = make_scorer(dataset, "held-out", "classifier", effort(steps))
     print(f"judge: accuracy {scorer['card']['accuracy']:.3f}", flush=True)
     return judged_by(OwnNetwork(scorer, "cpu"), unseen, folder, JUDGED_BY)
 

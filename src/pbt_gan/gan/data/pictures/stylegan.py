@@ -46,9 +46,11 @@ def described(texts: Mapping[str, bytes], names: Collection[str]) -> Described:
         if isinstance(found, str):
             remarks.append(f"{place} {found}")
             continue
-        labels = labels or {}
         there = {folder + name: label for name, label in found.items() if folder + name in names}
-        labels.update(there)
+        if found and not there:
+            remarks.append(f"{place} names no picture that is there and is not used")
+            continue
+        labels = {**(labels or {}), **there}
         if len(there) < len(found):
             remarks.append(f"{place} names {len(found) - len(there):,} pictures that are not there")
     if labels:
