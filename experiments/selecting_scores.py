@@ -19,16 +19,16 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from pbt_gan.codec import decode
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.scores.frechet import Moments, frechet_distance
+from pbt_gan.gan.scores.making import make_scorer
 from pbt_gan.gan.scores.naming import short
 from pbt_gan.gan.scores.networks import imagenet
+from pbt_gan.gan.scores.recipes import Effort
 from pbt_gan.gan.scores.scorer import FeatureNetwork, OwnNetwork
-from pbt_gan.gan.scores.scorers import train_scorer
 from pbt_gan.gan.scores.table import SCORES
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
@@ -119,9 +119,14 @@ def part_of(dataset: Dataset, count: int, teacher: str) -> Dataset:
     return Dataset.of(f"{count} images of {dataset.name}", dataset.images[chosen], labels)
 
 
+def effort(steps: int) -> Effort:
+    """Return that of a scorer whose examination is not asked for."""
+    return Effort(steps, reals=None, examined=2)
+
+
 def by_own(part: Dataset, folder: Path, steps: int) -> Values:
     """Train a scorer on images, and measure all samples beside them."""
-    scorer = decode(train_scorer(part, "select", steps))
+    scorer = make_scorer(part, "select", "rotations" if part.labels is None else "classifier", effort(steps))
     print(f"scorer of {part.name}: {scorer['card']['predicts']}, accuracy {scorer['card']['accuracy']:.3f}", flush=True)
     reference = {name: torch.from_numpy(array) for name, array in scorer["reference"].items()}
     return measured(OwnNetwork(scorer, "cpu"), reference, folder)
@@ -151,7 +156,7 @@ def measured(network: FeatureNetwork, reference: Mapping[str, torch.Tensor], fol
 
 def own_judge(dataset: Dataset, unseen: Images, folder: Path, steps: int) -> Values:
     """Judge by a classifier of all labelled images."""
-    scorer = decode(train_scorer(dataset, "held-out", steps))
+    scorer = make_scorer(dataset, "held-out", "classifier", effort(steps))
     print(f"judge: accuracy {scorer['card']['accuracy']:.3f}", flush=True)
     return judged_by(OwnNetwork(scorer, "cpu"), unseen, folder, JUDGED_BY)
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from pbt_gan.gan.scores.alike import alike
 from pbt_gan.gan.scores.evaluation import FEWEST_IMAGES, Judgement, Look, Measurement, judge
 from pbt_gan.gan.scores.memorisation import pairs
 from pbt_gan.gan.scores.networks import imagenet, inception
-from pbt_gan.gan.scores.scorers import prepare_scorers, read_scorer
+from pbt_gan.gan.scores.scorers import kind_of, made, read_scorer
 from pbt_gan.interfaces import Images
 from pbt_gan.places import expanded
 from pbt_gan.runs.folder import holds_run, scorers
@@ -173,18 +172,15 @@ def _made(run: Run, member: str, count: int, seed: int) -> tuple[str, Images]:
 
 def _own(reference: Dataset, kept: Path | None) -> Look:
     """Return the held-out network of this package's own: the run's, or one that was trained on the reference."""
-    from pbt_gan.gan.scores.scorer import OwnNetwork
+    from pbt_gan.gan.scores.making import network_of
 
-    if kept is None:
-        with TemporaryDirectory() as folder:
-            prepare_scorers(reference, Path(folder))
-            scorer = read_scorer(Path(folder), "held-out", reference)
-    else:
-        scorer = read_scorer(kept, "held-out", reference)
+    scorer = None if kept is None else read_scorer(kept, "held-out", reference)
+    if scorer is None or kind_of(scorer["card"]) != "own":
+        scorer = made(reference, "held-out", "rotations" if reference.labels is None else "classifier")
     card = scorer["card"]
     knows = "classes" if card["predicts"] == "labels" else "rotations"
     says = f"a network that was trained on the real images' {knows}, accuracy {card['accuracy']:.3f}"
-    return Look("own", OwnNetwork(scorer, "cpu"), says, card)
+    return Look("own", network_of(scorer, "cpu"), says, card)
 
 
 def _published(weights: Path | str | None) -> Iterator[Look]:
