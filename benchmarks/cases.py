@@ -11,7 +11,7 @@ import numpy as np
 from pbt_gan.config.objects import build_task, task_reference
 from pbt_gan.config.source import read_config
 from pbt_gan.core.rng import stream
-from pbt_gan.gan.scores import scorers
+from pbt_gan.gan.scores import recipes
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.trainer import GanTrainer
 
@@ -60,7 +60,7 @@ def make_ready(name: str, dtype: str, device: str, folder: Path) -> Ready:
         folder: takes its images and its scorers; may be used again.
     """
     task = unprepared(name, dtype, folder)
-    with patch.object(scorers, "STEPS", SCORER_STEPS):
+    with patch.object(recipes, "STEPS", SCORER_STEPS):
         task.prepare(folder / f"{name}-scorers")
     return Ready(task, task.attach(folder / f"{name}-scorers", device))
 

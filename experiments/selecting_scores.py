@@ -11,7 +11,7 @@ What is in FOLDER already is kept, so the same command goes on after it was stop
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +19,16 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from pbt_gan.codec import decode
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Float, Range
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.scores.frechet import Moments, frechet_distance
+from pbt_gan.gan.scores.making import make_scorer
 from pbt_gan.gan.scores.naming import short
 from pbt_gan.gan.scores.networks import imagenet
+from pbt_gan.gan.scores.recipes import Effort
 from pbt_gan.gan.scores.scorer import FeatureNetwork, OwnNetwork
-from pbt_gan.gan.scores.scorers import train_scorer
 from pbt_gan.gan.scores.table import SCORES
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
@@ -119,9 +119,14 @@ def part_of(dataset: Dataset, count: int, teacher: str) -> Dataset:
     return Dataset.of(f"{count} images of {dataset.name}", dataset.images[chosen], labels)
 
 
+def effort(steps: int) -> Effort:
+    """Return that of a scorer whose examination is not asked for."""
+    return Effort(steps, reals=None, examined=2)
+
+
 def by_own(part: Dataset, folder: Path, steps: int) -> Values:
     """Train a scorer on images, and measure all samples beside them."""
-    scorer = decode(train_scorer(part, "select", steps))
+    scorer = make_scorer(part, "select", "rotations" if part.labels is None else "classifier", effort(steps))
     print(f"scorer of {part.name}: {scorer['card']['predicts']}, accuracy {scorer['card']['accuracy']:.3f}", flush=True)
     reference = {name: torch.from_numpy(array) for name, array in scorer["reference"].items()}
     return measured(OwnNetwork(scorer, "cpu"), reference, folder)
@@ -151,7 +156,7 @@ def measured(network: FeatureNetwork, reference: Mapping[str, torch.Tensor], fol
 
 def own_judge(dataset: Dataset, unseen: Images, folder: Path, steps: int) -> Values:
     """Judge by a classifier of all labelled images."""
-    scorer = decode(train_scorer(dataset, "held-out", steps))
+    scorer = make_scorer(dataset, "held-out", "classifier", effort(steps))
     print(f"judge: accuracy {scorer['card']['accuracy']:.3f}", flush=True)
     return judged_by(OwnNetwork(scorer, "cpu"), unseen, folder, JUDGED_BY)
 
@@ -188,25 +193,43 @@ def kept(path: Path, make: Callable[[], Values]) -> Values:
 
 
 def table(selected: Mapping[str, Values], judged: Mapping[str, Mapping[str, float]]) -> str:
-    """Return Markdown: a row a selector, a column a judge; and the judges beside each other."""
-    lines = ["| selector | " + " | ".join(judged) + " |", "|---|" + "---|" * len(judged)]
+    """Return Markdown: a row a selector; of each judge all, the half that it likes best, and members of one age."""
+    heads = [f"{judge}{what}" for judge in judged for what in ("", ", better half", ", of one age")]
+    lines = ["| selector | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
     rows = {
         f"{short('imagenet' if name == 'ImageNet' else 'own', key)} ({name})": values
         for name, found in selected.items()
         for key, values in found.items()
     }
     for name, values in {**rows, **judged}.items():
-        cells = [f"{correlation(values, judge):.2f}" for judge in judged.values()]
+        cells = [
+            f"{correlation(values, judge, groups):.2f}"
+            for judge in judged.values()
+            for groups in ([sorted(judge)], [better_half(judge)], by_age(judge))
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines.append(f"\n{len(next(iter(judged.values())))} members and ages; Spearman's rank correlation.")
     return "\n".join(lines)
 
 
-def correlation(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """Return the rank correlation over what both have; what is not finite counts as worst."""
-    names = sorted(one.keys() & other.keys())
-    pair = np.nan_to_num([[one[name], other[name]] for name in names], nan=-np.inf, neginf=-1e300)
-    return float(spearmanr(pair[:, 0], pair[:, 1]).statistic)
+def better_half(judge: Mapping[str, float]) -> list[str]:
+    """Return those that a judge likes best."""
+    return sorted(judge, key=lambda name: judge[name])[len(judge) // 2 :]
+
+
+def by_age(judge: Mapping[str, float]) -> list[list[str]]:
+    """Return the members of each age: what a population is ranked among."""
+    ages = sorted({name.partition("-")[2] for name in judge})
+    return [[name for name in sorted(judge) if name.endswith(f"-{age}")] for age in ages]
+
+
+def correlation(one: Mapping[str, float], other: Mapping[str, float], groups: Sequence[Sequence[str]]) -> float:
+    """Return the mean over groups of the rank correlation; what is not finite counts as worst."""
+    found = []
+    for names in groups:
+        pair = np.nan_to_num([[values[name] for name in names] for values in (one, other)], nan=-np.inf, neginf=-1e300)
+        found.append(float(spearmanr(*pair).statistic))
+    return sum(found) / len(found)
 
 
 if __name__ == "__main__":

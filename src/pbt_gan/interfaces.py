@@ -202,6 +202,14 @@ class Problem(ABC):
         """
         return
 
+    def rehearse(self, folder: Path) -> float:
+        """Prepare a folder as for a run that is only predicted, and return the seconds that `prepare` would take more.
+
+        What takes long need not be made: a stand-in will do that costs members as much when they train and are scored.
+        """
+        self.prepare(folder)
+        return 0.0
+
     def reals(self, count: int) -> Images | None:
         """Return some images of the data, always the same ones, to be laid beside the samples."""
         return None

@@ -278,16 +278,20 @@ def test_nothing_at_all_trains_the_digits(pbt_gan, monkeypatch):
 
 
 @pytest.mark.slow
-def test_what_a_first_look_at_new_data_does_is_said(pbt_gan, kept, monkeypatch):
+def test_a_dry_run_on_new_data_trains_no_scorers_and_says_how_long_they_take(pbt_gan, kept, monkeypatch):
     monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest has put some there
-    monkeypatch.setattr("pbt_gan.gan.scores.scorers.STEPS", 2)
+    monkeypatch.setattr("pbt_gan.gan.scores.recipes.STEPS", 2)
     rng = np.random.default_rng(0)
     np.savez("new.npz", images=rng.integers(0, 256, (40, 8, 8), np.uint8))
     said = pbt_gan("train", kept / "gan.toml", "--data", "new.npz", "--dry-run")
     assert said.code == 0
     assert "new: NumPy archive, 40 grey images, 8×8 pixels\n" in said.err
-    assert "training the scorer 'select' of new, 2 steps\n" in said.err
-    assert not re.search("WARNING|INFO|pbt_gan", said.err)
+    assert re.search(r"# scorers: +about \S+ s before that", said.out)
+    assert "making the scorer" not in said.err
+    trained = pbt_gan("train", kept / "gan.toml", "--data", "new.npz", "--out", "run")
+    assert "making the scorer 'select' of new by the network that learnt rotations, 2 steps\n" in trained.err
+    assert not re.search("WARNING|INFO|pbt_gan", trained.err)
+    assert "# scorers:" not in pbt_gan("train", kept / "gan.toml", "--data", "new.npz", "--dry-run").out
 
 
 def test_the_toy_prints_a_table_and_writes_its_files(pbt_gan, monkeypatch):

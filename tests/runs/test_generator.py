@@ -70,7 +70,7 @@ def test_nets_are_modules_with_what_a_program_asks_for(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_generator_needs_neither_data_nor_scorers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pbt_gan.gan.scores.scorers.STEPS", 2)
+    monkeypatch.setattr("pbt_gan.gan.scores.recipes.STEPS", 2)
     data = tmp_path / "mine.npy"
     np.save(data, np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8))
     start(Project(gan(data=str(data))), tmp_path / "run")

@@ -12,7 +12,7 @@ from pbt_gan.config.source import merged
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.errors import ConfigError, OutOfMemoryError
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
-from pbt_gan.gan.scores import scorers
+from pbt_gan.gan.scores import recipes
 from pbt_gan.runs import groups
 from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.store.reader import read_run
@@ -74,7 +74,7 @@ def test_neither_groups_nor_workers_change_a_bit_of_a_run(game, place, reference
 @pytest.mark.parametrize("game", ["non-saturating", "hinge", "wgan-gp"])
 def test_large_images_in_one_program_lead_to_the_same_decisions(game, tmp_path, monkeypatch):
     """As on a GPU; in float64, in which the formulations differ by some 1e-12."""
-    monkeypatch.setattr(scorers, "STEPS", 20)
+    monkeypatch.setattr(recipes, "STEPS", 20)
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "images.npz", images=rng.integers(0, 256, (60, 32, 32, 1), np.uint8), labels=np.arange(60) % 3)
     large = {"data": str(tmp_path / "images.npz"), "dtype": "float64", "width": 2, **GAMES[game]}

@@ -209,7 +209,7 @@ def test_a_replay_needs_neither_rules_nor_their_files(home: Path) -> None:
 def test_images_are_drawn_from_a_run_whose_data_is_gone_and_training_needs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pbt_gan.gan.scores.scorers.STEPS", 2)
+    monkeypatch.setattr("pbt_gan.gan.scores.recipes.STEPS", 2)
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8)
     np.save(tmp_path / "mine.npy", images)
     np.save(tmp_path / "other.npy", images[::-1])

@@ -23,7 +23,7 @@ SEAL = b',"crc32":"'
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of the GAN that has reached its end."""
-    monkeypatch.setattr("pbt_gan.gan.scores.scorers.STEPS", 2)
+    monkeypatch.setattr("pbt_gan.gan.scores.recipes.STEPS", 2)
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1), np.uint8))
     assert start(Project(validated(Config, table(tmp_path))), tmp_path / "run") == "finished"
     return tmp_path / "run"

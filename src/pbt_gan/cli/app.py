@@ -130,7 +130,7 @@ def _common(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
         "pbt-gan train --data fashion-mnist --download",
-        "pbt-gan train --data holiday-pictures --resolution 64 --fit pad --background black",
+        "pbt-gan train --data holiday-pictures --resolution 64 --fit pad",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
         "pbt-gan train my_task.py:Classifier --set pbt.population=halving",

@@ -142,7 +142,7 @@ def _details(summary: dict[str, Any]) -> Table:
     for name, reason in summary["skipped"]:
         details.add_row(Text("skipped", "dim"), Text(f"{name}: {reason}"))
     for kind, count in summary["ignored"].items():
-        details.add_row(Text("ignored", "dim"), Text(f"{count:,} {kind}"))
+        details.add_row(Text("ignored", "dim"), Text(f"{count:,} {kind.removesuffix('s') if count == 1 else kind}"))
     return details
 
 

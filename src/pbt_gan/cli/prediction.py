@@ -27,7 +27,7 @@ def predict(config: Config) -> None:
     """Print the resolved settings as TOML, and time, memory and disk of the run as comments below."""
     project = Project(config)
     with TemporaryDirectory() as name:
-        project.prepare(Path(name))
+        preparing_s = project.rehearse(Path(name))
         plan, workers = project.plan, workers_of(project.config)
         group = min(group_of(project.config), most(project.config))
         device = project.config.executor.devices[0]
@@ -50,6 +50,11 @@ def predict(config: Config) -> None:
         "orders": f"{number(project.total_orders)} of {number(plan.score_interval)} steps",
         "workers": f"{workers}, each training {group} at a time" + (", stacked" if group > 1 else ""),
         "time": f"about {duration(total_s)} ({pace})",
+        **(
+            {"scorers": f"about {duration(preparing_s)} before that; they are kept for the next run of these images"}
+            if preparing_s
+            else {}
+        ),
         "one state": _bytes(size),
         "each worker": f"about {_bytes(peak)} {place}",
         "all states": f"up to {_bytes(size * (states + plan.largest))} of memory that the workers share",

@@ -1,6 +1,7 @@
 """Everything that can be set about the GAN task, as typed data; torch is not imported."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,16 +12,47 @@ from pbt_gan.gan.data.pictures.fitting import colour
 from pbt_gan.gan.games.table import find_game
 from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.nets.table import find_architecture
+from pbt_gan.places import placed
 from pbt_gan.validation import Settings
 
 DType = Literal["float32", "tf32", "float64", "bfloat16"]
 
 
+Rung = Literal["classifier", "imagenet", "rotations", "inception"]
+"""What a network was taught with: the data's labels; ImageNet; how images of the data were rotated; ImageNet, and it is
+the network of the literature's scores."""
+
+TRAINED: Collection[str] = ("classifier", "rotations")
+"""Those of which there are two, trained on the data: one may select while the other judges."""
+
+
 class MetricsSettings(Settings):
-    """How many images of a member are measured."""
+    """How many images of a member are measured, and what measures them."""
 
     samples: int = Field(1_000, ge=100, le=1_000_000)  # for the score that selects
     held_out_samples: int = Field(1_000, ge=100, le=1_000_000)  # for the metrics that judge and never select
+    select: Rung | Literal["auto"] = "auto"  # whose score ranks members; auto: the first that passes its examination
+    judge: Rung | Literal["auto"] = "auto"  # who measures the held-out metrics
+    inception: str | None = None  # the file of Inception's published weights, where it is not found by itself
+
+    @field_validator("inception")
+    @classmethod
+    def _whole(cls, value: str | None) -> str | None:
+        return value and str(placed(value, Path.cwd()))
+
+    @model_validator(mode="after")
+    def _two_networks(self) -> "MetricsSettings":
+        if self.select == self.judge and self.select not in ("auto", *TRAINED):
+            raise ValueError(
+                f"select and judge are both {self.select!r}, but who selects cannot judge; give another one, or leave "
+                "one of them out"
+            )
+        if self.inception is not None and "inception" not in (self.select, self.judge):
+            raise ValueError(
+                f"inception = {self.inception!r} has no effect: neither select nor judge is 'inception'; leave it out, "
+                "or make one of them so"
+            )
+        return self
 
 
 class Scalars(Settings):

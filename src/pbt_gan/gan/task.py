@@ -102,16 +102,24 @@ class GanTask(Problem):
         """Return every setting that has an effect, those too that the images decide: so a run always sees the same."""
         size = self.dataset.images.shape[1]
         settings = self.settings.resolved(size)
-        given = {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump()}
+        given = {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump(exclude_none=True)}
         return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
         """Put the scorers for the images into the folder; where there are none yet, say what the images are."""
-        if not folder.is_dir():
-            for line in lines(examined(self.dataset)):
-                _log.info("%s", line)
-        judge.prepare_scorers(self.dataset, folder)
+        self._tell_of_images(folder)
+        judge.prepare_scorers(self.dataset, folder, self.metrics)
+        self.metrics = judge.as_chosen(self.metrics, folder)
         self._prepared = folder
+
+    def rehearse(self, folder: Path) -> float:
+        """Put scorers into the folder, stand-ins for those to be made; return the seconds that making them takes."""
+        from pbt_gan.gan.scores.rehearsal import rehearse_scorers  # imports torch
+
+        self._tell_of_images(folder)
+        seconds = rehearse_scorers(self.dataset, folder, self.metrics)
+        self._prepared = folder
+        return seconds
 
     def attach(self, folder: Path, device: str) -> "GanTrainer":
         """Return a trainer with images, nets and scorers on "cpu", "cuda" or "cuda:1".
@@ -143,6 +151,11 @@ class GanTask(Problem):
         weights = "an average of its weights over the last steps (EMA)" if self.settings.ema else "its latest weights"
         cards = judge.cards(self.dataset, self.metrics, self._folder)
         return {name: {**card, "generator": weights} for name, card in cards.items()}
+
+    def _tell_of_images(self, folder: Path) -> None:
+        if not folder.is_dir():
+            for line in lines(examined(self.dataset)):
+                _log.info("%s", line)
 
     @property
     def _folder(self) -> Path:

@@ -3,19 +3,18 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, DataError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.fit import RESOLUTIONS, Fit
 from pbt_gan.gan.scores.alike import alike
 from pbt_gan.gan.scores.evaluation import FEWEST_IMAGES, Judgement, Look, Measurement, judge
 from pbt_gan.gan.scores.memorisation import pairs
 from pbt_gan.gan.scores.networks import imagenet, inception
-from pbt_gan.gan.scores.scorers import prepare_scorers, read_scorer
+from pbt_gan.gan.scores.scorers import kind_of, made, read_scorer
 from pbt_gan.interfaces import Images
 from pbt_gan.places import expanded
 from pbt_gan.runs.folder import holds_run, scorers
@@ -33,15 +32,7 @@ REALS = 10_000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What networks make of images.
-
-    Examples:
-        >>> import pbt_gan
-        >>> from pbt_gan.gan.data import load_dataset
-        >>> digits = load_dataset("digits").images
-        >>> found = pbt_gan.evaluate(digits[::6], "digits")  # doctest: +SKIP
-        >>> found.scores["fcd"].value, found.scores["fcd"].interval  # doctest: +SKIP
-    """
+    """What networks make of images."""
 
     images: str  # what was measured
     against: str  # the real images
@@ -105,6 +96,7 @@ def evaluate(
         DataError: they cannot be read.
         PbtGanError: see its subclasses; of a run.
     """
+    published = list(_published(inception))  # a wrong file is told before anything is trained
     run, checkpoint = _run_of(images, Moved(data, task_file))
     reference = _reference(against, run)
     size, channels = reference.images.shape[1], reference.images.shape[3]
@@ -112,16 +104,17 @@ def evaluate(
         says, made = _given(images, size, samples)
     else:
         says, made = _made(run, checkpoint or member, samples or SAMPLES, seed)
-    if len(made) < FEWEST_IMAGES:
-        raise ConfigError(f"{says}: at least {FEWEST_IMAGES} are needed to say anything.")
-    fitted, remarks = alike(made, size, channels)
     known = _spread(reference.images, reals)
+    for what, found in ((says, made), (f"{len(known):,} real images", known)):
+        if len(found) < FEWEST_IMAGES:
+            raise ConfigError(f"{what}: at least {FEWEST_IMAGES} are needed to say anything.")
+    fitted, remarks = alike(made, size, channels)
     if len(known) < len(reference.images):
         some = f"networks look at {len(known):,} of the {len(reference.images):,} real images, evenly spread"
         remarks += (f"{some}: of the others they know neither neighbours nor copies",)
     unseen = None if reference.unseen is None else _spread(reference.unseen.images, reals)
     kept = scorers(run.folder) if run is not None and run.folder is not None and against is None else None
-    looks = [_own(reference, kept), *_published(inception)]
+    looks = [_own(reference, kept), *published]
     judgements = tuple(judge(look, fitted, known, unseen) for look in looks)
     return Evaluation(
         images=says,
@@ -151,9 +144,15 @@ def _reference(against: Images | Path | str | None, run: Run | None) -> Dataset:
         if not isinstance(dataset, Dataset):
             raise ConfigError("--against: name the real images that these are to be compared with.")
         return dataset
-    if isinstance(against, np.ndarray):
-        return Dataset.of("the given array", against)
-    return load_dataset(str(against))
+    if not isinstance(against, np.ndarray):
+        return load_dataset(str(against))
+    dataset = Dataset.of("the given array", against)
+    height, width = dataset.images.shape[1:3]
+    if height != width:
+        raise DataError(
+            f"The real images are {height} x {width} pixels, but must be square. Crop or resize them first."
+        )
+    return dataset
 
 
 def _given(images: Images | Path | str, size: int, most: int | None) -> tuple[str, Images]:
@@ -173,18 +172,15 @@ def _made(run: Run, member: str, count: int, seed: int) -> tuple[str, Images]:
 
 def _own(reference: Dataset, kept: Path | None) -> Look:
     """Return the held-out network of this package's own: the run's, or one that was trained on the reference."""
-    from pbt_gan.gan.scores.scorer import OwnNetwork
+    from pbt_gan.gan.scores.making import network_of
 
-    if kept is None:
-        with TemporaryDirectory() as folder:
-            prepare_scorers(reference, Path(folder))
-            scorer = read_scorer(Path(folder), "held-out", reference)
-    else:
-        scorer = read_scorer(kept, "held-out", reference)
+    scorer = None if kept is None else read_scorer(kept, "held-out", reference)
+    if scorer is None or kind_of(scorer["card"]) != "own":
+        scorer = made(reference, "held-out", "rotations" if reference.labels is None else "classifier")
     card = scorer["card"]
     knows = "classes" if card["predicts"] == "labels" else "rotations"
     says = f"a network that was trained on the real images' {knows}, accuracy {card['accuracy']:.3f}"
-    return Look("own", OwnNetwork(scorer, "cpu"), says, card)
+    return Look("own", network_of(scorer, "cpu"), says, card)
 
 
 def _published(weights: Path | str | None) -> Iterator[Look]:

@@ -80,7 +80,19 @@ class Project:
     def prepare(self, folder: Path) -> None:
         """Put what all members depend on into the run's folder, and decide what was left to a trial."""
         self.task.prepare(scorers(folder))
-        self.config = decided(self.config, self.task, self.plan.space, scorers(folder))
+        self._decide(folder)
+
+    def rehearse(self, folder: Path) -> float:
+        """Prepare a folder for predictions only; return the seconds that preparing a run will take more."""
+        seconds = self.task.rehearse(scorers(folder))
+        self._decide(folder)
+        return seconds
+
+    def _decide(self, folder: Path) -> None:
+        # Who measures is known now, and a resume has to use the same.
+        metrics = self.task.arguments().get("metrics", self.config.metrics)
+        config = self.config.model_copy(update={"metrics": metrics})
+        self.config = decided(config, self.task, self.plan.space, scorers(folder))
 
     def executor(self, folder: Path) -> Executor:
         """Start the workers; the project is prepared."""
@@ -209,7 +221,8 @@ def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
     own = validated(Config, config)
     reference = task_reference(own)
     # Built a second time, and its data read, only if its settings are not those of the project's task.
-    same = task is not None or reference in (project.reference, task_reference(project.config))
+    alike = (project.config, _measured_alike(project.config, own))
+    same = task is not None or reference in (project.reference, *map(task_reference, alike))
     built = project.task if same else build_task(reference)
     return resolve(own, built, build_space(own, built))
 
@@ -229,11 +242,23 @@ def _tell_of_decay(project: Project, changed: Mapping[str, tuple[Any, Any]]) -> 
 
 
 def _as_decided(config: Config, before: Config) -> Config:
-    """Return a configuration in which what a run decided by a trial stays decided."""
+    """Return a configuration in which what a run decided when it was prepared stays decided."""
+    metrics = {
+        key: before.metrics.get(key, value) if value == "auto" else value for key, value in config.metrics.items()
+    }
+    config = config.model_copy(update={"metrics": metrics})
     if config.executor.vectorize != "auto":
         return config
     settings = config.executor.model_copy(update={"vectorize": before.executor.vectorize})
     return config.model_copy(update={"executor": settings})
+
+
+def _measured_alike(config: Config, before: Config) -> Config:
+    """Return a configuration whose metrics leave nothing open that is decided in another one."""
+    metrics = {
+        key: before.metrics.get(key, value) if value == "auto" else value for key, value in config.metrics.items()
+    }
+    return config.model_copy(update={"metrics": metrics})
 
 
 def _train(

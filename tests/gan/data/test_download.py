@@ -63,6 +63,10 @@ def test_what_was_not_fetched_is_refused_with_the_option_that_fetches_it():
     assert "Add --download" in refused("mnist")
 
 
+def test_a_name_that_is_nearly_known_is_refused_with_the_likely_one():
+    assert "Did you mean 'fashion-mnist'?" in refused("fashion_mnist")
+
+
 def test_what_lies_here_under_a_known_name_comes_first(tmp_path):
     np.save(tmp_path / "mnist", IMAGES)
     (tmp_path / "mnist.npy").rename(tmp_path / "mnist")

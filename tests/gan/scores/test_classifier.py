@@ -19,11 +19,17 @@ def bars(size: int = 8, channels: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
+def accuracy(weights, images, labels):
+    classifier = load_classifier(weights, size=images.shape[1], channels=images.shape[3], classes=2, width=4)
+    _, probabilities = classifier.measure(torch.from_numpy(images))
+    return (probabilities.argmax(1).numpy() == labels).mean()
+
+
 def test_it_learns_what_it_is_shown_and_tells_how_far_it_is(caplog):
     caplog.set_level("INFO")
-    trained = train_classifier(*bars(), 2, width=4, seed=0, steps=40)
-    assert trained.accuracy > 0.9
-    assert trained.held_out == COUNT // 10
+    images, labels = bars()
+    weights = train_classifier(images[:150], labels[:150], 2, width=4, seed=0, steps=40)
+    assert accuracy(weights, images[150:], labels[150:]) > 0.9
     assert "step 40 of 40" in caplog.text
 
 
@@ -32,7 +38,7 @@ def test_it_trains_alike_on_any_number_of_threads_and_gives_them_back():
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            weights.append(train_classifier(*bars(28), 2, width=4, seed=0, steps=2).weights)
+            weights.append(train_classifier(*bars(28), 2, width=4, seed=0, steps=2))
             assert torch.get_num_threads() == count
     finally:
         torch.set_num_threads(threads)
@@ -41,23 +47,16 @@ def test_it_trains_alike_on_any_number_of_threads_and_gives_them_back():
 
 
 def test_equal_arguments_give_equal_bits_and_another_seed_gives_others():
-    one, again, other = (train_classifier(*bars(), 2, width=4, seed=seed, steps=3).weights for seed in (0, 0, 1))
+    one, again, other = (train_classifier(*bars(), 2, width=4, seed=seed, steps=3) for seed in (0, 0, 1))
     assert all((one[name] == again[name]).all() for name in one)
     assert any((one[name] != other[name]).any() for name in one)
 
 
 def test_training_and_loading_leave_the_global_random_state_alone():
     before = torch.get_rng_state()
-    trained = train_classifier(*bars(), 2, width=4, seed=0, steps=1)
-    load_classifier(trained.weights, size=8, channels=1, classes=2, width=4)
+    weights = train_classifier(*bars(), 2, width=4, seed=0, steps=1)
+    load_classifier(weights, size=8, channels=1, classes=2, width=4)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.slow
-def test_the_accuracy_is_measured_on_images_it_was_not_trained_on():
-    images, _ = bars()
-    random_labels = np.random.default_rng(1).integers(0, 2, COUNT)
-    assert train_classifier(images, random_labels, 2, width=16, seed=0, steps=60).accuracy < 0.85
 
 
 @pytest.mark.parametrize("size", [4, 8, 28, 32, 64])
@@ -73,8 +72,8 @@ def test_images_of_any_size_and_colour_have_features_and_probabilities(size, cha
 
 def test_a_loaded_classifier_measures_like_the_trained_one_in_any_batches():
     images, labels = bars()
-    trained = train_classifier(images, labels, 2, width=4, seed=0, steps=3)
-    classifier = load_classifier(trained.weights, size=8, channels=1, classes=2, width=4)
+    weights = train_classifier(images, labels, 2, width=4, seed=0, steps=3)
+    classifier = load_classifier(weights, size=8, channels=1, classes=2, width=4)
     features, probabilities = classifier.measure(torch.from_numpy(images))
     parts, _ = classifier.measure(torch.from_numpy(images), batch=17)
     torch.testing.assert_close(features, parts)

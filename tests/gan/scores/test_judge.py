@@ -13,9 +13,10 @@ import torch
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset, load_dataset
-from pbt_gan.gan.scores import scorers
+from pbt_gan.gan.scores import recipes, scorers
 from pbt_gan.gan.scores.judge import Judge, cards, digests, prepare_scorers
-from pbt_gan.gan.scores.scorers import RECIPES, scorer_file, shipped_folder
+from pbt_gan.gan.scores.recipes import RECIPES
+from pbt_gan.gan.scores.scorers import scorer_file, shipped_folder
 from pbt_gan.gan.settings import MetricsSettings
 
 DIGITS = load_dataset("digits")
@@ -46,7 +47,7 @@ def judge(digits_folder):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(scorers, "STEPS", 2)
+    monkeypatch.setattr(recipes, "STEPS", 2)
 
 
 # Scorers

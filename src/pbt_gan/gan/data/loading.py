@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from pbt_gan.errors import DataError
+from pbt_gan.errors import DataError, suggestion
 from pbt_gan.gan.data import cache
 from pbt_gan.gan.data.dataset import Dataset
 from pbt_gan.gan.data.digits import read_digits
@@ -76,7 +76,8 @@ def _pictures(path: Path, fit: Fit) -> Dataset:
 
 def _check_there(path: Path) -> None:
     if not path.exists():
-        raise DataError(f"{path} does not exist. Give 'digits', which is built in, or the path of a file or folder.")
+        meant = suggestion(path.name, ("digits", *KNOWN))
+        raise DataError(f"{path} does not exist.{meant} Give 'digits', which is built in, or a file or folder.")
     if path.is_file() and path.stat().st_size == 0:
         raise DataError(f"{path} is empty; give a file or folder with images.")
     if not path.is_file() and not path.is_dir():

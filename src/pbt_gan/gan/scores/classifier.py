@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,16 +57,11 @@ class Classifier(nn.Module):
         return torch.cat(features), torch.cat(logits).double().softmax(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What training a classifier leaves."""
-
-    weights: dict[str, NDArray[Any]]  # by the names of `Classifier.state_dict`
-    accuracy: float  # on the held-out images
-    held_out: int  # how many those were
+Weights = Mapping[str, NDArray[Any]]
+"""By the names of `Classifier.state_dict`."""
 
 
-def load_classifier(weights: dict[str, NDArray[Any]], **shape: int) -> Classifier:
+def load_classifier(weights: Weights, **shape: int) -> Classifier:
     """Return a trained classifier; `shape` are the arguments of `Classifier`."""
     with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
         classifier = Classifier(**shape)
@@ -77,8 +71,8 @@ def load_classifier(weights: dict[str, NDArray[Any]], **shape: int) -> Classifie
 
 def train_classifier(
     images: NDArray[np.uint8], labels: NDArray[np.int64], classes: int, *, width: int, seed: int, steps: int
-) -> Trained:
-    """Train a classifier with AdamW and a one-cycle rate; a tenth of the images, drawn by the seed, is held out.
+) -> Weights:
+    """Train a classifier with AdamW and a one-cycle rate; return its weights.
 
     The images are shifted by up to a sixteenth of their size (at least one pixel) for more variety. It runs on one
     thread, so that the result is the same on any number of cores.
@@ -88,20 +82,14 @@ def train_classifier(
         labels: [N], each in 0 … classes - 1.
         classes: how many there are.
         width: of the first convolution.
-        seed: for the split, the initial weights and the batches.
+        seed: for the initial weights and the batches.
         steps: batches of `BATCH` images.
     """
-    order = np.random.default_rng(seed).permutation(len(images))
-    held_out, training = np.split(order, [min(len(images) // 10, 10_000)])
-    x, y = torch.from_numpy(images[training]), torch.from_numpy(labels[training])
     with _one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = Classifier(images.shape[1], images.shape[3], classes, width)
-        _fit(classifier, x, y, steps)
-    _, probabilities = classifier.measure(torch.from_numpy(images[held_out]))
-    right = probabilities.argmax(1).numpy() == labels[held_out]
-    weights = {name: tensor.detach().numpy().copy() for name, tensor in classifier.state_dict().items()}
-    return Trained(weights, float(right.mean()), len(held_out))
+        _fit(classifier, torch.from_numpy(images), torch.from_numpy(labels), steps)
+    return {name: tensor.detach().numpy().copy() for name, tensor in classifier.state_dict().items()}
 
 
 @contextmanager
@@ -128,7 +116,7 @@ def _fit(classifier: Classifier, images: Tensor, labels: Tensor, steps: int) -> 
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
-        if (step + 1) % max(1, steps // 10) == 0:
+        if steps >= 10 and (step + 1) % (steps // 10) == 0:
             left_s = (time.monotonic() - began_s) / (step + 1) * (steps - step - 1)
             _log.info("classifier: step %d of %d, loss %.3f, %.0f s left", step + 1, steps, loss.item(), left_s)
 

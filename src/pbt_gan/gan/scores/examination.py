@@ -83,6 +83,11 @@ class Examination:
     passed: bool
     reason: str  # why it passed, or why not
 
+    @property
+    def weakest(self) -> float:
+        """The least separation, in standard errors."""
+        return min(map(_known, self.separations.values()))
+
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return asdict(self)
@@ -103,25 +108,19 @@ def judged(findings: Findings, score: str, samples: int) -> Examination:
     if form.needs_probabilities and findings.accuracy is not None and findings.chance is not None:
         needed = findings.chance + KNOWLEDGE_BAR * (1 - findings.chance)
     ranking = float(np.mean([*found.rankings.values()]))
-    weakest = min(separations, key=lambda name: _worst(separations[name]))
-    failures = []
-    if needed is not None and findings.accuracy is not None and not findings.accuracy >= needed:
-        failures.append(f"tells unseen images with accuracy {findings.accuracy:.2f} (bar {needed:.2f})")
-    if not separations[weakest] >= SEPARATION_BAR:
-        failures.append(
-            f"sets unseen images and {weakest} apart by {separations[weakest]:.1f} standard errors "
-            f"(bar {SEPARATION_BAR:g})"
-        )
+    nearest = min(separations, key=lambda name: _known(separations[name]))
+    apart = f"sets unseen images and {nearest} apart by {separations[nearest]:.1f} standard errors"
+    ranks = f"ranks corrupted images by their corruption with {ranking:.2f}"
+    merits, failures = [apart, ranks], []
+    if needed is not None and findings.accuracy is not None:
+        knows = f"tells unseen images with accuracy {findings.accuracy:.2f}"
+        merits.insert(0, knows)
+        if not findings.accuracy >= needed:
+            failures.append(f"{knows} (bar {needed:.2f})")
+    if not separations[nearest] >= SEPARATION_BAR:
+        failures.append(f"{apart} (bar {SEPARATION_BAR:g})")
     if not ranking >= RANKING_BAR:
-        failures.append(f"ranks corrupted images by their corruption with {ranking:.2f} (bar {RANKING_BAR:g})")
-    knows = [] if needed is None else [f"tells unseen images with accuracy {findings.accuracy:.2f}"]
-    merits = [
-        *knows,
-        f"sets them and {weakest} apart by {separations[weakest]:.0f} standard errors"
-        if knows
-        else f"sets unseen images and {weakest} apart by {separations[weakest]:.0f} standard errors",
-        f"ranks corrupted ones with {ranking:.2f}",
-    ]
+        failures.append(f"{ranks} (bar {RANKING_BAR:g})")
     return Examination(
         score=score,
         samples=samples,
@@ -218,5 +217,5 @@ def _spread(one: _Measured, other: _Measured) -> float:
     return math.sqrt(float(one.influence.var()) + float(other.influence.var()))
 
 
-def _worst(value: float) -> float:
+def _known(value: float) -> float:
     return -math.inf if math.isnan(value) else value

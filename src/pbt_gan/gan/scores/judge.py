@@ -7,22 +7,32 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import Generator
 
 from pbt_gan.gan.data import Dataset
+from pbt_gan.gan.scores.examination import Findings, judged
+from pbt_gan.gan.scores.naming import Role, key, short
+from pbt_gan.gan.scores.naming import name as full_name
+from pbt_gan.gan.scores.recipes import RECIPES
 from pbt_gan.gan.scores.score import Score
-from pbt_gan.gan.scores.scorers import RECIPES, digests, prepare_scorers, read_scorer
+from pbt_gan.gan.scores.scorers import (
+    as_chosen,
+    digests,
+    findings_of,
+    given,
+    kind_of,
+    prepare_scorers,
+    ranks_by,
+    read_scorer,
+)
 from pbt_gan.gan.scores.table import SCORES, measurable
 from pbt_gan.gan.settings import MetricsSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Judge", "cards", "digests", "prepare_scorers"]
+__all__ = ["Judge", "as_chosen", "cards", "digests", "prepare_scorers"]
 
 Sample = Callable[[int, Generator], "Sequence[Tensor | None]"]
 """Makes `count` images of each member, uint8[count, H, W, C], from latents drawn from the generator; None: they are not
 finite."""
-
-_PREFIXES = {"select": "", "held-out": "held_out_"}
-_SPOKEN = {"select": "", "held-out": "held-out "}
 
 
 class Judge:
@@ -36,58 +46,65 @@ class Judge:
     """
 
     def __init__(self, dataset: Dataset, metrics: MetricsSettings, folder: Path, device: str) -> None:
-        from pbt_gan.gan.scores.scorer import own_scorer  # imports torch
+        from pbt_gan.gan.scores.making import scorer_of  # imports torch
 
         self._samples = _samples(metrics)
-        self._scorers = {role: own_scorer(read_scorer(folder, role, dataset), device) for role in RECIPES}
+        trees = {role: read_scorer(folder, role, dataset) for role in RECIPES}
+        self._scorers = {role: scorer_of(tree, device, given(metrics)) for role, tree in trees.items()}
+        self._kinds = {role: kind_of(tree["card"]) for role, tree in trees.items()}
 
     def measure(self, sample: Sample, rng: Generator) -> list[dict[str, float]]:
         """Return every metric of each member, nan where its samples are not finite.
 
-        `score` is what exploit ranks by: the first of the table that can be measured, negated if lower is better. So it
-        is `cs`, or the negated `fcd` where the data has no labels. `score_error` is its standard error: how far it
-        would be off with other latents. Selection and held-out metrics use different latents. An equal `rng`, not the
-        same one again, gives equal latents.
+        `score` is what exploit ranks by, negated if lower is better: `cs` of a classifier, else a distance.
+        `score_error` is its standard error: how far it would be off with other latents. Selection and held-out metrics
+        use different latents. An equal `rng`, not the same one again, gives equal latents.
         """
         roles = [
-            [
-                {prefix + name: value for name, value in measured.items()}
-                for measured in self._scorers[role].measure(
-                    sample(self._samples[role], latents), error=role == "select"
-                )
-            ]
-            for (role, prefix), latents in zip(_PREFIXES.items(), rng.spawn(2), strict=True)
+            self._scorers[role].measure(sample(self._samples[role], latents), error=role == "select")
+            for role, latents in zip(RECIPES, rng.spawn(2), strict=True)
         ]
-        return [_ranked({**selecting, **held_out}) for selecting, held_out in zip(*roles, strict=True)]
+        return [self._named(dict(zip(RECIPES, measured, strict=True))) for measured in zip(*roles, strict=True)]
+
+    def _named(self, measured: Mapping[Role, dict[str, float]]) -> dict[str, float]:
+        """Return a member's metrics by their keys, with what it is ranked by and the error of that if there is one."""
+        best = self._scorers["select"].ranks_by
+        score = measured["select"][best]
+        error = {"score_error": measured["select"].pop("error")} if "error" in measured["select"] else {}
+        metrics = {
+            key(self._kinds[role], name, role): value
+            for role, scores in measured.items()
+            for name, value in scores.items()
+        }
+        return {"score": score if SCORES[best].better == "higher" else -score, **error, **metrics}
 
 
 def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return for each metric of `Judge.measure` how it comes about, as JSON values."""
     cards: dict[str, Mapping[str, Any]] = {}
     checksums = digests(folder)
-    for role, prefix in _PREFIXES.items():
-        network = read_scorer(folder, role, dataset)["card"]
-        for key, score in measurable(probabilities=network["predicts"] == "labels").items():
-            count = _samples(metrics)[role]
-            cards[prefix + key] = {
-                "short": f"{_SPOKEN[role]}{key.upper()}",
-                "name": f"{score.name} ({key.upper()})",
+    ranked = ""
+    for role in RECIPES:
+        card = read_scorer(folder, role, dataset)["card"]
+        kind, findings, count = kind_of(card), findings_of(card), _samples(metrics)[role]
+        for name, score in measurable(probabilities=kind != "own" or card["predicts"] == "labels").items():
+            if role == "select" and name == ranks_by(card):
+                ranked = key(kind, name)
+            cards[key(kind, name, role)] = {
+                "short": short(kind, name, role),
+                "name": full_name(kind, name, score.name),
                 "formula": score.formula,
                 "better": score.better,
                 "used_for": "selection" if role == "select" else "judging only (held out)",
                 "samples": min(count, score.most_images or count),
                 "splits": 1,
                 "latents": f"the same for every member; those of {role}",
-                "reference": _reference(score, dataset),
+                "reference": _reference(score, dataset, card),
                 "network": f"scorers/{role}.safetensors",
                 "network_sha256": checksums[f"scorers/{role}"],
-                "network_predicts": network["predicts"],
-                "network_accuracy": network["accuracy"],
-                "network_seed": network["seed"],
-                "network_width": network["shape"]["width"],
-                **({"of_real_images": network["score_of_real_images"]} if score.needs_probabilities else {}),
+                **_of_network(card),
+                **_of_examination(findings, name, count),
             }
-    ranked = next(iter(cards))
     sign = "" if cards[ranked]["better"] == "higher" else "negated "
     first = {
         **cards[ranked],
@@ -99,22 +116,36 @@ def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[s
     return {"score": first, **cards}
 
 
-def _ranked(measured: dict[str, float]) -> dict[str, float]:
-    """Return a member's metrics with what it is ranked by, and that one's standard error if there is one."""
-    key = next(iter(measured))
-    score = measured[key] if SCORES[key].better == "higher" else -measured[key]
-    error = {"score_error": measured.pop("error")} if "error" in measured else {}
-    return {"score": score, **error, **measured}
+def _of_network(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    told = {"network_predicts": card["predicts"]}
+    if kind_of(card) == "own":
+        told |= {"network_accuracy": card["accuracy"], "network_accuracy_of_images": card["held_out_images"]}
+        told |= {"network_seed": card["seed"], "network_width": card["shape"]["width"]}
+    else:
+        told |= {f"network_{name}": value for name, value in card["network"].items()}
+    return {**told, "chosen": card["why"]} if "why" in card else told
 
 
-def _reference(score: Score, dataset: Dataset) -> str | None:
+def _of_examination(findings: Findings | None, name: str, samples: int) -> Mapping[str, Any]:
+    """Return what a score is of real images that its network had not seen, and how it passed its examination."""
+    if findings is None or name not in findings.scores:
+        return {}
+    return {
+        "of_real_images": findings.scores[name].of_real_images,
+        "of_real_images_unseen": findings.unseen,
+        "examination": judged(findings, name, samples).plain(),
+    }
+
+
+def _reference(score: Score, dataset: Dataset, card: Mapping[str, Any]) -> str | None:
     if score.reference is None:
         return None
     count = len(dataset.images)
-    if score.most_images is not None and count > score.most_images:
-        return f"{score.most_images:,} of the {count:,} images of {dataset.name}, evenly spread"
+    most = min(card.get("reals", count), score.most_images or count)
+    if most < count:
+        return f"{most:,} of the {count:,} images of {dataset.name}, evenly spread"
     return f"all {count:,} images of {dataset.name}, which are also the training images"
 
 
-def _samples(metrics: MetricsSettings) -> Mapping[str, int]:
+def _samples(metrics: MetricsSettings) -> Mapping[Role, int]:
     return {"select": metrics.samples, "held-out": metrics.held_out_samples}

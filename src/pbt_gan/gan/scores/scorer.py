@@ -11,6 +11,9 @@ from pbt_gan.gan.scores.classifier import load_classifier
 from pbt_gan.gan.scores.score import Reals, Seen
 from pbt_gan.gan.scores.table import measurable
 
+TOGETHER = 20_000
+"""Images whose features are held at a time: of 2,048 features each they take 160 MB."""
+
 
 class FeatureNetwork(Protocol):
     """Looks at images."""
@@ -24,10 +27,10 @@ class FeatureNetwork(Protocol):
 
 
 class OwnNetwork:
-    """The classifier of a scorer of this package.
+    """The network of a scorer that this package trained.
 
     Args:
-        scorer: as `scorers.train_scorer` made it.
+        scorer: its tree, of which `card` and `weights` count; see `making`.
         device: where it runs.
     """
 
@@ -66,15 +69,22 @@ class Scorer:
             members: uint8[N, H, W, C] each; N may differ.
             error: whether to add `error`, the standard error of the score that ranks, if that has a cheap one.
         """
+        return [
+            self._nothing(error) if seen is None else self._measured(seen, error)
+            for together in _groups(members)
+            for seen in self._seen(together)
+        ]
+
+    def _seen(self, members: Sequence[Tensor | None]) -> list[Seen | None]:
+        """Look at several members in common batches: they are fewer and fuller than those of each member alone."""
         whole = [images for images in members if images is not None]
         if not whole:
-            return [self._nothing(error) for _ in members]
-        # All in common batches: they are fewer and fuller than those of each member alone.
+            return [None] * len(members)
         features, probabilities = self._network(torch.cat(whole))
         counts = [len(images) for images in whole]
         parts = torch.split(probabilities, counts) if probabilities is not None else [None] * len(whole)
         seen = map(Seen, torch.split(features, counts), parts)
-        return [self._nothing(error) if images is None else self._measured(next(seen), error) for images in members]
+        return [None if images is None else next(seen) for images in members]
 
     def _measured(self, seen: Seen, error: bool) -> dict[str, float]:
         measured = {key: score.measure(seen, self._references[key]) for key, score in self._scores.items()}
@@ -91,7 +101,15 @@ class Scorer:
         return self._scores[self.ranks_by].influence is not None
 
 
-def own_scorer(scorer: Mapping[str, Any], device: str) -> Scorer:
-    """Return what measures with a scorer of this package; see `OwnNetwork`."""
-    reals = {name: torch.from_numpy(array) for name, array in scorer["reference"].items()}
-    return Scorer(OwnNetwork(scorer, device), reals)
+def _groups(members: Sequence[Tensor | None]) -> list[list[Tensor | None]]:
+    """Return members in their order, in groups of at most `TOGETHER` images, or of one member."""
+    groups: list[list[Tensor | None]] = [[]]
+    images = 0
+    for member in members:
+        count = 0 if member is None else len(member)
+        if groups[-1] and images + count > TOGETHER:
+            groups.append([])
+            images = 0
+        groups[-1].append(member)
+        images += count
+    return groups

@@ -1,75 +1,130 @@
-"""The networks that score a run: shipped for known data, else trained on the user's own at the start of the run.
+"""The networks that score a run: each was examined before, and lies in the run's folder.
 
-One selects and a second, of another seed and width, is held out: it judges and never selects. With labels they are
-classifiers; without, they learn by how many quarter turns an image was rotated, and only their features are used.
+One selects and a second, which is another one, is held out: it judges and never selects. What they are is shipped for
+known data, else found in the user's cache, else made at the start of the run; see `ladder` for which is taken.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from pbt_gan import files
 from pbt_gan.codec import decode, encode
 from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset
-from pbt_gan.gan.scores.classifier_score import classifier_score
-from pbt_gan.gan.scores.frechet import Moments
-from pbt_gan.gan.scores.kernel import KERNEL_IMAGES
+from pbt_gan.gan.scores import kept, published
+from pbt_gan.gan.scores.examination import Examination, Findings, judged
+from pbt_gan.gan.scores.ladder import KINDS, RANKS_BY, SPOKEN, Circumstances, rung_of, rungs
+from pbt_gan.gan.scores.naming import NetworkKind, Role, short
+from pbt_gan.gan.scores.recipes import RECIPES, whole_effort
+from pbt_gan.gan.scores.small import remark
+from pbt_gan.gan.settings import MetricsSettings, Rung
 
-STEPS = 1_000
-"""How long a scorer is trained at the start of a run, in batches: 10 to 40 seconds on one core."""
-
-ROTATED_IMAGES = 20_000
-"""At most so many images, evenly spread over the data, teach rotations: each is there four times."""
-
-_T = TypeVar("_T", bound=np.generic)
+Tree = Mapping[str, Any]
+"""A scorer; see `making`."""
 
 _log = logging.getLogger(__name__)
 
 
-class Recipe(NamedTuple):
-    """What sets one scorer apart from the other."""
-
-    width: int
-    seed: int
-
-
-RECIPES: Mapping[str, Recipe] = {"select": Recipe(width=16, seed=1), "held-out": Recipe(width=24, seed=2)}
-"""By role; `FOLDER/ROLE.safetensors` holds what became of it."""
-
-
-def scorer_file(folder: Path, role: str) -> Path:
+def scorer_file(folder: Path, role: Role) -> Path:
     """Return where a run keeps a scorer."""
     return folder / f"{role}.safetensors"
 
 
-def prepare_scorers(dataset: Dataset, folder: Path) -> None:
+def prepare_scorers(dataset: Dataset, folder: Path, metrics: MetricsSettings | None = None) -> None:
     """Put both scorers of a data set into a folder; those that are there and whole are kept.
+
+    Args:
+        dataset: the real images.
+        folder: the run's.
+        metrics: who is to select and to judge; None: as by default.
 
     Raises:
         StorageError: the disk refused.
         RunFolderError: scorers of other images lie there.
         DamageError: a shipped scorer is not what was shipped.
+        ConfigError: a network that the settings ask for is not to be had.
     """
+    metrics = metrics or MetricsSettings.model_validate({})
     files.make_folder(folder)
+    before: Mapping[str, Any] | None = None
+    features = 0
     for role in RECIPES:
-        made_for = _made_for(scorer_file(folder, role))
-        if made_for not in (None, dataset.fingerprint):
-            raise _of_other_images(scorer_file(folder, role), dataset)
-        if made_for is None:
-            data = _shipped(dataset, role) or train_scorer(dataset, role, STEPS)
-            files.write(scorer_file(folder, role), data)
+        path = scorer_file(folder, role)
+        card = _card(path)
+        if card is not None and card["data_fingerprint"] != dataset.fingerprint:
+            raise _of_other_images(path, dataset)
+        if card is None or _asked(metrics, role) not in ("auto", rung_of(card)):
+            tree = _chosen(dataset, role, order_of(dataset, metrics, role, before), metrics)
+            files.write(path, encode(tree))
+            card, features = tree["card"], max(features, len(tree["reference"]["mean"]))
+        before = card
+    if features and (said := remark(len(dataset.images), dataset.classes, features)):
+        _log.warning("%s", said)
 
 
-def read_scorer(folder: Path, role: str, dataset: Dataset) -> Mapping[str, Any]:
-    """Return a scorer as `train_scorer` made it, its tensors as NumPy arrays.
+def order_of(
+    dataset: Dataset, metrics: MetricsSettings, role: Role, selects: Mapping[str, Any] | None
+) -> tuple[Rung, ...]:
+    """Return which networks may take a role, the first choice first.
+
+    Args:
+        dataset: the real images.
+        metrics: may force one.
+        role: what for.
+        selects: the card of the scorer that selects, for another role.
+
+    Raises:
+        ConfigError: see `ladder.rungs`.
+    """
+    found = Circumstances(
+        images=len(dataset.images),
+        labelled=dataset.labels is not None,
+        colour=dataset.images.shape[3] == 3,
+        imagenet=published.find_weights("imagenet") is not None,
+        inception=published.find_weights("inception", given(metrics)) is not None,
+    )
+    if role == "select" or selects is None:
+        return rungs(role, metrics, found)
+    return rungs(role, metrics, found, rung_of(selects), selects.get("passed_over", ()))
+
+
+def made(dataset: Dataset, role: Role, rung: Rung, inception: Path | None = None) -> Tree:
+    """Return a scorer: shipped, from the user's cache, or made now and kept there."""
+    found = known(dataset, role, rung)
+    if found is not None:
+        return found
+    from pbt_gan.gan.scores.making import make_scorer  # imports torch
+
+    effort = whole_effort(rung)
+    steps = f", {effort.steps:,} steps" if effort.steps else ""
+    _log.info("making the scorer %r of %s by %s%s", role, dataset.name, SPOKEN[rung], steps)
+    tree = make_scorer(dataset, role, rung, effort, inception)
+    kept.keep(dataset, role, rung, encode(tree))
+    return tree
+
+
+def known(dataset: Dataset, role: Role, rung: Rung) -> Tree | None:
+    """Return a scorer that need not be made: it is shipped, or in the user's cache; None: it is in neither.
+
+    Raises:
+        DamageError: a shipped scorer is not what was shipped.
+    """
+    if rung == "classifier" and (data := _shipped(dataset, role)) is not None:
+        return _decoded(data)
+    data = kept.find(dataset, role, rung)
+    if data is None:
+        return None
+    tree = _decoded(data)
+    return {**tree, "card": {**tree["card"], "data": dataset.name}}
+
+
+def read_scorer(folder: Path, role: Role, dataset: Dataset) -> Tree:
+    """Return a scorer of a run, its tensors as NumPy arrays.
 
     Raises:
         DamageError: it is missing or damaged.
@@ -77,7 +132,7 @@ def read_scorer(folder: Path, role: str, dataset: Dataset) -> Mapping[str, Any]:
     """
     path = scorer_file(folder, role)
     try:
-        scorer: Mapping[str, Any] = decode(path.read_bytes())
+        scorer = _decoded(path.read_bytes())
         if scorer["card"]["data_fingerprint"] == dataset.fingerprint:
             return scorer
     except (OSError, DamageError, KeyError, TypeError) as error:
@@ -87,51 +142,36 @@ def read_scorer(folder: Path, role: str, dataset: Dataset) -> Mapping[str, Any]:
     raise _of_other_images(path, dataset)
 
 
+def findings_of(card: Mapping[str, Any]) -> Findings | None:
+    """Return what was measured of a scorer; None: it is of an earlier version, which measured nothing."""
+    plain = card.get("findings") or _shipped_findings(card)
+    return None if plain is None else Findings.of(plain)
+
+
+def ranks_by(card: Mapping[str, Any]) -> str:
+    """Return the score by which a scorer ranks members, a key of `SCORES`."""
+    return str(card.get("ranks_by") or RANKS_BY[rung_of(card)][0])
+
+
+def kind_of(card: Mapping[str, Any]) -> NetworkKind:
+    """Return what kind of network a scorer has."""
+    return KINDS[rung_of(card)]
+
+
 def digests(folder: Path) -> Mapping[str, str]:
     """Return the sha256 of each scorer of a run."""
     return {f"scorers/{role}": _sha256(scorer_file(folder, role).read_bytes()) for role in RECIPES}
 
 
-def train_scorer(dataset: Dataset, role: str, steps: int) -> bytes:
-    """Train a scorer and measure the real images with it; return the content of its file.
-
-    It is one tree in the package's codec: `card` (what it is, JSON values), `weights`, and `reference`: mean and
-    covariance of the features of all real images, and features of `KERNEL_IMAGES` of them.
-    """
-    import torch
-
-    from pbt_gan.gan.scores.classifier import load_classifier, train_classifier
-
-    _log.info("training the scorer %r of %s, %d steps", role, dataset.name, steps)
-    recipe = RECIPES[role]
-    if dataset.labels is None:
-        images, labels = _rotated(_spread(dataset.images, ROTATED_IMAGES))
-        predicts, classes = "rotations", 4
-    else:
-        images, labels, predicts, classes = dataset.images, dataset.labels, "labels", dataset.classes
-    trained = train_classifier(images, labels, classes, width=recipe.width, seed=recipe.seed, steps=steps)
-    shape = {"size": images.shape[1], "channels": images.shape[3], "classes": classes, "width": recipe.width}
-    features, probabilities = load_classifier(trained.weights, **shape).measure(torch.from_numpy(dataset.images))
-    moments = Moments.of(features)
-    card = {
-        "data": dataset.name,
-        "data_fingerprint": dataset.fingerprint,
-        "images": len(dataset.images),
-        "predicts": predicts,
-        "shape": shape,
-        "parameters": sum(array.size for name, array in trained.weights.items() if name.endswith(("weight", "bias"))),
-        "seed": recipe.seed,
-        "steps": steps,
-        "accuracy": trained.accuracy,  # on images that it was not trained on
-        "held_out_images": trained.held_out,
-        "score_of_real_images": classifier_score(probabilities),
+def as_chosen(metrics: MetricsSettings, folder: Path) -> MetricsSettings:
+    """Return settings in which nothing is "auto" that was decided when a folder was prepared."""
+    chosen = {role: _card(scorer_file(folder, role)) for role in RECIPES}
+    found = {
+        name: rung_of(card)
+        for name, card in (("select", chosen["select"]), ("judge", chosen["held-out"]))
+        if card is not None
     }
-    reference = {
-        "mean": moments.mean.numpy(),
-        "covariance": moments.covariance.numpy(),
-        "kernel_features": _spread(features.numpy(), KERNEL_IMAGES),
-    }
-    return encode({"card": card, "weights": trained.weights, "reference": reference})
+    return metrics.model_copy(update=found)
 
 
 def shipped_folder() -> Path:
@@ -139,7 +179,53 @@ def shipped_folder() -> Path:
     return Path(str(package_files("pbt_gan"))) / "scorers"
 
 
-def _shipped(dataset: Dataset, role: str) -> bytes | None:
+def given(metrics: MetricsSettings) -> Path | None:
+    """Return where a user says that the weights of Inception are."""
+    return None if metrics.inception is None else Path(metrics.inception)
+
+
+def _chosen(dataset: Dataset, role: Role, order: Sequence[Rung], metrics: MetricsSettings) -> Tree:
+    """Return the first scorer that passes its examination, or the last one."""
+    passed_over: dict[Rung, Examination] = {}
+    samples = metrics.samples if role == "select" else metrics.held_out_samples
+    for rung in order:
+        tree = made(dataset, role, rung, given(metrics))
+        examination = _examined(tree, samples)
+        if examination.passed or rung == order[-1]:
+            break
+        passed_over[rung] = examination
+    line = _line(role, rung, examination, passed_over)
+    _log.log(logging.INFO if examination.passed and not passed_over else logging.WARNING, "%s", line)
+    if "findings" not in tree["card"]:
+        return tree  # as it was shipped, bit for bit: old runs find it unchanged
+    return {**tree, "card": {**tree["card"], "ranks_by": examination.score, "passed_over": [*passed_over], "why": line}}
+
+
+def _examined(tree: Tree, samples: int) -> Examination:
+    """Return the examination of the first score of a scorer that passes, else of the one that comes closest."""
+    findings = findings_of(tree["card"])
+    assert findings is not None, "what is made now, or shipped, was examined"
+    found = [judged(findings, score, samples) for score in RANKS_BY[rung_of(tree["card"])]]
+    return next((each for each in found if each.passed), max(found, key=lambda each: each.weakest))
+
+
+def _line(role: Role, rung: Rung, examination: Examination, passed_over: Mapping[Rung, Examination]) -> str:
+    """Say who selects or judges, and why."""
+    does = "Members are ranked by" if role == "select" else "The held-out judge is"
+    who = f"{short(KINDS[rung], examination.score)} of {SPOKEN[rung]}" if role == "select" else SPOKEN[rung]
+    reasons = [f"{SPOKEN[other]} {found.reason}" for other, found in passed_over.items()]
+    if not examination.passed:
+        weak = f"{SPOKEN[rung]} {examination.reason}"
+        return (
+            f"{does} {who}, and nobody passes the examination: {'; '.join([*reasons, weak])}. Trust no score of this "
+            "run: look at its samples, and give it more images, or labels."
+        )
+    if reasons:
+        return f"{does} {who}, because {'; '.join(reasons)}."
+    return f"{does} {who}: it {examination.reason}."
+
+
+def _shipped(dataset: Dataset, role: Role) -> bytes | None:
     for cards in sorted(shipped_folder().glob("*.json")):
         card: Mapping[str, Any] = json.loads(cards.read_text())[role]
         if card["data_fingerprint"] == dataset.fingerprint:
@@ -151,12 +237,32 @@ def _shipped(dataset: Dataset, role: str) -> bytes | None:
     return None
 
 
-def _made_for(path: Path) -> str | None:
-    """Return the fingerprint of the data that a scorer was made for; None: it is missing or damaged."""
+def _shipped_findings(card: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what was measured of a shipped scorer: it stands beside the file, which stays as old runs have it."""
+    for cards in sorted(shipped_folder().glob("*.json")):
+        for found in json.loads(cards.read_text()).values():
+            if all(found[name] == card.get(name) for name in ("data_fingerprint", "seed", "steps", "predicts")):
+                findings: Mapping[str, Any] = found["findings"]
+                return findings
+    return None
+
+
+def _asked(metrics: MetricsSettings, role: Role) -> Rung | str:
+    return metrics.select if role == "select" else metrics.judge
+
+
+def _card(path: Path) -> Mapping[str, Any] | None:
+    """Return the card of a scorer in a run's folder; None: it is missing or damaged."""
     try:
-        return str(decode(path.read_bytes())["card"]["data_fingerprint"])
+        card: Mapping[str, Any] = _decoded(path.read_bytes())["card"]
+        return card if "data_fingerprint" in card else None
     except (OSError, DamageError, KeyError, TypeError):
         return None
+
+
+def _decoded(data: bytes) -> Tree:
+    tree: Tree = decode(data)
+    return tree
 
 
 def _of_other_images(path: Path, dataset: Dataset) -> RunFolderError:
@@ -164,16 +270,6 @@ def _of_other_images(path: Path, dataset: Dataset) -> RunFolderError:
         f"{path} was made for other images than {dataset.name}: the data is not what it was when this run began. "
         "Put it back or say where it lies, or begin a new run with --out."
     )
-
-
-def _rotated(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    turns = np.stack([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)], axis=1)
-    return turns.reshape(-1, *images.shape[1:]), np.tile(np.arange(4), len(images))
-
-
-def _spread(rows: NDArray[_T], most: int) -> NDArray[_T]:
-    spread: NDArray[_T] = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)]
-    return spread
 
 
 def _sha256(data: bytes) -> str:

@@ -68,7 +68,7 @@ def conduct(
         found = Run.open(run_folder(folder, needed, seed)) if needed else None
         say(f"run {number} of {len(places)}: {arm}, seed {seed}")
         config, its_folder = experiment.run_config(arm, seed, found), run_folder(folder, arm, seed)
-        if config.task == experiment.config.task:
+        if (config.task, config.metrics) == (experiment.config.task, experiment.config.metrics):
             _lay(scorers(folder), scorers(its_folder))
         return config, its_folder
 

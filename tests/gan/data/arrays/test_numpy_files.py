@@ -108,6 +108,11 @@ def test_splits_for_tests_and_for_validation_are_joined(tmp_path):
     assert "make them alike" in refused(tmp_path / "data.npz")
 
 
+def test_splits_whose_values_mean_different_things_are_refused(tmp_path):
+    np.savez(tmp_path / "data.npz", x_train=IMAGES / 127.5 - 1, x_test=IMAGES / 255)
+    assert "x_test are of another kind" in refused(tmp_path / "data.npz")
+
+
 def test_unseen_images_of_a_class_that_training_has_not_are_unlabelled(tmp_path):
     np.savez(tmp_path / "data.npz", x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS + 1)
     unseen = load_dataset(str(tmp_path / "data.npz")).unseen

@@ -173,12 +173,12 @@ def test_a_folder_and_archives_of_it_are_understood_alike(names):
 def test_names_that_lead_outside_are_ignored_and_counted(pack, name):
     collection = opened(pack(SOME | {name: b"x"}))
     assert len(collection.items) == 12
-    assert collection.ignored == {"names that lead outside": 1}
+    assert collection.ignored == {"unsafe names": 1}
 
 
 def test_names_that_are_too_long_are_ignored_and_counted(pack):
     collection = opened(pack(SOME | {"a" * 2000 + ".png": b"x", "a/" * 100 + "1.png": b"x"}))
-    assert (len(collection.items), collection.ignored) == (12, {"names that are too long": 2})
+    assert (len(collection.items), collection.ignored) == (12, {"overlong names": 2})
 
 
 def test_names_are_the_same_in_any_spelling(pack):
@@ -189,7 +189,7 @@ def test_names_are_the_same_in_any_spelling(pack):
 def test_of_a_name_that_occurs_twice_the_last_counts(pack):
     collection = opened(pack(SOME | {"./cats/0.png": b"the last"}))
     assert collection.read(collection.items[0]) == b"the last"
-    assert collection.ignored == {"names that occur twice": 1}
+    assert collection.ignored == {"repeated names": 1}
 
 
 def test_names_of_windows_are_read_from_a_zip(tmp_path):
@@ -246,7 +246,7 @@ def test_a_zip_that_is_packed_in_another_way_is_not_read(tmp_path):
         archive.writestr("1.png", b"x" * 100, zipfile.ZIP_STORED)
     collection = opened(tmp_path / "a.zip")
     assert [item.name for item in collection.items] == ["1.png"]
-    assert collection.ignored == {"files that are not packed as usual": 1}
+    assert collection.ignored == {"unusually packed files": 1}
 
 
 # What is damaged or hostile

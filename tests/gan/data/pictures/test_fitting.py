@@ -75,7 +75,7 @@ def test_what_was_asked_for_holds():
 
 
 def test_a_size_that_nobody_offers_is_refused():
-    with pytest.raises(ConfigError, match=r"resolution = 50, .* 8, 16, 28, 32, 48, 64, 96, 128"):
+    with pytest.raises(ConfigError, match=r"task.resolution = 50: .* 8, 16, 28, 32, 48, 64, 96, 128"):
         resolved(Fit(50), [(9, 9)])
 
 

@@ -2,14 +2,16 @@
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from pbt_gan.errors import DataError
-from pbt_gan.gan.data.pictures import walk
+from pbt_gan.gan.data.pictures import stylegan, walk
 from pbt_gan.gan.data.pictures.collection import Collection, Item
 from pbt_gan.gan.data.pictures.opening import open_collection
+from pbt_gan.gan.data.pictures.stylegan import most_bytes
 
 
 def put(folder: Path, count: int = 6, ending: str = ".png") -> None:
@@ -123,7 +125,7 @@ def test_a_link_to_what_is_there_already_leads_nowhere_again(tmp_path, target):
     put(tmp_path / "set/dogs")
     (tmp_path / "set/a-link.png").symlink_to(target)
     assert counts(tmp_path / "set") == {"cats": 6, "dogs": 6}
-    assert opened(tmp_path / "set").ignored == {"links to what is there already": 1}
+    assert opened(tmp_path / "set").ignored == {"repeated links": 1}
 
 
 def test_of_two_links_to_one_folder_the_first_is_read(tmp_path):
@@ -134,7 +136,7 @@ def test_of_two_links_to_one_folder_the_first_is_read(tmp_path):
     for name in ("birds", "dogs"):
         (tmp_path / "set" / name).symlink_to(tmp_path / "elsewhere")
     assert counts(tmp_path / "set") == {"cats": 6, "birds": 6}
-    assert opened(tmp_path / "set").ignored == {"links to what is there already": 3}
+    assert opened(tmp_path / "set").ignored == {"repeated links": 3}
 
 
 def test_links_that_lead_nowhere_are_counted(tmp_path):
@@ -142,7 +144,7 @@ def test_links_that_lead_nowhere_are_counted(tmp_path):
     (tmp_path / "gone.png").symlink_to("nothing.png")
     (tmp_path / "round").symlink_to("round")
     assert counts(tmp_path) == {None: 6}
-    assert opened(tmp_path).ignored == {"links that lead nowhere": 2}
+    assert opened(tmp_path).ignored == {"dead links": 2}
 
 
 # What is odd or hostile
@@ -169,7 +171,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)  # root may read everything, so rights would test nothing
-    assert opened(tmp_path).ignored == {"folders that cannot be read": 1}
+    assert opened(tmp_path).ignored == {"unreadable folders": 1}
     assert opened(tmp_path).remarks == ["cannot be read: dogs/"]
     with pytest.raises(PermissionError):
         open_collection(tmp_path / "dogs")
@@ -190,7 +192,7 @@ def test_folders_within_each_other_are_looked_through_to_a_bound(tmp_path):
     assert len(opened(tmp_path).items) == 12
     put(Path(tmp_path, *"b" * 60))
     assert len(opened(tmp_path).items) == 12
-    assert opened(tmp_path).ignored == {"folders that lie too deep": 1}
+    assert opened(tmp_path).ignored == {"deeply nested folders": 1}
 
 
 # StyleGAN's layout
@@ -247,6 +249,19 @@ def test_labels_that_are_no_pairs_are_an_error_that_says_what_they_are_to_be(tmp
         open_collection(described(tmp_path, {"labels": labels}))
 
 
+@pytest.mark.slow
+def test_a_description_that_is_made_to_take_memory_takes_little():
+    text = b'{"labels": [' + b"[]," * (most_bytes(20) // 3 - 10) + b"[]]}"
+    assert len(text) <= most_bytes(20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="list of pairs"):
+            stylegan.described({"": text}, set())
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_number_of_any_length_is_refused(tmp_path):
     chunks(tmp_path)
     assert counts(described(tmp_path, '{"labels": [["a.png", 1' + "0" * 10_000 + "]]}")) == {None: 12}
@@ -262,8 +277,16 @@ def test_names_that_are_not_there_are_counted_and_a_few_pictures_without_a_label
     names = chunks(tmp_path)
     described(tmp_path, {"labels": [[name, 0] for name in [*names[1:], "gone.png", "../outside.png"]]})
     assert counts(tmp_path) == {"0": 11}
-    assert opened(tmp_path).ignored == {"pictures without a label": 1}
+    assert opened(tmp_path).ignored == {"unlabelled pictures": 1}
     assert "names 2 pictures that are not there" in opened(tmp_path).remarks[0]
+
+
+def test_a_description_of_other_pictures_is_not_used(tmp_path):
+    put(tmp_path / "cats")
+    put(tmp_path / "dogs")
+    described(tmp_path, {"labels": [["00000/img00000000.png", 3]]})
+    assert counts(tmp_path) == {"cats": 6, "dogs": 6}
+    assert "names no picture that is there" in " ".join(opened(tmp_path).remarks)
 
 
 def test_labels_for_some_are_labels_for_nobody(tmp_path):

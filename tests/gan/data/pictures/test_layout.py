@@ -56,7 +56,7 @@ def test_a_stray_file_beside_class_folders_is_left_out_and_named():
     found = layout([*files("cats", "dogs"), "cover.png"])
     assert classes(found) == {"cats", "dogs"}
     assert "cover.png" not in found.places
-    assert found.left_out == {"pictures beside the class folders": 1}
+    assert found.left_out == {"stray pictures": 1}
     assert "cover.png" in said(found)
 
 
@@ -124,7 +124,7 @@ def test_pictures_for_tests_without_labels_leave_the_classes_alone():
 
 def test_what_lies_beside_the_splits_is_left_out_with_a_word():
     found = layout(files("train", "test", "extra"))
-    assert found.left_out == {"pictures beside the splits": 12}
+    assert found.left_out == {"stray pictures": 12}
     assert "extra/ beside train/ is left out" in said(found)
 
 

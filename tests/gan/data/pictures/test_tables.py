@@ -135,7 +135,7 @@ def test_labels_that_are_missing_are_written_as_nothing_or_less_than_nothing(tmp
     parquets(tmp_path / "mine", table(label=[-1, None, *LABELS[2:]], names=["a", "b", "c"]))
     collection = opened(tmp_path / "mine")
     assert len(collection.items) == 10
-    assert collection.ignored == {"pictures without a label": 2}
+    assert collection.ignored == {"unlabelled pictures": 2}
     parquets(tmp_path / "mine", table(label=[-1] * 6 + LABELS[6:], names=["a", "b", "c"]))
     assert {item.label for item in opened(tmp_path / "mine").items} == {None}
 

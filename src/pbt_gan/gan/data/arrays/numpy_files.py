@@ -89,7 +89,12 @@ def _dataset(path: Path, archive: zipfile.ZipFile, background: str) -> Dataset:
         )
     images = pixels(path.stem, _member(path, archive, image_key), background)
     classes = _labels(path, archive, _first(TRAIN.labels, names), len(images.images), ())
-    unseen = [found for keys in UNSEEN if (found := _unseen(path, archive, keys, names, background, classes))]
+    unseen = [
+        found
+        for keys in UNSEEN
+        if (key := _first(keys.images, names)) is not None
+        and (found := _unseen(path, archive, key, _first(keys.labels, names), background, images.remarks, classes))
+    ]
     remarks = (*remarks, *images.remarks)
     return Dataset.of(
         path.stem,
@@ -107,16 +112,24 @@ class _Split(NamedTuple):
 
 
 def _unseen(
-    path: Path, archive: zipfile.ZipFile, keys: Keys, names: Sequence[str], background: str, classes: Labels | None
+    path: Path,
+    archive: zipfile.ZipFile,
+    key: str,
+    label_key: str | None,
+    background: str,
+    remarks: tuple[str, ...],
+    classes: Labels | None,
 ) -> _Split | None:
-    """Return a split for tests, with the classes of the training images; None: it is not there."""
-    key = _first(keys.images, names)
-    if key is None:
+    """Return a split for tests, brought to bytes as the training images were; None: it is empty."""
+    images, said = pixels(f"{path.stem}, {_plain(key)}", _member(path, archive, key), background)
+    if not len(images):
         return None
-    images = pixels(f"{path.stem}, {_plain(key)}", _member(path, archive, key), background).images
-    known = () if classes is None else classes.names
-    found = _labels(path, archive, _first(keys.labels, names), len(images), known)
-    return _Split(images, None if found is None else found.numbers) if len(images) else None
+    if said != remarks:
+        raise DataError(
+            f"{path}: values of {_plain(key)} are of another kind than those for training; save them alike."
+        )
+    found = _labels(path, archive, label_key, len(images), () if classes is None else classes.names)
+    return _Split(images, None if found is None else found.numbers)
 
 
 def _joined(path: Path, splits: Sequence[_Split]) -> _Split | None:

@@ -36,8 +36,7 @@ def resolved(fit: Fit, sides: Sequence[tuple[int, int]]) -> Fit:
     if fit.resolution is not None:
         if fit.resolution not in RESOLUTIONS:
             raise ConfigError(
-                f"resolution = {fit.resolution}, but pictures can be brought to {', '.join(map(str, RESOLUTIONS))} "
-                f"pixels. Choose one of these."
+                f"task.resolution = {fit.resolution}: choose one of {', '.join(map(str, RESOLUTIONS))} pixels."
             )
         return fit
     width, height = sides[0]
@@ -71,7 +70,7 @@ def colour(background: str) -> tuple[int, int, int]:
     except ValueError:
         pass
     raise ConfigError(
-        f"background = {background!r} is no colour. Give one as #rrggbb, or by a name such as white or lightgray."
+        f"task.background = {background!r} is no colour. Give one as #rrggbb, or by a name such as white or lightgray."
     )
 
 

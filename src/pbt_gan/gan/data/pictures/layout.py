@@ -128,7 +128,7 @@ class _Reading:
             elif not file.below or not trained:
                 seen.append(file)
         if len(seen) < len(files):
-            self._leave_out(len(files) - len(seen), "pictures beside the splits")
+            self._leave_out(len(files) - len(seen), "stray pictures")
             self._say(f"{_listed(others)} beside train/ is left out")
         return seen
 
@@ -139,7 +139,7 @@ class _Reading:
             self._take(files, label)
             return
         if strays:
-            self._leave_out(len(strays), "pictures beside the class folders")
+            self._leave_out(len(strays), "stray pictures")
             names = [printable(file.name)[:80] for file in strays]
             self._say(f"left out, since beside class folders: {_some(names)}")
         self._take([file for file in files if not file.below and file.part == "unseen"], ())

@@ -44,11 +44,11 @@ class Names:
     def kept(self, name: str) -> str | None:
         """Return the name in the form that all collections use; None: it is ignored, and counted."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
-        if len(name) > MOST_NAME or len(parts) > MOST_FOLDERS:
-            self.ignored["names that are too long"] += 1
+        if len(name) > MOST_NAME or len(parts) > MOST_FOLDERS + 1:
+            self.ignored["overlong names"] += 1
             return None
         if not parts or name.startswith("/") or ".." in parts or "\0" in name or parts[0].endswith(":"):
-            self.ignored["names that lead outside"] += 1
+            self.ignored["unsafe names"] += 1
             return None
         for depth, folder in enumerate(parts[:-1], 1):
             kind = ignored_folder(folder)
@@ -129,7 +129,7 @@ def labelled(
     if len(lacking) > MOST_STRAYS * len(to_train_on):
         return places, {}, [f"{len(lacking):,} pictures have no label in {where}, so nobody has"]
     kept = {name: place for name, place in given.items() if name not in lacking}
-    return kept, {"pictures without a label": len(lacking)}, ()
+    return kept, {"unlabelled pictures": len(lacking)}, ()
 
 
 def class_names(items: Iterable[Item]) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ class Described(NamedTuple):
 
 
 def most_bytes(pictures: int) -> int:
-    """Return how long a description of so many pictures may be: JSON takes twenty times its length when it is read."""
-    return 2**22 + 128 * pictures
+    """Return how long a description of so many pictures may be: JSON takes thirty times its length when it is read."""
+    return 2**20 + 128 * pictures
 
 
 def described(texts: Mapping[str, bytes], names: Collection[str]) -> Described:
@@ -46,9 +46,11 @@ def described(texts: Mapping[str, bytes], names: Collection[str]) -> Described:
         if isinstance(found, str):
             remarks.append(f"{place} {found}")
             continue
-        labels = labels or {}
         there = {folder + name: label for name, label in found.items() if folder + name in names}
-        labels.update(there)
+        if found and not there:
+            remarks.append(f"{place} names no picture that is there and is not used")
+            continue
+        labels = {**(labels or {}), **there}
         if len(there) < len(found):
             remarks.append(f"{place} names {len(found) - len(there):,} pictures that are not there")
     if labels:

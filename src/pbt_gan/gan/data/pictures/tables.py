@@ -48,7 +48,7 @@ class TablesOfPictures(Collection):
             raise
         kept, left_out, remarks = labelled(places, labels, "the column of labels") if labels else (places, {}, ())
         self.items = [Item(name, stamps[name.rpartition("/")[0]], *place) for name, place in kept.items()]
-        self.ignored = Counter(ignored) + Counter(left_out, **{"tables without pictures": len(stamps) - len(tables)})
+        self.ignored = Counter(ignored) + Counter(left_out, **{"other tables": len(stamps) - len(tables)})
         used = {item.label for item in self.items}
         self.class_names = [name for name in names if name in used]
         unseen = sum(item.part == "unseen" for item in self.items)

@@ -220,7 +220,7 @@ def _sorted_out(source: _Source, names: Names) -> dict[str, Place]:
             raise ValueError(f"it holds more than {MOST_FILES:,} files")
         name = names.kept(entry.name) if entry.kind != "folder" else None
         if name is not None and entry.kind == "file":
-            names.ignored["names that occur twice"] += name in kept
+            names.ignored["repeated names"] += name in kept
             kept[name] = source.keep(entry.size)
             source.skip(padding(entry.size))
         else:

@@ -56,11 +56,11 @@ class Walk:
         try:
             status = (self._path / name).stat()
         except OSError:
-            self.ignored["links that lead nowhere"] += 1
+            self.ignored["dead links"] += 1
             return []
         identity = _identity(status)
         if identity in self._seen or identity in above:
-            self.ignored["links to what is there already"] += 1
+            self.ignored["repeated links"] += 1
             return []
         return self._folder(name, status) if self._take(name, status) else []
 
@@ -71,7 +71,7 @@ class Walk:
         while waiting:
             folder, status = waiting.pop()
             if folder.count("/") >= MOST_FOLDERS:
-                self.ignored["folders that lie too deep"] += 1
+                self.ignored["deeply nested folders"] += 1
                 continue
             self._seen.add(_identity(status))
             for entry in self._entries(folder):
@@ -99,7 +99,7 @@ class Walk:
                     yield entry
         except OSError:
             self._unreadable.append(folder)
-            self.ignored["folders that cannot be read"] += 1
+            self.ignored["unreadable folders"] += 1
 
     def _take(self, name: str, status: os.stat_result) -> bool:
         """Note a file; return whether it is a folder to look through."""

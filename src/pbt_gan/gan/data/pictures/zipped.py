@@ -98,9 +98,9 @@ def _sorted_out(members: Iterable[zipfile.ZipInfo]) -> tuple[dict[str, zipfile.Z
         elif member.flag_bits & _ENCRYPTED:
             names.ignored["encrypted files"] += 1
         elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            names.ignored["files that are not packed as usual"] += 1  # others unpack to any size at once
+            names.ignored["unusually packed files"] += 1  # others unpack to any size at once
         else:
-            names.ignored["names that occur twice"] += name in kept
+            names.ignored["repeated names"] += name in kept
             kept[name] = member
     return kept, +names.ignored
 
