@@ -297,7 +297,7 @@ def replay(
 @app.command(
     epilog=_examples(
         "pbt-gan sample runs/0001-digits --out samples.png",
-        "pbt-gan sample runs/0001-digits --count 1000 --out pictures    # a folder, a PNG each",
+        "pbt-gan sample runs/0001-digits --out pictures    # a folder of PNGs",
         "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
         "pbt-gan sample runs/0001-digits --classes all --out sheet.png",
         "pbt-gan sample runs/0001-digits --interpolate --count 128 --out way.gif",
@@ -361,7 +361,7 @@ def sample(
     epilog=_examples(
         "pbt-gan evaluate runs/0001-digits",
         "pbt-gan evaluate my-samples --against my-images --neighbours nearest.png",
-        "pbt-gan evaluate samples.npz --against cifar-10-python.tar.gz --inception inception.pth",
+        "pbt-gan evaluate samples.npz --against my-images --inception inception.pth",
         "pbt-gan evaluate runs/0001-digits/checkpoints/m03-i0012.safetensors --json",
     )
 )
@@ -425,7 +425,7 @@ def evaluate(
     epilog=_examples(
         "pbt-gan export runs/0001-digits --licence CC-BY-4.0",
         "pbt-gan export runs/0001-digits --format torch-export --out digits.pt2",
-        "pbt-gan export runs/0001-digits --format onnx --member average --out my-generator",
+        "pbt-gan export runs/0001-digits --format onnx --member average",
     )
 )
 def export(
