@@ -11,7 +11,7 @@ What is in FOLDER already is kept, so the same command goes on after it was stop
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -193,25 +193,43 @@ def kept(path: Path, make: Callable[[], Values]) -> Values:
 
 
 def table(selected: Mapping[str, Values], judged: Mapping[str, Mapping[str, float]]) -> str:
-    """Return Markdown: a row a selector, a column a judge; and the judges beside each other."""
-    lines = ["| selector | " + " | ".join(judged) + " |", "|---|" + "---|" * len(judged)]
+    """Return Markdown: a row a selector; of each judge all, the half that it likes best, and members of one age."""
+    heads = [f"{judge}{what}" for judge in judged for what in ("", ", better half", ", of one age")]
+    lines = ["| selector | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
     rows = {
         f"{short('imagenet' if name == 'ImageNet' else 'own', key)} ({name})": values
         for name, found in selected.items()
         for key, values in found.items()
     }
     for name, values in {**rows, **judged}.items():
-        cells = [f"{correlation(values, judge):.2f}" for judge in judged.values()]
+        cells = [
+            f"{correlation(values, judge, groups):.2f}"
+            for judge in judged.values()
+            for groups in ([sorted(judge)], [better_half(judge)], by_age(judge))
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines.append(f"\n{len(next(iter(judged.values())))} members and ages; Spearman's rank correlation.")
     return "\n".join(lines)
 
 
-def correlation(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """Return the rank correlation over what both have; what is not finite counts as worst."""
-    names = sorted(one.keys() & other.keys())
-    pair = np.nan_to_num([[one[name], other[name]] for name in names], nan=-np.inf, neginf=-1e300)
-    return float(spearmanr(pair[:, 0], pair[:, 1]).statistic)
+def better_half(judge: Mapping[str, float]) -> list[str]:
+    """Return those that a judge likes best."""
+    return sorted(judge, key=lambda name: judge[name])[len(judge) // 2 :]
+
+
+def by_age(judge: Mapping[str, float]) -> list[list[str]]:
+    """Return the members of each age: what a population is ranked among."""
+    ages = sorted({name.partition("-")[2] for name in judge})
+    return [[name for name in sorted(judge) if name.endswith(f"-{age}")] for age in ages]
+
+
+def correlation(one: Mapping[str, float], other: Mapping[str, float], groups: Sequence[Sequence[str]]) -> float:
+    """Return the mean over groups of the rank correlation; what is not finite counts as worst."""
+    found = []
+    for names in groups:
+        pair = np.nan_to_num([[values[name] for name in names] for values in (one, other)], nan=-np.inf, neginf=-1e300)
+        found.append(float(spearmanr(*pair).statistic))
+    return sum(found) / len(found)
 
 
 if __name__ == "__main__":

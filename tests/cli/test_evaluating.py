@@ -22,6 +22,7 @@ def test_images_are_measured_as_a_table_with_a_picture_of_their_neighbours(pbt_g
     rows = {line.split()[0] for line in said.out.splitlines() if line.strip()}
     assert {"CS", "FCD", "KCD", "PRECISION", "RECALL", "DENSITY", "COVERAGE", "COPIED"} <= rows
     assert "none of these is IS, FID or KID" in said.out
+    assert "of 100 images recall reads high and coverage low" in said.out
     with Image.open("near/est.png") as picture:
         assert picture.size[0] == picture.size[1]
 

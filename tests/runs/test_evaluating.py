@@ -79,7 +79,13 @@ def test_what_cannot_be_measured_is_refused_in_a_line(tmp_path, run):
         pbt_gan.evaluate(DIGITS)
     with pytest.raises(ConfigError, match="20 are needed"):
         pbt_gan.evaluate(DIGITS[:19], "digits")
+    with pytest.raises(ConfigError, match="10 real images: at least 20"):
+        pbt_gan.evaluate(DIGITS[:30], DIGITS[:10])
+    with pytest.raises(DataError, match="must be square"):
+        pbt_gan.evaluate(DIGITS[:30], DIGITS[:, :4])
     with pytest.raises(DataError, match="does not exist"):
         pbt_gan.evaluate(tmp_path / "nothing", "digits")
+    with pytest.raises(ConfigError, match="weights"):
+        pbt_gan.evaluate(DIGITS, "digits", inception=tmp_path / "weights.pth")
     with pytest.raises(ConfigError, match="there is none"):
         pbt_gan.evaluate(run, member="77")

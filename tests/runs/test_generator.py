@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 import pbt_gan
 from pbt_gan import files
@@ -150,6 +151,13 @@ def test_card_and_page_tell_where_a_generator_comes_from(folder: Path) -> None:
     assert card["licence"] == "CC-BY-4.0"
     for said in ("CC-BY-4.0", "from load_generator import load", "held-out FCD", "4 latent numbers", "lr_g"):
         assert said in page
+
+
+def test_a_run_that_still_trains_gives_the_best_so_far(folder: Path) -> None:
+    before = pbt_gan.load_generator(folder).sample(3)
+    with FileLock(folder / ".lock"):
+        assert np.array_equal(pbt_gan.load_generator(folder).sample(3), before)
+        assert pbt_gan.load_generator(exported(folder).weights).latent_dim == 4
 
 
 def test_a_file_is_named_and_the_others_are_called_after_it(folder: Path, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def _common(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
         "pbt-gan train --data fashion-mnist --download",
-        "pbt-gan train --data holiday-pictures --resolution 64 --fit pad --background black",
+        "pbt-gan train --data holiday-pictures --resolution 64 --fit pad",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
         "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
@@ -297,7 +297,7 @@ def replay(
 @app.command(
     epilog=_examples(
         "pbt-gan sample runs/0001-digits --out samples.png",
-        "pbt-gan sample runs/0001-digits --count 1000 --out pictures    # a folder, a PNG each",
+        "pbt-gan sample runs/0001-digits --out pictures    # a folder of PNGs",
         "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
         "pbt-gan sample runs/0001-digits --classes all --out sheet.png",
         "pbt-gan sample runs/0001-digits --interpolate --count 128 --out way.gif",
@@ -361,7 +361,7 @@ def sample(
     epilog=_examples(
         "pbt-gan evaluate runs/0001-digits",
         "pbt-gan evaluate my-samples --against my-images --neighbours nearest.png",
-        "pbt-gan evaluate samples.npz --against cifar-10-python.tar.gz --inception inception.pth",
+        "pbt-gan evaluate samples.npz --against my-images --inception inception.pth",
         "pbt-gan evaluate runs/0001-digits/checkpoints/m03-i0012.safetensors --json",
     )
 )
@@ -425,7 +425,7 @@ def evaluate(
     epilog=_examples(
         "pbt-gan export runs/0001-digits --licence CC-BY-4.0",
         "pbt-gan export runs/0001-digits --format torch-export --out digits.pt2",
-        "pbt-gan export runs/0001-digits --format onnx --member average --out my-generator",
+        "pbt-gan export runs/0001-digits --format onnx --member average",
     )
 )
 def export(

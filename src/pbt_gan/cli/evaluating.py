@@ -9,6 +9,7 @@ from rich.text import Text
 from pbt_gan import files
 from pbt_gan.errors import ConfigError
 from pbt_gan.gan.scores.evaluation import Judgement, Measurement
+from pbt_gan.gan.scores.neighbours import NEIGHBOUR_IMAGES
 from pbt_gan.reporting.images import grid
 from pbt_gan.reporting.text import number
 from pbt_gan.runs.evaluating import Evaluation, evaluate
@@ -89,14 +90,17 @@ def _count(measured: Measurement) -> str:
 def _remarks(found: Evaluation) -> list[str]:
     """Return what the numbers need to be read."""
     scores = found.scores.values()
+    told = ["intervals are for other images of the same kind; the real ones stay"]
     biased = [
-        f"{each.short} by {number(each.bias)}"
+        f"{each.short} {'high' if each.bias > 0 else 'low'} by {number(abs(each.bias))}"
         for each in scores
         if each.bias is not None and abs(each.bias) > each.error
     ]
-    told = ["intervals are for other images of the same kind; the real ones stay"]
     if biased:
-        told.append(f"with so few images some read more than with ever more of them: {', '.join(biased)}")
+        told.append(f"of ever more images they would be others; of these they read {', '.join(biased)}")
+    few = min(each.at_a_time for each in scores if each.at_a_time is not None)
+    if few < NEIGHBOUR_IMAGES:
+        told.append(f"of {few:,} images recall reads high and coverage low, beside that of {NEIGHBOUR_IMAGES:,}")
     copied = found.judgements[-1].memorisation
     told.append(
         f"COPIED compares with {copied.unseen:,} "

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, DataError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.fit import RESOLUTIONS, Fit
 from pbt_gan.gan.scores.alike import alike
@@ -32,15 +32,7 @@ REALS = 10_000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What networks make of images.
-
-    Examples:
-        >>> import pbt_gan
-        >>> from pbt_gan.gan.data import load_dataset
-        >>> digits = load_dataset("digits").images
-        >>> found = pbt_gan.evaluate(digits[::6], "digits")  # doctest: +SKIP
-        >>> found.scores["fcd"].value, found.scores["fcd"].interval  # doctest: +SKIP
-    """
+    """What networks make of images."""
 
     images: str  # what was measured
     against: str  # the real images
@@ -104,6 +96,7 @@ def evaluate(
         DataError: they cannot be read.
         PbtGanError: see its subclasses; of a run.
     """
+    published = list(_published(inception))  # a wrong file is told before anything is trained
     run, checkpoint = _run_of(images, Moved(data, task_file))
     reference = _reference(against, run)
     size, channels = reference.images.shape[1], reference.images.shape[3]
@@ -111,16 +104,17 @@ def evaluate(
         says, made = _given(images, size, samples)
     else:
         says, made = _made(run, checkpoint or member, samples or SAMPLES, seed)
-    if len(made) < FEWEST_IMAGES:
-        raise ConfigError(f"{says}: at least {FEWEST_IMAGES} are needed to say anything.")
-    fitted, remarks = alike(made, size, channels)
     known = _spread(reference.images, reals)
+    for what, found in ((says, made), (f"{len(known):,} real images", known)):
+        if len(found) < FEWEST_IMAGES:
+            raise ConfigError(f"{what}: at least {FEWEST_IMAGES} are needed to say anything.")
+    fitted, remarks = alike(made, size, channels)
     if len(known) < len(reference.images):
         some = f"networks look at {len(known):,} of the {len(reference.images):,} real images, evenly spread"
         remarks += (f"{some}: of the others they know neither neighbours nor copies",)
     unseen = None if reference.unseen is None else _spread(reference.unseen.images, reals)
     kept = scorers(run.folder) if run is not None and run.folder is not None and against is None else None
-    looks = [_own(reference, kept), *_published(inception)]
+    looks = [_own(reference, kept), *published]
     judgements = tuple(judge(look, fitted, known, unseen) for look in looks)
     return Evaluation(
         images=says,
@@ -150,9 +144,15 @@ def _reference(against: Images | Path | str | None, run: Run | None) -> Dataset:
         if not isinstance(dataset, Dataset):
             raise ConfigError("--against: name the real images that these are to be compared with.")
         return dataset
-    if isinstance(against, np.ndarray):
-        return Dataset.of("the given array", against)
-    return load_dataset(str(against))
+    if not isinstance(against, np.ndarray):
+        return load_dataset(str(against))
+    dataset = Dataset.of("the given array", against)
+    height, width = dataset.images.shape[1:3]
+    if height != width:
+        raise DataError(
+            f"The real images are {height} x {width} pixels, but must be square. Crop or resize them first."
+        )
+    return dataset
 
 
 def _given(images: Images | Path | str, size: int, most: int | None) -> tuple[str, Images]:

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -177,6 +178,8 @@ def sound_files() -> dict[str, bytes]:
         "a.tar.gz": tar(*batches),
         "folder/a.png": picture.getvalue(),
         f"{FOLDER}/{BATCHES[0]}": cifar_batch(0, 2)[:100],
+        "cifar-100-binary/train.bin": bytes(3074 * 10),
+        "cifar-100-python/train": pickle.dumps({b"data": IMAGES, b"fine_labels": [0] * len(IMAGES)}, 3),
     }
 
 

@@ -7,12 +7,14 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
 from pbt_gan import codec
 from pbt_gan.errors import ConfigError, DamageError, PbtGanError, RunFolderError
+from pbt_gan.gan.portable import safetensors
 from pbt_gan.gan.portable.safetensors import encode, read
 
 
@@ -61,6 +63,17 @@ def test_a_byte_that_changed_is_found(file):
     data[-1] ^= 1
     file.write_bytes(data)
     with pytest.raises(DamageError, match="not those that were written"):
+        read(file)
+
+
+def test_weights_that_are_no_floating_point_numbers_are_refused(file):
+    def whole(tensors):
+        return {name: tensor.to(torch.int64) for name, tensor in tensors.items()}
+
+    own, _ = codec.decode_tensors(file.read_bytes())
+    digest = safetensors._digest(whole(own))
+    rewritten(file, lambda card: card.update(weights_sha256=digest), tensors=whole)
+    with pytest.raises(DamageError, match="floating-point"):
         read(file)
 
 

@@ -98,6 +98,9 @@ def read(path: Path) -> Loaded:
     buffers = {name: tensor for name, tensor in named.items() if name in net.buffers.shapes}
     params = {name: tensor for name, tensor in named.items() if name not in buffers}
     check_fit(net, params, buffers, str(path))
+    dtypes = {tensor.dtype for tensor in tensors.values()}
+    if len(dtypes) > 1 or not next(iter(dtypes)).is_floating_point:
+        raise DamageError(f"{path}: its weights are not all of one floating-point type. Export it again.")
     return Loaded(Generator(recipe, params, buffers), card)
 
 

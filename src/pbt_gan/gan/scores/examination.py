@@ -197,10 +197,17 @@ def separation(real: _Measured, other: _Measured) -> float:
 
 
 def separation_error(real: _Measured, other: _Measured) -> float:
-    """Return the standard error of `separation` over the drawing of the unseen images, which both were made from."""
+    """Return the standard error of `separation` over the drawing of the unseen images, which both were made from.
+
+    By the delta method: an image moves the difference of the scores, and the spread that it is measured in.
+    """
     spread = _spread(real, other)
-    together = real.influence - other.influence  # in pairs: a corrupted image resembles the one that it was
-    return float(together.std()) / math.sqrt(len(together)) / spread if spread else 0.0
+    if not spread:
+        return 0.0
+    difference = real.influence - other.influence  # in pairs: a corrupted image resembles the one that it was
+    squares = real.influence.square() + other.influence.square() - spread**2
+    influence = difference / spread - separation(real, other) * squares / (2 * spread**2)
+    return float(influence.std()) / math.sqrt(len(influence))
 
 
 def ranking(grades: Sequence[_Measured]) -> float:

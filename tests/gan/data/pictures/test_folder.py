@@ -2,14 +2,16 @@
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from pbt_gan.errors import DataError
-from pbt_gan.gan.data.pictures import walk
+from pbt_gan.gan.data.pictures import stylegan, walk
 from pbt_gan.gan.data.pictures.collection import Collection, Item
 from pbt_gan.gan.data.pictures.opening import open_collection
+from pbt_gan.gan.data.pictures.stylegan import most_bytes
 
 
 def put(folder: Path, count: int = 6, ending: str = ".png") -> None:
@@ -245,6 +247,19 @@ def test_labels_that_are_no_pairs_are_an_error_that_says_what_they_are_to_be(tmp
     chunks(tmp_path)
     with pytest.raises(DataError, match="list of pairs"):
         open_collection(described(tmp_path, {"labels": labels}))
+
+
+@pytest.mark.slow
+def test_a_description_that_is_made_to_take_memory_takes_little():
+    text = b'{"labels": [' + b"[]," * (most_bytes(20) // 3 - 10) + b"[]]}"
+    assert len(text) <= most_bytes(20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="list of pairs"):
+            stylegan.described({"": text}, set())
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_number_of_any_length_is_refused(tmp_path):

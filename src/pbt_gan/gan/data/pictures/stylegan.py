@@ -23,8 +23,8 @@ class Described(NamedTuple):
 
 
 def most_bytes(pictures: int) -> int:
-    """Return how long a description of so many pictures may be: JSON takes twenty times its length when it is read."""
-    return 2**22 + 128 * pictures
+    """Return how long a description of so many pictures may be: JSON takes thirty times its length when it is read."""
+    return 2**20 + 128 * pictures
 
 
 def described(texts: Mapping[str, bytes], names: Collection[str]) -> Described:
