@@ -6,7 +6,7 @@ from pbt_gan.runs.choices import remembered
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "pbt-gan"
 
@@ -26,16 +26,16 @@ def test_other_circumstances_are_another_choice():
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"group": "many"}', "{}", "\0"])
-def test_a_file_that_says_nothing_is_made_anew(cache, content):
+def test_a_file_that_says_nothing_is_made_anew(empty_cache, content):
     remembered("group", {}, lambda: 5)
-    (file,) = cache.iterdir()
+    (file,) = empty_cache.iterdir()
     file.write_text(content)
     assert remembered("group", {}, lambda: 3) == 3
     assert json.loads(file.read_text())["group"] == 3
 
 
-def test_without_a_place_to_remember_it_is_chosen_each_time(cache):
-    cache.parent.write_text("a file where the folder would be")
+def test_without_a_place_to_remember_it_is_chosen_each_time(empty_cache):
+    empty_cache.parent.write_text("a file where the folder would be")
     assert remembered("group", {}, lambda: 5) == 5
     assert remembered("group", {}, lambda: 3) == 3
 

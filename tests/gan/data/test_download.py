@@ -24,7 +24,7 @@ CONTENT = {
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PBT_GAN_CACHE", str(tmp_path / "kept"))
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.chdir(tmp_path)
@@ -45,12 +45,12 @@ def quiet(*_: object) -> None:
     """Say nothing of the progress."""
 
 
-def test_what_was_fetched_is_read_by_its_name_and_never_fetched_again(cache, monkeypatch):
+def test_what_was_fetched_is_read_by_its_name_and_never_fetched_again(empty_cache, monkeypatch):
     with served() as (place, asked):
         monkeypatch.setattr("pbt_gan.gan.data.download.KNOWN", small(place))
         found = download("mnist", quiet)
         here = len(asked)
-        assert download("mnist", quiet) == found == cache / "mnist"
+        assert download("mnist", quiet) == found == empty_cache / "mnist"
         assert len(asked) == here
     data = load_dataset("mnist")
     np.testing.assert_array_equal(data.images, IMAGES)
@@ -81,9 +81,9 @@ def test_nothing_is_read_of_a_data_set_of_which_a_file_is_missing(monkeypatch):
         assert "has not been fetched" in refused("mnist")
 
 
-def test_two_processes_do_not_fetch_into_one_file(cache):
-    (cache / "mnist").mkdir(parents=True)
-    with FileLock(cache / "mnist" / "lock"), pytest.raises(DataError, match="Another process"):
+def test_two_processes_do_not_fetch_into_one_file(empty_cache):
+    (empty_cache / "mnist").mkdir(parents=True)
+    with FileLock(empty_cache / "mnist" / "lock"), pytest.raises(DataError, match="Another process"):
         download("mnist", quiet)
 
 

@@ -11,19 +11,19 @@ MINE = Dataset.of("mine", IMAGES)
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
+def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PBT_GAN_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "scorers"
 
 
-def test_what_is_kept_is_found_again_whatever_its_data_is_called(cache):
+def test_what_is_kept_is_found_again_whatever_its_data_is_called(empty_cache):
     assert kept.find(MINE, "select", "rotations") is None
     kept.keep(MINE, "select", "rotations", b"a scorer")
     assert kept.find(MINE, "select", "rotations") == b"a scorer"
     assert kept.find(Dataset.of("renamed", IMAGES), "select", "rotations") == b"a scorer"
 
 
-def test_another_role_lesson_or_data_or_other_unseen_images_are_another_scorer(cache):
+def test_another_role_lesson_or_data_or_other_unseen_images_are_another_scorer(empty_cache):
     kept.keep(MINE, "select", "rotations", b"a scorer")
     assert kept.find(MINE, "held-out", "rotations") is None
     assert kept.find(MINE, "select", "classifier") is None
@@ -32,9 +32,9 @@ def test_another_role_lesson_or_data_or_other_unseen_images_are_another_scorer(c
 
 
 @pytest.mark.parametrize("spoil", [lambda data: data[:-1], lambda data: data[:40] + b"x" + data[41:], lambda data: b""])
-def test_what_is_damaged_is_as_if_it_were_not_there(cache, spoil):
+def test_what_is_damaged_is_as_if_it_were_not_there(empty_cache, spoil):
     kept.keep(MINE, "select", "rotations", bytes(100))
-    (path,) = cache.iterdir()
+    (path,) = empty_cache.iterdir()
     path.write_bytes(spoil(path.read_bytes()))
     assert kept.find(MINE, "select", "rotations") is None
 

@@ -8,6 +8,7 @@ from numpy.random import Generator
 
 from pbt_gan.gan.data import Dataset
 from pbt_gan.gan.scores.examination import Findings, judged
+from pbt_gan.gan.scores.ladder import rung_of, samples
 from pbt_gan.gan.scores.naming import Role, key, short
 from pbt_gan.gan.scores.naming import name as full_name
 from pbt_gan.gan.scores.recipes import RECIPES
@@ -48,10 +49,10 @@ class Judge:
     def __init__(self, dataset: Dataset, metrics: MetricsSettings, folder: Path, device: str) -> None:
         from pbt_gan.gan.scores.making import scorer_of  # imports torch
 
-        self._samples = _samples(metrics)
         trees = {role: read_scorer(folder, role, dataset) for role in RECIPES}
         self._scorers = {role: scorer_of(tree, device, given(metrics)) for role, tree in trees.items()}
         self._kinds = {role: kind_of(tree["card"]) for role, tree in trees.items()}
+        self._samples = {role: samples(metrics, role, rung_of(tree["card"])) for role, tree in trees.items()}
 
     def measure(self, sample: Sample, rng: Generator) -> list[dict[str, float]]:
         """Return every metric of each member, nan where its samples are not finite.
@@ -86,7 +87,7 @@ def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[s
     ranked = ""
     for role in RECIPES:
         card = read_scorer(folder, role, dataset)["card"]
-        kind, findings, count = kind_of(card), findings_of(card), _samples(metrics)[role]
+        kind, findings, count = kind_of(card), findings_of(card), samples(metrics, role, rung_of(card))
         for name, score in measurable(probabilities=kind != "own" or card["predicts"] == "labels").items():
             if role == "select" and name == ranks_by(card):
                 ranked = key(kind, name)
@@ -145,7 +146,3 @@ def _reference(score: Score, dataset: Dataset, card: Mapping[str, Any]) -> str |
     if most < count:
         return f"{most:,} of the {count:,} images of {dataset.name}, evenly spread"
     return f"all {count:,} images of {dataset.name}, which are also the training images"
-
-
-def _samples(metrics: MetricsSettings) -> Mapping[Role, int]:
-    return {"select": metrics.samples, "held-out": metrics.held_out_samples}

@@ -86,6 +86,12 @@ def _check(role: Role, asked: Rung, of: Circumstances, selects: Rung | None) -> 
         raise ConfigError(f"{setting}, but it selects already, and who selects cannot judge; give another one.")
 
 
+def samples(metrics: MetricsSettings, role: Role, rung: Rung) -> int:
+    """Return how many images of a member a network measures."""
+    count = metrics.samples if role == "select" else metrics.held_out_samples
+    return count if KINDS[rung] == "own" else min(count, metrics.published_samples)
+
+
 def rung_of(card: Mapping[str, Any]) -> Rung:
     """Return what a scorer was taught with; those of earlier versions say only whether with labels."""
     rung: Rung = card.get("rung") or ("classifier" if card["predicts"] == "labels" else "rotations")

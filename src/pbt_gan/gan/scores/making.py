@@ -21,7 +21,7 @@ from pbt_gan.gan.scores.examination import Findings, examine
 from pbt_gan.gan.scores.frechet import Moments
 from pbt_gan.gan.scores.held_back import HeldBack, held_back
 from pbt_gan.gan.scores.kernel import KERNEL_IMAGES
-from pbt_gan.gan.scores.ladder import rung_of
+from pbt_gan.gan.scores.ladder import RANKS_BY, rung_of
 from pbt_gan.gan.scores.naming import Role
 from pbt_gan.gan.scores.recipes import RECIPES, Effort
 from pbt_gan.gan.scores.score import Reals
@@ -158,7 +158,9 @@ def _looked(
     # Those held back are real images too, but who is examined on them must not have them to compare with.
     others = features[torch.from_numpy(np.isin(places, held.seen))]
     unseen = held.unseen.images[: effort.examined]
-    scores = [*measurable(probabilities=network.classifies)]
+    rung = tree["card"]["rung"]
+    # Of a published network only what may rank members: a Fréchet distance in a thousand features takes seconds.
+    scores = [*measurable(probabilities=network.classifies)] if rung in TRAINED else RANKS_BY[rung]
     found = examine(network, _reference(others), unseen, scores, stream(0, "examination"))
     findings = Findings(len(unseen), tree["card"].get("accuracy"), chance, found)
     return {

@@ -18,7 +18,7 @@ from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset
 from pbt_gan.gan.scores import kept, published
 from pbt_gan.gan.scores.examination import Examination, Findings, judged
-from pbt_gan.gan.scores.ladder import KINDS, RANKS_BY, SPOKEN, Circumstances, rung_of, rungs
+from pbt_gan.gan.scores.ladder import KINDS, RANKS_BY, SPOKEN, Circumstances, rung_of, rungs, samples
 from pbt_gan.gan.scores.naming import NetworkKind, Role, short
 from pbt_gan.gan.scores.recipes import RECIPES, whole_effort
 from pbt_gan.gan.scores.small import remark
@@ -187,10 +187,9 @@ def given(metrics: MetricsSettings) -> Path | None:
 def _chosen(dataset: Dataset, role: Role, order: Sequence[Rung], metrics: MetricsSettings) -> Tree:
     """Return the first scorer that passes its examination, or the last one."""
     passed_over: dict[Rung, Examination] = {}
-    samples = metrics.samples if role == "select" else metrics.held_out_samples
     for rung in order:
         tree = made(dataset, role, rung, given(metrics))
-        examination = _examined(tree, samples)
+        examination = _examined(tree, samples(metrics, role, rung))
         if examination.passed or rung == order[-1]:
             break
         passed_over[rung] = examination
