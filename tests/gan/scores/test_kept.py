@@ -46,3 +46,11 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch, c
     kept.keep(MINE, "select", "rotations", b"a scorer")
     assert kept.find(MINE, "select", "rotations") is None
     assert "made anew in each run" in caplog.text
+
+
+def test_what_is_kept_stays_within_the_bound_of_the_cache(empty_cache, monkeypatch):
+    kept.keep(MINE, "select", "rotations", bytes(2**20))
+    monkeypatch.setenv("PBT_GAN_CACHE_GB", "0.001")
+    kept.keep(MINE, "held-out", "rotations", bytes(2**19))
+    assert kept.find(MINE, "select", "rotations") is None
+    assert kept.find(MINE, "held-out", "rotations") == bytes(2**19)

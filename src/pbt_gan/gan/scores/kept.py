@@ -12,6 +12,7 @@ from typing import Any
 from pbt_gan import files
 from pbt_gan.errors import ConfigError, StorageError
 from pbt_gan.gan.data import Dataset
+from pbt_gan.gan.data.cache import trim
 from pbt_gan.gan.scores.naming import Role
 from pbt_gan.gan.scores.recipes import RECIPES, whole_effort
 from pbt_gan.gan.settings import TRAINED, Rung
@@ -43,6 +44,7 @@ def keep(dataset: Dataset, role: Role, rung: Rung, data: bytes) -> None:
         path = _path(dataset, role, rung)
         files.make_folder(path.parent)
         files.write(path, hashlib.sha256(data).digest() + data, durable=False)
+        trim(in_use=path)
     except (StorageError, ConfigError) as error:
         _log.info("Scorers are made anew in each run: %s", error)
 
