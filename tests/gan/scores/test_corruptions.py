@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pbt_gan.core.rng import stream
-from pbt_gan.gan.scores.corruptions import GRADED, NOTHING, STRENGTHS
+from pbt_gan.gan.scores.corruptions import GRADED, NOTHING, STRENGTHS, flat
 
 
 def pictures(size=16, channels=3, count=12):
@@ -48,3 +48,9 @@ def test_shuffling_keeps_the_pixels_of_every_image():
         for one, other in zip(images, shuffled, strict=True):
             assert sorted(map(tuple, one.reshape(-1, 3))) == sorted(map(tuple, other.reshape(-1, 3)))
             assert (one != other).any()
+
+
+def test_flat_images_keep_their_mean_colour_alone():
+    images = flat(pictures())
+    assert (images == images[:, :1, :1]).all()
+    assert abs(images.mean((1, 2)) - pictures().mean((1, 2))).max() <= 0.5

@@ -13,6 +13,7 @@ from pbt_gan.gan.scores.corruptions import GRADED, NOTHING
 from pbt_gan.gan.scores.examination import (
     RANKING_BAR,
     SEPARATION_BAR,
+    YOUNG,
     Findings,
     Found,
     examine,
@@ -21,7 +22,13 @@ from pbt_gan.gan.scores.examination import (
 from pbt_gan.gan.scores.frechet import Moments
 from pbt_gan.gan.scores.score import Seen
 
-FOUND = Found(9.0, dict.fromkeys(NOTHING, 1.0), dict.fromkeys(NOTHING, 0.02), dict.fromkeys(GRADED, 0.9))
+FOUND = Found(
+    9.0,
+    dict.fromkeys(NOTHING, 1.0),
+    dict.fromkeys(NOTHING, 0.02),
+    dict.fromkeys(GRADED, 0.9),
+    dict.fromkeys(YOUNG, 0.5),
+)
 GOOD = Findings(unseen=200, accuracy=0.9, chance=0.1, scores={"cs": FOUND, "fcd": FOUND})
 
 
@@ -47,6 +54,11 @@ def test_who_knows_its_lesson_and_sets_all_apart_and_ranks_passes_and_says_with_
         (with_found(separations={**FOUND.separations, "blocks of colour": 0.1}), "blocks of colour apart by 3.2"),
         (with_found(separations={**FOUND.separations, "random pixels": float("nan")}), "random pixels apart by nan"),
         (with_found(rankings=dict.fromkeys(GRADED, RANKING_BAR - 0.01)), "with 0.69 (bar 0.7)"),
+        (
+            with_found(orders={**FOUND.orders, "noise": -0.2}),
+            "show nothing for better than real ones half spoilt by noise",
+        ),
+        (with_found(orders=dict.fromkeys(YOUNG, float("nan"))), "half spoilt by noise"),
     ],
 )
 def test_who_fails_is_told_where_and_by_how_much(findings, told):
@@ -133,11 +145,32 @@ def examined(network, seed=0, unseen=100):
     return examine(network, reals_of(network, reals), images, ["cs", "fcd", "kcd"], stream(seed, "examination"))
 
 
-def test_who_sees_what_the_images_are_made_of_passes_by_every_score_and_equal_draws_find_the_same():
+def test_who_sees_what_the_images_are_made_of_passes_and_equal_draws_find_the_same():
     found = examined(SeesBars())
     findings = Findings(100, 0.95, 0.5, found)
-    assert all(judged(findings, score, 1_000).passed for score in found)
+    # Half blurred, a bar of one pixel is hardly one any more, and the kernel distance says so.
+    assert [judged(findings, score, 1_000).passed for score in ("cs", "fcd", "kcd")] == [True, True, False]
+    assert "half spoilt by blur" in judged(findings, "kcd", 1_000).reason
     assert examined(SeesBars()) == found
+
+
+class MindsNoise:
+    """Sees how much neighbours differ, and nothing else: images without noise are all alike to it."""
+
+    classifies = False
+
+    def __call__(self, images):
+        values = images.double()[..., 0]
+        rough = torch.stack([values.diff(dim=1).abs().mean((1, 2)), values.diff(dim=2).abs().mean((1, 2))], 1)
+        return Seen(rough / 16, None)
+
+
+def test_who_minds_noise_more_than_emptiness_fails():
+    smooth = np.repeat(np.repeat(stream(0, "smooth").integers(90, 160, (500, 2, 2, 1), dtype=np.uint8), 4, 1), 4, 2)
+    network = MindsNoise()
+    found = examine(network, reals_of(network, smooth[100:]), smooth[:100], ["kcd"], stream(0, "examination"))
+    assert found["kcd"].orders["noise"] < 0
+    assert "half spoilt by noise" in judged(Findings(100, None, None, found), "kcd", 1_000).reason
 
 
 @pytest.mark.slow

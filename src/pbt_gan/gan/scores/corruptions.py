@@ -14,6 +14,9 @@ Pictures = NDArray[np.uint8]
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 """Of a graded corruption; 1 leaves little of an image, 0 would leave it as it is."""
 
+HALF = 0.5
+"""The strength at which the images of all corruptions still show what they are of."""
+
 _GRID = 4  # patches in a row, and blocks of colour
 _DISCS = 40  # painted over each other in one picture
 
@@ -90,6 +93,11 @@ def blocks(images: Pictures, rng: Generator) -> Pictures:
     colours = rng.integers(0, 256, (count, _GRID, _GRID, channels), dtype=np.uint8)
     places = np.arange(size) * _GRID // size
     return colours[:, places][:, :, places]
+
+
+def flat(images: Pictures) -> Pictures:
+    """Keep every image's mean colour and nothing else of it: what a generator makes that has not learnt anything."""
+    return np.broadcast_to(_pixels(images.mean((1, 2), keepdims=True, dtype=np.float32)), images.shape)
 
 
 def discs(images: Pictures, rng: Generator) -> Pictures:

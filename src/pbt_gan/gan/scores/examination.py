@@ -1,8 +1,8 @@
 """Whether a network may rank members: what it makes of real images that it has not seen, of worse ones and of nothing.
 
 `examine` measures, `judged` decides. A scorer passes if it knows its lesson (a classifier: on images that it has not
-seen), if everything that is no image of the data scores worse by many standard errors, and if it ranks images by how
-much they were corrupted.
+seen), if everything that is no image of the data scores worse by many standard errors, if real images that are half
+spoilt still score better than that, and if it ranks images by how much they were corrupted.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from pbt_gan.gan.scores import table
-from pbt_gan.gan.scores.corruptions import GRADED, NOTHING, STRENGTHS, Pictures
+from pbt_gan.gan.scores.corruptions import GRADED, HALF, NOTHING, STRENGTHS, Pictures, flat
 from pbt_gan.gan.scores.score import Reals, Score, Seen
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ SEPARATION_BAR = 10.0
 """Standard errors between unseen real images and each kind of nothing. Members lie in between; with ten, there are
 about five places there that a score tells apart, and a population is ranked by less than chance below that."""
 
+YOUNG = ("noise", "blur")
+"""The graded corruptions that the pictures of young generators have."""
+
+ORDER_BAR = 0.0
+"""Where real images lie that are half spoilt in these ways: 1 is where they lie unspoilt, 0 where the best lies of what
+shows nothing. A network that minds noise more than emptiness ranks those highest that have not begun to learn."""
+
 RANKING_BAR = 0.7
 """Mean rank correlation of score and strength over the graded corruptions. One family that a network does not see, or
 sees the wrong way round in part, is no reason to refuse it; chance has 0.7 or more in five families of five strengths
@@ -44,6 +51,7 @@ class Found:
     separations: Mapping[str, float]  # by what is no image of the data: see `separation`, with one sample
     separation_errors: Mapping[str, float]  # their standard errors, over the drawing of the unseen images
     rankings: Mapping[str, float]  # by graded corruption: rank correlation of its strength and how bad the score is
+    orders: Mapping[str, float]  # by those of `YOUNG` at half strength: see `ORDER_BAR`
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,8 @@ class Examination:
     rankings: Mapping[str, float]
     ranking: float  # their mean
     ranking_bar: float
+    orders: Mapping[str, float]
+    order_bar: float
     passed: bool
     reason: str  # why it passed, or why not
 
@@ -119,6 +129,9 @@ def judged(findings: Findings, score: str, samples: int) -> Examination:
             failures.append(f"{knows} (bar {needed:.2f})")
     if not separations[nearest] >= SEPARATION_BAR:
         failures.append(f"{apart} (bar {SEPARATION_BAR:g})")
+    lowest = min(found.orders, key=lambda name: _known(found.orders[name]))
+    if not found.orders[lowest] > ORDER_BAR:
+        failures.append(f"takes images that show nothing for better than real ones half spoilt by {lowest}")
     if not ranking >= RANKING_BAR:
         failures.append(f"{ranks} (bar {RANKING_BAR:g})")
     return Examination(
@@ -133,6 +146,8 @@ def judged(findings: Findings, score: str, samples: int) -> Examination:
         rankings=dict(found.rankings),
         ranking=ranking,
         ranking_bar=RANKING_BAR,
+        orders=dict(found.orders),
+        order_bar=ORDER_BAR,
         passed=not failures,
         reason=", ".join(failures or merits),
     )
@@ -161,6 +176,7 @@ def examine(
 
     real = measured(unseen)
     others = {name: measured(make(unseen, rng)) for name, make in NOTHING.items()}
+    empty = [*others.values(), measured(flat(unseen))]
     graded = {name: [measured(make(unseen, strength, rng)) for strength in STRENGTHS] for name, make in GRADED.items()}
     return {
         key: Found(
@@ -168,6 +184,10 @@ def examine(
             {name: separation(real[key], other[key]) for name, other in others.items()},
             {name: separation_error(real[key], other[key]) for name, other in others.items()},
             {name: ranking([real[key], *(each[key] for each in grades)]) for name, grades in graded.items()},
+            {
+                name: order(real[key], graded[name][STRENGTHS.index(HALF)][key], [each[key] for each in empty])
+                for name in YOUNG
+            },
         )
         for key in forms
     }
@@ -218,6 +238,15 @@ def ranking(grades: Sequence[_Measured]) -> float:
     if not all(map(math.isfinite, badness)) or len({*badness}) == 1:
         return 0.0
     return float(spearmanr(range(len(badness)), badness).statistic)
+
+
+def order(real: _Measured, spoilt: _Measured, nothing: Sequence[_Measured]) -> float:
+    """Return where spoilt images lie between the best of what shows nothing, 0, and real ones, 1.
+
+    nan: real images do not lie above it either.
+    """
+    best = max(each.goodness for each in nothing)
+    return (spoilt.goodness - best) / (real.goodness - best) if real.goodness > best else math.nan
 
 
 def _spread(one: _Measured, other: _Measured) -> float:

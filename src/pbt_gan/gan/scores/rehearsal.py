@@ -53,7 +53,7 @@ def rehearse_scorers(dataset: Dataset, folder: Path, metrics: MetricsSettings) -
 
 def looks(dataset: Dataset, effort: Effort) -> int:
     """Return how many images a network looks at until its scorer is made."""
-    sets = 1 + len(NOTHING) + len(GRADED) * len(STRENGTHS)
+    sets = 2 + len(NOTHING) + len(GRADED) * len(STRENGTHS)
     unseen = len(held_back(dataset, 0).unseen.images)
     return min(effort.reals or len(dataset.images), len(dataset.images)) + sets * min(unseen, effort.examined)
 
