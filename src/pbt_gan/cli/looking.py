@@ -21,7 +21,7 @@ from pbt_gan.gan.data.gathering import examined
 from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.places import cache_folder
-from pbt_gan.reporting.text import duration, number
+from pbt_gan.reporting.text import duration, number, size_of
 from pbt_gan.terminal import console, put
 from pbt_gan.validation import validated
 
@@ -59,11 +59,11 @@ def cache(remove: str | None, older_than: str | None, *, clear: bool) -> None:
         console().print(_listing(there))
         total = sum(each.size for each in there)
         bound = f"{kept.bound_bytes() / 2**30:g} GiB"
-        console().print(f"{_bytes(total)} of {bound} at most, in {cache_folder()}", soft_wrap=True)
+        console().print(f"{size_of(total)} of {bound} at most, in {cache_folder()}", soft_wrap=True)
         return
     for each in going:
         kept.remove(each.path)
-    console().print(f"Removed {len(going)} of {len(there)}: {_bytes(sum(each.size for each in going))}")
+    console().print(f"Removed {len(going)} of {len(there)}: {size_of(sum(each.size for each in going))}")
 
 
 def _going(
@@ -92,7 +92,7 @@ def _listing(there: list[kept.Kept]) -> Table:
     listing.add_column("last used", justify="right", no_wrap=True)
     for each in reversed(there):
         ago = f"{duration(max(0.0, time.time() - each.used))} ago"
-        listing.add_row(each.path.name[:12], Text(kept.what(each.path)), _bytes(each.size), ago)
+        listing.add_row(each.path.name[:12], Text(kept.what(each.path)), size_of(each.size), ago)
     return listing
 
 
@@ -180,11 +180,3 @@ def _spread(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return some images, evenly spread: where they stand by classes, all of those are shown."""
     places = np.linspace(0, len(images) - 1, min(_SHOWN, len(images))).round().astype(int)
     return np.asarray(images[places])
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1_024:
-            return f"{count:.3g} {unit}"
-        count /= 1_024
-    return f"{count:.3g} GiB"

@@ -12,7 +12,7 @@ from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.core.budget import spans
 from pbt_gan.core.plan import Plan
-from pbt_gan.reporting.text import duration, number
+from pbt_gan.reporting.text import duration, number, size_of
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import group_of, most
 from pbt_gan.runs.launch import Project
@@ -34,7 +34,7 @@ def predict(config: Config) -> None:
         trial = Trial(project.task, plan.space, scorers(Path(name)), device)
         step_s = cache(lambda group: trial.step_s(group, _TRIAL_STEPS))
         score_s = cache(trial.score_s)
-        size, peak = trial.state_bytes(), trial.peak_bytes(group)
+        state_bytes, peak_bytes = trial.state_bytes(), trial.peak_bytes(group)
         total_s = 0.0
         for phase, ends in spans(plan.population_size, plan.phases, plan.total_steps):
             each = ceil(phase.members / workers)  # a member that is alone keeps one worker busy, and the others wait
@@ -55,10 +55,10 @@ def predict(config: Config) -> None:
             if preparing_s
             else {}
         ),
-        "one state": _bytes(size),
-        "each worker": f"about {_bytes(peak)} {place}",
-        "all states": f"up to {_bytes(size * (states + plan.largest))} of memory that the workers share",
-        "disk": f"up to {_bytes(size * states * _COMMITS)} of checkpoints",
+        "one state": size_of(state_bytes),
+        "each worker": f"about {size_of(peak_bytes)} {place}",
+        "all states": f"up to {size_of(state_bytes * (states + plan.largest))} of memory that the workers share",
+        "disk": f"up to {size_of(state_bytes * states * _COMMITS)} of checkpoints",
     }
     for label, value in rows.items():
         put(f"# {label + ':':15}{value}")
@@ -76,11 +76,3 @@ def _phases(plan: Plan, workers: int) -> Iterator[str]:
             f"{'':15}{phase.members:>7,}  {f'{phase.begins:,}–{ends:,}':>11}  {each:>7,}  {share:>6.1%}"
             f"  {min(workers, phase.members):>12}"
         )
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1_000:
-            return f"{count:.3g} {unit}"
-        count /= 1_000
-    return f"{count:.3g} GB"

@@ -31,6 +31,19 @@ def number(value: Any) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def size_of(bytes_: float) -> str:
+    """Write a number of bytes, in units of 1,024.
+
+    >>> size_of(512), size_of(2_080_000), size_of(20 * 2**30)
+    ('512 B', '1.98 MiB', '20 GiB')
+    """
+    for unit in ("B", "KiB", "MiB"):
+        if bytes_ < 1_024:
+            return f"{bytes_:.3g} {unit}"
+        bytes_ /= 1_024
+    return f"{bytes_:.3g} GiB"
+
+
 def duration(seconds: float) -> str:
     """Write a time span in its two largest units.
 
