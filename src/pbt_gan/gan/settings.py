@@ -32,7 +32,7 @@ class MetricsSettings(Settings):
     samples: int = Field(1_000, ge=100, le=1_000_000)  # for the score that selects
     held_out_samples: int = Field(1_000, ge=100, le=1_000_000)  # for the metrics that judge and never select
     # Of either, at most so many where a published network looks: it takes a hundred times as long as one of ours.
-    published_samples: int = Field(250, ge=100, le=1_000_000)
+    published_samples: int = Field(default=250, ge=100, le=1_000_000)
     select: Rung | Literal["auto"] = "auto"  # whose score ranks members; auto: the first that passes its examination
     judge: Rung | Literal["auto"] = "auto"  # who measures the held-out metrics
     inception: str | None = None  # the file of Inception's published weights, where it is not found by itself

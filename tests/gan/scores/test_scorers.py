@@ -29,6 +29,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 def some_digits(labels=True):
+    assert DIGITS.labels is not None
     return Dataset.of("mine", DIGITS.images[:120], DIGITS.labels[:120] if labels else None)
 
 
