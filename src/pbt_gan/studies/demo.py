@@ -28,8 +28,8 @@ PRESET = "digits"
 
 ARMS = (SHRINKING, LONGER, RANDOM_SEARCH)
 
-BUDGET_STEPS = 4_000
-"""Of each arm: as much as two ordinary cores do in about two minutes."""
+BUDGET_STEPS = 3_000
+"""Of each arm: as much as two ordinary cores do in about a minute and a half."""
 
 
 @dataclass(frozen=True)
