@@ -37,6 +37,7 @@ def test_who_selects_is_a_classifier_then_imagenet_then_rotations_but_imagenet_f
         (PLENTY, "rotations", ("classifier",), ("rotations",)),
         (INSTALLED, "classifier", (), ("imagenet", "classifier", "rotations")),
         (INSTALLED, "imagenet", ("classifier",), ("rotations",)),
+        (INSTALLED._replace(images=500), "classifier", ("imagenet",), ("classifier", "rotations")),
         (INSTALLED._replace(colour=False), "classifier", (), ("classifier", "rotations")),
         (INSTALLED._replace(labelled=False), "imagenet", (), ("rotations",)),
     ],

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pbt_gan.gan.scores.neighbours import NEIGHBOUR_IMAGES, NEIGHBOURS, Manifold, influences, no_influences
-from pbt_gan.gan.scores.score import Reals, Score, Seen
+from pbt_gan.gan.scores.neighbours import (
+    NEIGHBOUR_IMAGES,
+    NEIGHBOURS,
+    Manifold,
+    influences,
+    no_influences,
+    reals_of,
+    samples_of,
+)
+from pbt_gan.gan.scores.score import Score
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,31 +67,23 @@ def coverage_influence(reals: Manifold, samples: Manifold) -> "Tensor":
     return influences(-alone / len(reals.centres))
 
 
-def _reference(reals: Reals) -> Manifold:
-    return Manifold.of(reals["kernel_features"])
-
-
-def _samples(seen: Seen) -> Manifold:
-    return Manifold.of(seen.features[:NEIGHBOUR_IMAGES])
-
-
 DENSITY = Score(
     "density",
     f"mean number of balls of real images that hold a sample, divided by k; balls end before the k = {NEIGHBOURS}th "
     "neighbour",
     "higher",
-    lambda seen, reals: density(reals, _samples(seen)),
-    reference=_reference,
+    lambda seen, reals: density(reals, samples_of(seen)),
+    reference=reals_of,
     most_images=NEIGHBOUR_IMAGES,
-    influence=lambda seen, reals: density_influence(reals, _samples(seen)),
+    influence=lambda seen, reals: density_influence(reals, samples_of(seen)),
 )
 
 COVERAGE = Score(
     "coverage",
     f"share of real images whose ball holds a sample; balls end before the {NEIGHBOURS}th neighbour",
     "higher",
-    lambda seen, reals: coverage(reals, _samples(seen)),
-    reference=_reference,
+    lambda seen, reals: coverage(reals, samples_of(seen)),
+    reference=reals_of,
     most_images=NEIGHBOUR_IMAGES,
-    influence=lambda seen, reals: coverage_influence(reals, _samples(seen)),
+    influence=lambda seen, reals: coverage_influence(reals, samples_of(seen)),
 )

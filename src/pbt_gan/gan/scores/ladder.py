@@ -54,7 +54,7 @@ def rungs(
         metrics: may force one.
         of: see there.
         selects: for judging, what selects already: a published network cannot do both.
-        failed: what was found too weak to select; its like is not trained again to judge.
+        failed: what was found too weak to select; its like is not made again to judge.
 
     Raises:
         ConfigError: what is forced is not to be had here, or selects already.
@@ -66,8 +66,8 @@ def rungs(
     own: tuple[Rung, ...] = ("classifier", "rotations") if of.labelled else ("rotations",)
     if role == "held-out":
         published: tuple[Rung, ...] = ("imagenet",) if of.imagenet and of.colour and selects != "imagenet" else ()
-        left = [rung for rung in own[:-1] if rung not in failed]
-        return *published, *left, own[-1]
+        left = [rung for rung in (*published, *own[:-1]) if rung not in failed]
+        return *left, own[-1]
     if not of.imagenet or metrics.judge == "imagenet":
         return own
     first = of.colour and of.images < SMALL

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pbt_gan.gan.scores.score import Reals, Seen
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -125,3 +127,13 @@ def no_influences(samples: Manifold) -> "Tensor":
     from torch import from_numpy
 
     return from_numpy(np.full(len(samples.centres), np.nan))
+
+
+def reals_of(reals: Reals) -> Manifold:
+    """Return the balls of the real images that a scorer keeps."""
+    return Manifold.of(reals["kernel_features"])
+
+
+def samples_of(seen: Seen) -> Manifold:
+    """Return the balls of samples, of no more than are compared at a time."""
+    return Manifold.of(seen.features[:NEIGHBOUR_IMAGES])

@@ -13,8 +13,10 @@ from pbt_gan.gan.scores.neighbours import (
     influences,
     nearest,
     no_influences,
+    reals_of,
+    samples_of,
 )
-from pbt_gan.gan.scores.score import Reals, Score, Seen
+from pbt_gan.gan.scores.score import Score
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,30 +69,22 @@ def recall_influence(reals: Manifold, samples: Manifold) -> "Tensor":
     return influences(covered / len(reals.centres))
 
 
-def _reference(reals: Reals) -> Manifold:
-    return Manifold.of(reals["kernel_features"])
-
-
-def _samples(seen: Seen) -> Manifold:
-    return Manifold.of(seen.features[:NEIGHBOUR_IMAGES])
-
-
 PRECISION = Score(
     "precision",
     f"share of samples in the ball of a real image; balls end before the {NEIGHBOURS}th neighbour",
     "higher",
-    lambda seen, reals: precision(reals, _samples(seen)),
-    reference=_reference,
+    lambda seen, reals: precision(reals, samples_of(seen)),
+    reference=reals_of,
     most_images=NEIGHBOUR_IMAGES,
-    influence=lambda seen, reals: precision_influence(reals, _samples(seen)),
+    influence=lambda seen, reals: precision_influence(reals, samples_of(seen)),
 )
 
 RECALL = Score(
     "recall",
     f"share of real images in the ball of a sample; balls end before the {NEIGHBOURS}th neighbour",
     "higher",
-    lambda seen, reals: recall(reals, _samples(seen)),
-    reference=_reference,
+    lambda seen, reals: recall(reals, samples_of(seen)),
+    reference=reals_of,
     most_images=NEIGHBOUR_IMAGES,
-    influence=lambda seen, reals: recall_influence(reals, _samples(seen)),
+    influence=lambda seen, reals: recall_influence(reals, samples_of(seen)),
 )

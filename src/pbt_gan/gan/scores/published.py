@@ -1,6 +1,5 @@
 """Published networks by the names that settings have for them; without torch until one is loaded."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
     from pbt_gan.gan.scores.scorer import FeatureNetwork
 
 
-OFF = "off"
-"""As `$PBT_GAN_IMAGENET`: its network is not used, though it is installed."""
-
-
 def find_weights(rung: Rung, given: Path | None = None) -> Path | None:
     """Return where the weights of a network lie; None: nowhere.
 
@@ -25,7 +20,7 @@ def find_weights(rung: Rung, given: Path | None = None) -> Path | None:
         given: where a user has said that Inception's are; elsewhere too if they are not there any more.
     """
     if rung == "imagenet":
-        return None if os.environ.get("PBT_GAN_IMAGENET") == OFF else imagenet.find_weights()
+        return imagenet.find_weights()
     return inception.find_weights(given if given is not None and given.exists() else None)
 
 

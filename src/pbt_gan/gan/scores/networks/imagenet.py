@@ -64,7 +64,6 @@ class ImageNet:
         ConfigError: the file is not the one that was published.
     """
 
-    prefix = "imagenet"
     classifies = True
 
     def __init__(self, path: Path, device: str) -> None:

@@ -61,7 +61,6 @@ class Inception:
         ConfigError: the file is not the one that was published.
     """
 
-    prefix = "inception"
     classifies = True
 
     def __init__(self, path: Path, device: str) -> None:
