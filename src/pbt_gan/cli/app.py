@@ -1,12 +1,34 @@
 """Every command and its options. What a command needs is imported when it runs: `--help` stays quick."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
-from pbt_gan.config.executors import EXECUTORS
+from pbt_gan.cli.options import (
+    Background,
+    Budget,
+    Changes,
+    Device,
+    Download,
+    ExecutorName,
+    FitBy,
+    MaxBad,
+    MaxTime,
+    Member,
+    MovedData,
+    Population,
+    Resolution,
+    RunFolder,
+    Steps,
+    TaskFile,
+    Vectorize,
+    Workers,
+    fitting,
+    place,
+    preset_names,
+)
 
 app = typer.Typer(
     name="pbt-gan",
@@ -27,15 +49,6 @@ def _examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
 
 
-def _preset_names(incomplete: str) -> list[str]:
-    folder = Path(__file__).parent.parent / "presets"
-    return sorted(path.stem for path in folder.glob("*.toml") if path.stem.startswith(incomplete))
-
-
-def _executor_names(incomplete: str) -> list[str]:
-    return [name for name in EXECUTORS if name.startswith(incomplete)]
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -44,78 +57,6 @@ def _version(wanted: bool) -> None:
 
         put(f"pbt-gan {version('pbt-gan')}")
         raise typer.Exit
-
-
-RunFolder = Annotated[Path, Argument(metavar="RUN", help="A run's folder, such as runs/0001-digits.")]
-Changes = Annotated[
-    list[str] | None,
-    Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
-]
-Population = Annotated[int | None, Option(metavar="N", help="Members at the start.")]
-Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
-Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
-MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
-ExecutorName = Annotated[
-    str | None,
-    Option(
-        "--executor",
-        metavar="NAME",
-        autocompletion=_executor_names,
-        help=f"Where members train: {', '.join(EXECUTORS)}.",
-    ),
-]
-Workers = Annotated[
-    int | None, Option(metavar="N", help="Worker processes; one a core that may be used, if not given.")
-]
-Vectorize = Annotated[
-    str | None,
-    Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
-]
-MovedData = Annotated[
-    Path | None, Option("--data", metavar="PATH", help="Where the run's data lies now, if it was moved.")
-]
-TaskFile = Annotated[
-    Path | None,
-    Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
-]
-Download = Annotated[
-    bool, Option("--download", help="First fetch the data: cifar-10, cifar-100, mnist or fashion-mnist.")
-]
-Member = Annotated[
-    str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
-]
-Resolution = Annotated[
-    int | None,
-    Option(metavar="N", help="Pixels a side of the images: 8, 16, 28, 32, 48, 64, 96, 128. By the data, if not given."),
-]
-FitBy = Annotated[
-    str | None,
-    Option("--fit", metavar="WAY", help="How pictures get that size: crop (their middle), pad (margins) or stretch."),
-]
-Background = Annotated[
-    str | None, Option(metavar="COLOUR", help="Behind transparent pixels, and of margins: #ffffff, black.")
-]
-MaxBad = Annotated[
-    int | None, Option(metavar="N", min=0, help="Unreadable pictures that are left out, and named; 10 if not given.")
-]
-Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
-
-
-def _place(
-    executor: str | None, workers: int | None, vectorize: str | None, device: str | None
-) -> dict[str, str | int | None]:
-    """Return the settings that say where members train."""
-    return {
-        "executor.name": executor,
-        "executor.workers": workers,
-        "executor.vectorize": vectorize,
-        "executor.device": device,
-    }
-
-
-def _fitting(resolution: int | None, fit: str | None, background: str | None, max_bad: int | None) -> dict[str, Any]:
-    """Return the settings that say how pictures become images."""
-    return {"task.resolution": resolution, "task.fit": fit, "task.background": background, "task.max_bad": max_bad}
 
 
 @app.callback()
@@ -143,7 +84,7 @@ def train(
         str | None,
         Argument(
             metavar="PRESET|FILE.toml|TASK",
-            autocompletion=_preset_names,
+            autocompletion=preset_names,
             help="A preset, a config file, or a task of your own such as my_task.py:Classifier. "
             "If not given: the preset that fits --data, or digits.",
         ),
@@ -189,8 +130,8 @@ def train(
             **training.length(steps, budget),
             "seed": seed,
             "executor.deterministic": deterministic,
-            **_fitting(resolution, fit, background, max_bad),
-            **_place(executor, workers, vectorize, device),
+            **fitting(resolution, fit, background, max_bad),
+            **place(executor, workers, vectorize, device),
         },
         set_ or (),
     )
@@ -225,7 +166,7 @@ def resume(
     from pbt_gan.cli import training
     from pbt_gan.runs.places import Moved
 
-    change = training.changes({"pbt.total_steps": steps, **_place(executor, workers, vectorize, device)}, set_ or ())
+    change = training.changes({"pbt.total_steps": steps, **place(executor, workers, vectorize, device)}, set_ or ())
     training.resume(run, Moved(data, task_file), change, max_time)
 
 
@@ -290,7 +231,7 @@ def replay(
     from pbt_gan.cli import training
     from pbt_gan.runs.places import Moved
 
-    change = training.changes(_place(executor, None, None, device), ())
+    change = training.changes(place(executor, None, None, device), ())
     training.replay(run, out, Moved(data, task_file), member, seed, change, max_time)
 
 
@@ -504,7 +445,7 @@ def data(
 
     if download:
         fetching.fetch_data(path)
-    looking.data(path, training.changes(_fitting(resolution, fit, background, max_bad), ()), grid, as_json=json)
+    looking.data(path, training.changes(fitting(resolution, fit, background, max_bad), ()), grid, as_json=json)
 
 
 @app.command(
@@ -535,7 +476,7 @@ def cache(
 )
 def presets(
     name: Annotated[
-        str | None, Argument(metavar="NAME", autocompletion=_preset_names, help="Print this one's file.")
+        str | None, Argument(metavar="NAME", autocompletion=preset_names, help="Print this one's file.")
     ] = None,
 ) -> None:
     """List the presets, or print one."""
@@ -555,7 +496,7 @@ def presets(
 def experiment(
     source: Annotated[
         str,
-        Argument(metavar="PRESET|FILE.toml|TASK", autocompletion=_preset_names, help="What to train, as for `train`."),
+        Argument(metavar="PRESET|FILE.toml|TASK", autocompletion=preset_names, help="What to train, as for `train`."),
     ],
     arms: Annotated[
         str | None,
@@ -612,7 +553,7 @@ def experiment(
             "experiment.equal": equal,
             "pbt.population_size": population,
             "pbt.total_steps": steps,
-            **_place(executor, workers, vectorize, device),
+            **place(executor, workers, vectorize, device),
         },
         set_ or (),
     )
@@ -654,7 +595,7 @@ def saturation(
 def simulate(
     source: Annotated[
         str,
-        Argument(metavar="PRESET|FILE.toml|TASK", autocompletion=_preset_names, help="As for `experiment`."),
+        Argument(metavar="PRESET|FILE.toml|TASK", autocompletion=preset_names, help="As for `experiment`."),
     ],
     landscape: Annotated[
         str,

@@ -1,0 +1,91 @@
+"""Options that several commands share, and the settings that they stand for."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from pbt_gan.config.executors import EXECUTORS
+
+
+def preset_names(incomplete: str) -> list[str]:
+    """Complete the name of a preset."""
+    folder = Path(__file__).parent.parent / "presets"
+    return sorted(path.stem for path in folder.glob("*.toml") if path.stem.startswith(incomplete))
+
+
+def executor_names(incomplete: str) -> list[str]:
+    """Complete the name of an executor."""
+    return [name for name in EXECUTORS if name.startswith(incomplete)]
+
+
+RunFolder = Annotated[Path, Argument(metavar="RUN", help="A run's folder, such as runs/0001-digits.")]
+Changes = Annotated[
+    list[str] | None,
+    Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
+]
+Population = Annotated[int | None, Option(metavar="N", help="Members at the start.")]
+Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
+Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
+MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
+ExecutorName = Annotated[
+    str | None,
+    Option(
+        "--executor",
+        metavar="NAME",
+        autocompletion=executor_names,
+        help=f"Where members train: {', '.join(EXECUTORS)}.",
+    ),
+]
+Workers = Annotated[
+    int | None, Option(metavar="N", help="Worker processes; one a core that may be used, if not given.")
+]
+Vectorize = Annotated[
+    str | None,
+    Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
+]
+MovedData = Annotated[
+    Path | None, Option("--data", metavar="PATH", help="Where the run's data lies now, if it was moved.")
+]
+TaskFile = Annotated[
+    Path | None,
+    Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
+]
+Download = Annotated[
+    bool, Option("--download", help="First fetch the data: cifar-10, cifar-100, mnist or fashion-mnist.")
+]
+Member = Annotated[
+    str, Option(metavar="ID", help="Whose: a number, best (ever), last-best, or average (`pbt-gan average`).")
+]
+Resolution = Annotated[
+    int | None,
+    Option(metavar="N", help="Pixels a side of the images: 8, 16, 28, 32, 48, 64, 96, 128. By the data, if not given."),
+]
+FitBy = Annotated[
+    str | None,
+    Option("--fit", metavar="WAY", help="How pictures get that size: crop (their middle), pad (margins) or stretch."),
+]
+Background = Annotated[
+    str | None, Option(metavar="COLOUR", help="Behind transparent pixels, and of margins: #ffffff, black.")
+]
+MaxBad = Annotated[
+    int | None, Option(metavar="N", min=0, help="Unreadable pictures that are left out, and named; 10 if not given.")
+]
+Device = Annotated[str | None, Option(metavar="NAME", help="What they compute on: cpu, cuda, or cuda:0,cuda:1.")]
+
+
+def place(
+    executor: str | None, workers: int | None, vectorize: str | None, device: str | None
+) -> dict[str, str | int | None]:
+    """Return the settings that say where members train."""
+    return {
+        "executor.name": executor,
+        "executor.workers": workers,
+        "executor.vectorize": vectorize,
+        "executor.device": device,
+    }
+
+
+def fitting(resolution: int | None, fit: str | None, background: str | None, max_bad: int | None) -> dict[str, Any]:
+    """Return the settings that say how pictures become images."""
+    return {"task.resolution": resolution, "task.fit": fit, "task.background": background, "task.max_bad": max_bad}
