@@ -72,13 +72,13 @@ class Float:
     """A real number.
 
     It moves by a factor, in `log` scale, in `logit` scale (the odds x / (1 - x) are multiplied), in `complement` scale
-    (1 - x is divided) and in `linear` scale with bounds above 0. Otherwise, since no factor leads away from 0, it moves by
-    plus or minus `step`.
+    (1 - x is divided) and in `linear` scale with bounds above 0. Otherwise, since no factor leads away from 0, it moves
+    by plus or minus `step`.
 
     Examples:
         >>> rate = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")  # begins between, moves anywhere up to 1
         >>> momentum = Float(0.9, bounds=(0.5, 0.999), scale="logit")  # always begins at 0.9
-        >>> beta2 = Float(Range(0.9, 0.999), bounds=(0.5, 0.9999), scale="complement")  # 1 - beta2 is drawn in log scale
+        >>> beta2 = Float(Range(0.9, 0.999), bounds=(0.5, 0.9999), scale="complement")  # 1 - beta2 by decades
         >>> shift = Float((-0.1, 0.1), bounds=(-1.0, 1.0), step=0.05)  # begins at one of two values
     """
 
