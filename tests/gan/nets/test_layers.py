@@ -5,11 +5,12 @@ import torch
 from torch.nn import functional as F
 
 from pbt_gan.gan.nets.batch_last import BatchLast
+from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.nets.resampling import grow, pool
 
 MEMBERS, BATCH, CHANNELS, SIZE = 3, 5, 4, 6
-LAYERS = [BatchLast(torch.float64), MembersInChannels(torch.float64)]
+LAYERS: list[Layers] = [BatchLast(torch.float64), MembersInChannels(torch.float64)]
 either = pytest.mark.parametrize("layers", LAYERS, ids=lambda layers: type(layers).__name__)
 
 

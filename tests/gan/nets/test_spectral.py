@@ -1,5 +1,7 @@
 """Spectral norm against torch's own, and against singular values."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,8 @@ from pbt_gan.gan.shown import Shown
 from pbt_gan.gan.training.loop import make_step
 from pbt_gan.gan.training.stacking import stacked, unstacked
 from pbt_gan.gan.training.used import Used
+
+SMALL: dict[str, Any] = {"discriminator_norm": "spectral", "width": 2, "z_size": 4, "batch_size": 4}
 
 
 class Product(Net):
@@ -61,7 +65,7 @@ def test_where_iterations_have_settled_values_slopes_and_vectors_are_those_of_to
         linear.weight.copy_(weight[0])
         linear.bias.copy_(params["bias"][0])
     spectral_norm(linear)
-    theirs = linear.parametrizations.weight[0]
+    theirs: Any = linear.get_submodule("parametrizations.weight")
     images = torch.randn(1, 6, 1, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     # Theirs takes the half of a step more before it divides: they agree in the limit.
     for _ in range(200):
@@ -69,10 +73,10 @@ def test_where_iterations_have_settled_values_slopes_and_vectors_are_those_of_to
         logits, buffers = net({**params, "weight": weight}, buffers, images, training=True)
     torch.testing.assert_close(logits[0], expected, rtol=1e-10, atol=1e-12)
     (ours,) = torch.autograd.grad(logits.square().sum(), weight)
-    (own,) = torch.autograd.grad(expected.square().sum(), linear.parametrizations.weight.original)
+    (own,) = torch.autograd.grad(expected.square().sum(), theirs.original)
     torch.testing.assert_close(ours[0], own, rtol=1e-10, atol=1e-12)
     vector = buffers["u.weight"][0]
-    torch.testing.assert_close(vector * torch.sign(vector @ theirs._u), theirs._u, rtol=1e-8, atol=1e-10)
+    torch.testing.assert_close(vector * torch.sign(vector @ theirs[0]._u), theirs[0]._u, rtol=1e-8, atol=1e-10)
 
 
 def test_rows_say_how_a_weight_is_laid_out_as_a_matrix():
@@ -81,7 +85,7 @@ def test_rows_say_how_a_weight_is_laid_out_as_a_matrix():
 
 
 def test_an_update_of_the_discriminator_takes_one_step_whatever_is_shown():
-    settings = GanSettings(discriminator_norm="spectral", width=2, z_size=4, batch_size=4, dtype="float64")
+    settings = GanSettings.model_validate({**SMALL, "dtype": "float64"})
     step = make_step(settings, 8, 1)
     net = step.discriminator
     params, buffers = pieces(net)
@@ -95,7 +99,7 @@ def test_an_update_of_the_discriminator_takes_one_step_whatever_is_shown():
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_with_small_images_the_bits_of_a_member_do_not_depend_on_its_group(dtype):
-    settings = GanSettings(discriminator_norm="spectral", loss="hinge", width=3, z_size=4, batch_size=7, dtype=dtype)
+    settings = GanSettings.model_validate({**SMALL, "loss": "hinge", "batch_size": 7, "dtype": dtype})
     step = make_step(settings, 8, 1)
 
     def updated(members):
@@ -110,8 +114,8 @@ def test_with_small_images_the_bits_of_a_member_do_not_depend_on_its_group(dtype
         }
         hyper = {name: torch.full((len(states), 1), 0.01, dtype=torch.float64) for name in ("lr_d", "beta1", "beta2")}
         for _ in range(3):
-            weights = [{part: group[side][part] for part in ("params", "statistics")} for side in ("d", "g")]
-            found = step.discriminator_gradients(*weights, hyper, batch)
+            d, g = ({part: group[side][part] for part in ("params", "statistics")} for side in ("d", "g"))
+            found = step.discriminator_gradients(d, g, hyper, batch)
             step.update_discriminator(group["d"], hyper, found, Used())
         return [member["d"] for member in unstacked(group)]
 
