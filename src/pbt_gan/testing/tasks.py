@@ -20,6 +20,7 @@ from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Train
 from pbt_gan.testing.leaves import difference, differences, leaf
 
 _SEED = 7
+_ORDERS = 10  # of the run that a task is told of
 
 
 class Ready(NamedTuple):
@@ -36,7 +37,10 @@ class TaskConformance(ABC):
     """
 
     steps: int = 4
-    """How many steps an order trains here; more, if something in your training happens only now and then."""
+    """How many steps an order trains here; more, if something in your training happens only now and then.
+
+    The task is told of a run that is ten times as long.
+    """
 
     @abstractmethod
     def make(self) -> TaskSource:
@@ -110,7 +114,7 @@ class TaskConformance(ABC):
                 f"The hyperparameter {name!r} is without effect: after {self.steps} steps a state is the same for "
                 f"{values[name]!r} and {', '.join(map(repr, others))}. Bind it to what the training really uses, or "
                 "raise `steps` of this suite if it acts later."
-                + (" Where it was set, nobody was seen to read it." if name in unverified else "")
+                + (" Nobody was seen to read it." if name in unverified else "")
             )
 
     def test_the_hyperparameters_of_a_report_are_those_of_the_order(self, tmp_path: Path) -> None:
@@ -145,6 +149,18 @@ class TaskConformance(ABC):
         assert place is None, (
             f"A recipient differs in {place} by who trained in this worker before it: set every hyperparameter at "
             "the start of `train`, after the donor's state is loaded, and keep no state on the task."
+        )
+
+    def test_a_run_that_becomes_longer_is_trained_as_the_longer_one(self, tmp_path: Path) -> None:
+        born, whole = (self._task(tmp_path, orders).trainer.init(stream(_SEED, "init")) for orders in (1, 2))
+        values = self._values(self._task(tmp_path))
+        longer = _copy(self._trained(self._task(tmp_path, 2), born, values).state)
+        place = difference(self._trained(self._task(tmp_path, 2), whole, values).state, longer)
+        assert place is None, (
+            f"A member that was born in a run of {self.steps} steps, and is trained after that was made "
+            f"{2 * self.steps}, differs in {place} from one of a run that was as long from the beginning: its state "
+            "holds the old length. Take the length from `self.total_steps` whenever a step needs it, as a LambdaLR "
+            "does whose function reads it, or set it in the state at the beginning of `train`."
         )
 
     def test_each_component_can_be_another_members(self, tmp_path: Path) -> None:
@@ -232,11 +248,12 @@ class TaskConformance(ABC):
         place = difference(self._used(task), self._used(other))
         assert place is None, f"{type(source).__name__}(**{arguments}) trains otherwise, first in {place}: {mend}"
 
-    def _task(self, folder: Path) -> Ready:
-        return self._ready(self.make(), folder)
+    def _task(self, folder: Path, orders: int = _ORDERS) -> Ready:
+        return self._ready(self.make(), folder, orders)
 
-    def _ready(self, source: TaskSource, folder: Path) -> Ready:
+    def _ready(self, source: TaskSource, folder: Path, orders: int = _ORDERS) -> Ready:
         problem = source.as_task()
+        problem.expect(orders * self.steps)
         problem.prepare(folder / "prepared")
         return Ready(problem, attached(problem, folder / "prepared", "cpu"))
 
