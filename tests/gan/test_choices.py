@@ -67,7 +67,7 @@ def test_a_number_that_every_value_uses_evolves_beside_a_choice(mirror):
         ),
         (
             {"loss": {"values": ["non-saturating", "hinge"]}, "label_smoothing": [0.0, 0.2]},
-            "space.label_smoothing: a member with loss = 'hinge' would not use it: loss = 'hinge' has no label smoothing",
+            "space.label_smoothing: a member with loss = 'hinge' would not use it: loss = 'hinge' has no label",
         ),
         (
             {"augment": {"values": ["mirror", "none"]}, "augment_p": [0.0, 0.5]},
@@ -90,7 +90,7 @@ def test_a_game_that_would_have_to_remember_something_else_is_refused(monkeypatc
     remembering = Penalty("memory", lambda update: update.on_real.mean(1), memory={"seen": 0.0})
     games = {**table.GAMES, "remembering": Game(table.LOSSES["hinge"], (remembering,))}
     monkeypatch.setattr(table, "GAMES", MappingProxyType(games))
-    with pytest.raises(ConfigError, match="no member can have loss = 'remembering'. Its game remembers other things"):
+    with pytest.raises(ConfigError, match=r"loss = 'remembering'\. Its game remembers"):
         space_of({"loss": {"values": ["hinge", "remembering"]}})
 
 
