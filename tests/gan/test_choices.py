@@ -1,6 +1,7 @@
 """Loss and augmentation as hyperparameters: where they may go, and what is refused with the reason."""
 
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -29,14 +30,15 @@ def space_of(space, **task):
     return build_space(validated(Config, {"space": space}), GanTask(**task))
 
 
-def test_a_loss_can_become_each_one_that_goes_with_the_other_settings():
-    for task in ({}, {"loss": "wgan-gp", "discriminator_norm": "none"}):
-        own = GanTask(**task).space["loss"]
-        assert isinstance(own, Choice)
-        assert own.init == task.get("loss", "non-saturating")
-        assert {"hinge", "non-saturating", own.init} <= set(own.values)
-        for value in own.values:
-            GanTask(**{**task, "loss": value})
+@pytest.mark.parametrize("task", [{}, {"loss": "wgan-gp", "discriminator_norm": "none"}])
+def test_a_loss_can_become_each_one_that_goes_with_the_other_settings(task):
+    own = GanTask(**task).space["loss"]
+    assert isinstance(own, Choice)
+    assert own.init == task.get("loss", "non-saturating")
+    assert {"hinge", "non-saturating", own.init} <= set(own.values)
+    for value in own.values:
+        others: dict[str, Any] = {**task, "loss": value}
+        GanTask(**others)
 
 
 def test_losses_that_are_named_are_those_that_members_begin_with_and_move_among():
@@ -50,7 +52,7 @@ def test_an_augmentation_that_is_named_need_not_be_one_of_those_that_are_known(m
 
 
 def test_a_number_that_every_value_uses_evolves_beside_a_choice(mirror):
-    numbers = {"label_smoothing": {}, "lr_g": {}}
+    numbers: dict[str, Any] = {"label_smoothing": {}, "lr_g": {}}
     assert set(space_of({"augment": {"values": ["none", "mirror"]}, **numbers})) == {"augment", *numbers}
 
 
