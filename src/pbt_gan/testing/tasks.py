@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from pbt_gan import codec
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, draw
-from pbt_gan.errors import TaskError
+from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Trainer, Training, Tree
 from pbt_gan.testing.leaves import difference, differences, leaf
@@ -41,6 +42,9 @@ class TaskConformance(ABC):
 
     The task is told of a run that is ten times as long.
     """
+
+    evolved: Sequence[str] | None = None
+    """Which hyperparameters are evolved here; None: all, but choices that cannot be evolved beside the others."""
 
     @abstractmethod
     def make(self) -> TaskSource:
@@ -107,7 +111,7 @@ class TaskConformance(ABC):
         state, values = self._used(task), self._values(task)
         training = self._trained(task, _copy(state), values)
         usual, unverified = _copy(training.state), training.unverified
-        for name, domain in task.problem.space.items():
+        for name, domain in self._space(task.problem).items():
             others = _others(domain, values[name])
             changed = (self._trained(task, _copy(state), {**values, name: other}).state for other in others)
             assert any(_changed(usual, one, values[name], other) for one, other in zip(changed, others, strict=True)), (
@@ -258,7 +262,19 @@ class TaskConformance(ABC):
         return Ready(problem, attached(problem, folder / "prepared", "cpu"))
 
     def _values(self, task: Ready, purpose: str = "values") -> Hyperparams:
-        return draw(task.problem.space, stream(_SEED, purpose))
+        return draw(self._space(task.problem), stream(_SEED, purpose))
+
+    def _space(self, problem: Problem) -> dict[str, Domain]:
+        """Return what is evolved beside each other."""
+        own = problem.space
+        if self.evolved is not None:
+            return {name: own[name] for name in self.evolved}
+        space: dict[str, Domain] = {name: each for name, each in own.items() if not isinstance(each, Choice)}
+        for name in sorted(own.keys() - space.keys()):
+            with suppress(ConfigError):
+                problem.check_space({**space, name: own[name]})
+                space[name] = own[name]
+        return space
 
     def _trained(self, task: Ready, state: Tree, values: Hyperparams) -> Training:
         return task.trainer.train(state, values, self.steps, _streams())
@@ -310,7 +326,7 @@ class GroupTaskConformance(TaskConformance):
         assert isinstance(task.trainer, GroupTrainer)
         trainings = task.trainer.train_group(
             [task.trainer.init(stream(_SEED, "init", member)) for member in members],
-            [draw(task.problem.space, stream(_SEED, "values", member)) for member in members],
+            [draw(self._space(task.problem), stream(_SEED, "values", member)) for member in members],
             self.steps,
             [partial(stream, _SEED, "train", member) for member in members],
         )

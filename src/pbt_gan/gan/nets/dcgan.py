@@ -1,10 +1,9 @@
 """The nets: DCGAN-style generator and discriminator for any square image whose size can be halved."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +11,16 @@ from numpy.random import Generator as Random
 from torch import Tensor
 from torch.nn import functional as F
 
+from pbt_gan.gan.drawn import NOTHING, Drawn
+from pbt_gan.gan.nets import heads
+from pbt_gan.gan.nets.conditional import BatchNorms, initial_statistics, norm_shapes, statistics
+from pbt_gan.gan.nets.discriminator import LayeredDiscriminator
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
 from pbt_gan.gan.nets.net import Buffers, ImageShape, Net, Pair, Params
 from pbt_gan.gan.nets.settings import Init, NetSettings
 from pbt_gan.gan.nets.sizes import halvings
+from pbt_gan.gan.nets.spectral import SpectralNorm
 
 SLOPE = 0.2
 """Of LeakyReLU below 0."""
@@ -32,6 +36,7 @@ class Generator(Net):
 
     size: int  # height and width of the images
     channels: int
+    classes: int
     width: int
     z_size: int
     kernel: int
@@ -52,7 +57,7 @@ class Generator(Net):
         shapes: dict[str, Shape] = {"dense.weight": (features, self.z_size)}
         if self.bias_before_norm:
             shapes["dense.bias"] = (features,)
-        shapes |= _norm_shapes("norm0", features)
+        shapes |= norm_shapes("norm0", features, self.classes)
         for n in range(1, halvings(self.size) + 1):
             last = n == len(self.widths)
             outs = self.channels if last else self.widths[n]
@@ -60,7 +65,7 @@ class Generator(Net):
             if last or self.bias_before_norm:
                 shapes[f"double{n}.bias"] = (outs,)
             if not last:
-                shapes |= _norm_shapes(f"norm{n}", outs)
+                shapes |= norm_shapes(f"norm{n}", outs, self.classes)
         if self.full_size_layer:
             shapes |= {"keep.weight": (self.channels, self.width, 3, 3), "keep.bias": (self.channels,)}
         return Layout(shapes)
@@ -68,8 +73,7 @@ class Generator(Net):
     @cached_property
     def buffers(self) -> Layout:
         """The statistics of the batch norms."""
-        norms = {name.removesuffix(".scale"): shape for name, shape in self.layout.shapes.items() if "scale" in name}
-        return Layout({f"{norm}.{moment}": norms[norm] for norm in norms for moment in ("mean", "variance")})
+        return statistics(self.layout)
 
     @property
     def exact(self) -> bool:
@@ -82,25 +86,21 @@ class Generator(Net):
 
     def initial_buffers(self) -> Tensor:
         """Return means of 0 and variances of 1."""
-        shapes = self.buffers.shapes
-        return self.buffers.flat({name: torch.full(shapes[name], float(name.endswith("variance"))) for name in shapes})
+        return initial_statistics(self.buffers)
 
     def __call__(
-        self, params: Params, buffers: Buffers, x: Tensor, labels: Tensor | None = None, *, training: bool
+        self,
+        params: Params,
+        buffers: Buffers,
+        x: Tensor,
+        labels: Tensor | None = None,
+        drawn: Drawn = NOTHING,
+        *,
+        training: bool,
     ) -> tuple[Tensor, Buffers]:
         """Return images [P, B, C, H, W] of latents [P, B, Z], and the statistics that normalised them."""
-        layers, used = self.layers, dict[str, Tensor]()
-
-        def norm(name: str, x: Tensor) -> Tensor:
-            scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
-            if training:
-                x, mean, variance = layers.batch_norm(x, scale, shift)
-            else:
-                mean, variance = buffers[f"{name}.mean"], buffers[f"{name}.variance"]
-                x = layers.normalize(x, scale, shift, mean, variance)
-            used[f"{name}.mean"], used[f"{name}.variance"] = mean, variance
-            return x
-
+        layers = self.layers
+        norm = BatchNorms(layers, params, buffers, labels, training)
         x = norm("norm0", layers.dense(x, params["dense.weight"], params.get("dense.bias")))
         x = layers.unflatten(x, _coarsest(self.size))
         for n in range(1, halvings(self.size) + 1):
@@ -110,22 +110,23 @@ class Generator(Net):
                 x = norm(f"norm{n}", x)
         if self.full_size_layer:
             x = layers.convolve(F.relu_(x), params["keep.weight"], params["keep.bias"])
-        return layers.leave(x.tanh(), self.channels), used
+        return layers.leave(x.tanh(), self.channels), norm.used
 
 
 @dataclass(frozen=True)
-class Discriminator(Net):
-    """Images to one logit each: convolutions with LeakyReLU 0.2, batch norm on all but the first, then dense.
+class Discriminator(LayeredDiscriminator):
+    """Images to one logit each: convolutions with LeakyReLU 0.2, then dense; batch norm, if any, on all but the first.
 
     Batch norm uses the statistics of the batch, always: real and fake images go through separately.
     """
 
     size: int
     channels: int
+    classes: int
     width: int
     kernel: int
     full_size_layer: bool  # a convolution at the size of the images comes first
-    norm: Literal["batch", "none"]
+    batch_norm: bool
     bias_before_norm: bool
     init: Init
     layers: Layers
@@ -146,37 +147,20 @@ class Discriminator(Net):
         for n, outs in enumerate(self.widths[-halvings(self.size) :], start=1):
             shapes[f"halve{n}.weight"] = (outs, ins, self.kernel, self.kernel)
             first = n == 1 and not self.full_size_layer
-            normalised = self.norm == "batch" and not first
+            normalised = self.batch_norm and not first
             if not normalised or self.bias_before_norm:
                 shapes[f"halve{n}.bias"] = (outs,)
             if normalised:
-                shapes |= _norm_shapes(f"norm{n}", outs)
+                shapes |= norm_shapes(f"norm{n}", outs)
             ins = outs
-        return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
-
-    @property
-    def exact(self) -> bool:
-        """As its layers are."""
-        return self.layers.exact
+        return Layout(shapes | heads.head_shapes(ins * _coarsest(self.size) ** 2, self.classes))
 
     def initial_params(self, rng: Random) -> Tensor:
         """Draw them as `init` says."""
         return initial_params(self.layout, self.init, rng)
 
-    def __call__(
-        self, params: Params, buffers: Buffers, x: Tensor, labels: Tensor | None = None, *, training: bool
-    ) -> tuple[Tensor, Buffers]:
-        """Return logits [P, B] of images [P, B, C, H, W]."""
-        (logits,), buffers = self.each(params, buffers, [x], training=training)
-        return logits, buffers
-
-    def each(
-        self, params: Params, buffers: Buffers, batches: Sequence[Tensor], *, training: bool
-    ) -> tuple[Sequence[Tensor], Buffers]:
-        """Return the logits of each batch as if it were alone, in less time."""
-        return [logits for x in self.layers.enter(batches) for logits in self._logits(params, x)], buffers
-
-    def _logits(self, params: Params, x: Tensor) -> Tensor:
+    def logits(self, params: Params, x: Tensor, labels: Tensor | None) -> Tensor:
+        """Return logits [S, P, B] of an x of S batches, and of their labels [S, P, B, K]."""
         layers = self.layers
         if self.full_size_layer:
             x = F.leaky_relu_(layers.convolve(x, params["keep.weight"], params["keep.bias"]), SLOPE)
@@ -185,7 +169,7 @@ class Discriminator(Net):
             if f"norm{n}.scale" in params:
                 x, _, _ = layers.batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
             x = F.leaky_relu_(x, SLOPE)
-        return layers.logits(x, params["dense.weight"], params["dense.bias"])
+        return heads.projected(layers, x, params, labels)
 
 
 def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
@@ -199,7 +183,9 @@ def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
         "init": settings.init,
         "layers": layers,
     }
-    return Pair(Generator(z_size=settings.z_size, **both), Discriminator(norm=settings.discriminator_norm, **both))
+    discriminator = Discriminator(batch_norm=settings.discriminator_norm == "batch", **both)
+    spectral = settings.discriminator_norm == "spectral"
+    return Pair(Generator(z_size=settings.z_size, **both), SpectralNorm(discriminator) if spectral else discriminator)
 
 
 def initial_params(layout: Layout, init: Init, rng: Random) -> Tensor:
@@ -237,7 +223,3 @@ def _widths(size: int, width: int, full_size_layer: bool) -> list[int]:
 def _coarsest(size: int) -> int:
     """Return height and width of the coarsest layer."""
     return size >> halvings(size)
-
-
-def _norm_shapes(name: str, features: int) -> dict[str, Shape]:
-    return {f"{name}.scale": (features,), f"{name}.shift": (features,)}

@@ -2,13 +2,18 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 from numpy.random import Generator as Random
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import one_hot
 
-from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.gan.choices import CHOICES, chosen
 from pbt_gan.gan.data.source import ImageSource
-from pbt_gan.gan.games.table import find_game
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.nets.table import make_nets
@@ -18,6 +23,9 @@ from pbt_gan.gan.training.stacking import State
 from pbt_gan.gan.training.step import Batch, Step
 from pbt_gan.gan.training.team import Look, Team, Trainee
 from pbt_gan.interfaces import Streams, Training
+
+Chosen = tuple[tuple[str, Value], ...]
+"""What members have chosen: names and values."""
 
 BLOCK = 50
 """Steps whose random numbers come from one stream and are sent to the device together."""
@@ -34,15 +42,28 @@ class Loop:
         step: what a step computes.
         images: the real ones.
         device: where everything lies.
+        labels: int64[N], the classes of the images, if the nets know of classes.
+        classes: how many there are.
     """
 
-    def __init__(self, settings: GanSettings, step: Step, images: ImageSource, device: str) -> None:
+    def __init__(
+        self,
+        settings: GanSettings,
+        step: Step,
+        images: ImageSource,
+        device: str,
+        labels: NDArray[np.int64] | None = None,
+        classes: int = 0,
+    ) -> None:
         self.step = step
         self._settings = settings
         self._images = images
         self._device = device
         self._dtype = dtype_of(settings)
-        self._needs = Needs(len(images), settings.batch_size, settings.z_size, step.game)
+        self._steps: dict[Chosen, Step] = {(): step}  # by what members may choose instead of what is set
+        # A row for each class, with a 1 at its place; looked up where the indices go.
+        self._labels = None if labels is None else torch.from_numpy(labels).to(images.device)
+        self._classes = classes
 
     def init(self, rng: Random) -> State:
         """Return a member with random weights."""
@@ -57,13 +78,32 @@ class Loop:
     ) -> list[Training]:
         """Take `steps` steps with each member, in place where a state is alone and lies on this device.
 
-        One whose weights are not finite any more is trained no further, `LAG` blocks later. Where the bits of a member
-        would depend on its group on a CPU, there are groups of one only; they would be no slower.
+        One whose weights are not finite any more is trained no further, `LAG` blocks later. Members that have chosen
+        different games are groups of their own. Where the bits of a member would depend on its group on a CPU, there
+        are groups of one only; they would be no slower.
         """
-        if self._device == "cpu" and not self.step.generator.exact and len(states) > 1:
-            members = zip(states, hyperparams, streams, strict=True)
-            return [self.train([state], [values], steps, [blocks])[0] for state, values, blocks in members]
+        alone = self._device == "cpu" and not self.step.generator.exact
         trainees = [self._trainee(*member) for member in zip(states, hyperparams, streams, strict=True)]
+        groups: dict[tuple[Chosen, int], list[Trainee]] = {}
+        for place, trainee in enumerate(trainees):
+            groups.setdefault((tuple(trainee.choices.items()), place if alone else 0), []).append(trainee)
+        for (choices, _), group in groups.items():
+            self._train_group(self._step_of(choices), group, steps)
+        return [self._training(trainee, values) for trainee, values in zip(trainees, hyperparams, strict=True)]
+
+    def _trainee(self, state: State, hyperparams: Hyperparams, streams: Streams) -> Trainee:
+        scalars = {name: hyperparams.get(name, getattr(self._settings, name)) for name in Scalars.model_fields}
+        choices = {name: hyperparams[name] for name in CHOICES if name in hyperparams}
+        return Trainee(state, scalars, choices, streams)
+
+    def _step_of(self, choices: Chosen) -> Step:
+        """Return the step of members that have chosen this: the same nets, in another game."""
+        if choices not in self._steps:
+            self._steps[choices] = replace(self.step, game=chosen(self._settings, dict(choices)).game)
+        return self._steps[choices]
+
+    def _train_group(self, step: Step, trainees: Sequence[Trainee], steps: int) -> None:
+        """Train members side by side; what has become of them stands in the trainees."""
         team = Team(trainees, self._device)
         looks: deque[Look] = deque()
         for block, start in enumerate(range(0, steps, BLOCK)):
@@ -72,37 +112,59 @@ class Loop:
             if len(rest) < len(team.trainees):
                 team.dissolve()
                 if not rest:
-                    break
+                    return
                 team = Team(rest, self._device)
-            self._train_block(team, block, min(BLOCK, steps - start))
+            self._train_block(step, team, block, min(BLOCK, steps - start))
             looks.append(Look(team))
         team.dissolve()
-        return [self._training(trainee, values) for trainee, values in zip(trainees, hyperparams, strict=True)]
 
-    def _trainee(self, state: State, hyperparams: Hyperparams, streams: Streams) -> Trainee:
-        scalars = {name: getattr(self._settings, name) for name in Scalars.model_fields} | dict(hyperparams)
-        return Trainee(state, scalars, streams)
-
-    def _train_block(self, team: Team, block: int, steps: int) -> None:
+    def _train_block(self, step: Step, team: Team, block: int, steps: int) -> None:
         n_critic = [trainee.n_critic for trainee in team.trainees]
         rngs = [trainee.streams(block) for trainee in team.trainees]
         destination = Destination(self._dtype, self._device, self._images.device)
-        draws = draw(self._needs, steps, n_critic, rngs, destination)
+        draws = draw(self._needs(step), steps, n_critic, rngs, destination)
         for numbers in (*draws.critic, draws.generator):
             if "indices" in numbers:
                 self._images.expect(numbers["indices"])
         losses = []
-        for step in range(steps):
-            critic = [self._batch(numbers, step) for numbers in draws.critic]
-            of_step, used = self.step(team.state, team.hyper, critic, self._batch(draws.generator, step))
+        for number in range(steps):
+            critic = [self._batch(numbers, number) for numbers in draws.critic]
+            generator = self._batch(draws.generator, number)
+            of_step, used = step(team.state, team.hyper, critic, generator, block * BLOCK + number)
             losses.append(of_step)
         team.note(losses, used)
 
+    def _needs(self, step: Step) -> Needs:
+        settings = self._settings
+        return Needs(
+            len(self._images),
+            settings.batch_size,
+            settings.z_size,
+            step.game,
+            step.generator.draws,
+            step.discriminator.draws,
+            flips=settings.flips,
+            classes=self._classes > 0,
+        )
+
     def _batch(self, numbers: Numbers, step: int) -> Batch:
         batch = {name: each[step] for name, each in numbers.items()}
+        if "asked" in batch:
+            batch["fake_labels"] = self._labelled(batch.pop("asked"))
         if "indices" in batch:
-            batch["real"] = self._images.take(batch.pop("indices"))
+            indices = batch.pop("indices")
+            batch["real"] = self._images.take(indices)
+            if "flips" in batch:
+                mirrored = (batch.pop("flips") < 0.5)[..., None, None, None]
+                batch["real"] = torch.where(mirrored, batch["real"].flip(-1), batch["real"])
+            if self._labels is not None:
+                batch["real_labels"] = self._labelled(indices)
         return batch
+
+    def _labelled(self, indices: Tensor) -> Tensor:
+        """Return the classes of images, a 1 at the place of each, [m, B, K]."""
+        assert self._labels is not None
+        return one_hot(self._labels[indices], self._classes).to(self._device, self._dtype, non_blocking=True)
 
     def _training(self, trainee: Trainee, ordered: Hyperparams) -> Training:
         return Training(
@@ -110,19 +172,21 @@ class Loop:
             # One that was used nowhere is left out, and the engine stops the run.
             hyperparams={name: trainee.used[name] for name in ordered if name in trainee.used},
             metrics=trainee.metrics(),
-            images=trainee.steps * trainee.n_critic * self._needs.batch_size,
+            images=trainee.steps * trainee.n_critic * self._settings.batch_size,
         )
 
 
-def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu") -> Step:
-    """Return the step for images of size × size pixels on a device."""
+def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu", classes: int = 0) -> Step:
+    """Return the step for images of size × size pixels, of so many classes if these are asked for, on a device."""
     layers = layers_for(size, compute_of(settings.dtype), device)
-    nets = make_nets(settings.resolved(size), ImageShape(size, channels), layers)
+    nets = make_nets(settings.resolved(size), ImageShape(size, channels, classes), layers)
     return Step(
         *nets,
-        game=find_game(settings.loss),
+        game=settings.game,
         discriminator_loss_scale=settings.discriminator_loss_scale,
         batch_size=settings.batch_size,
+        penalty_interval=settings.penalty_interval,
+        rampup=settings.ema_rampup if settings.ema else 0.0,
     )
 
 
