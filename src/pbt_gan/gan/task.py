@@ -10,7 +10,7 @@ import numpy as np
 
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
-from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.errors import ConfigError, DataError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.classes import UNLABELLED, Classes, keep, kept
 from pbt_gan.gan.data.fit import RESOLUTIONS
@@ -78,16 +78,15 @@ class GanTask(Problem):
         """The real images.
 
         Raises:
-            DataError: these are no images that can be trained on.
-            ConfigError: they have no labels, and the nets are to know classes.
+            DataError: these are no images that can be trained on, or the nets are to know classes and they have none.
         """
         dataset = load_dataset(self.settings.data, self.settings.fitting)
-        if self.settings.conditional and dataset.labels is None:
-            raise ConfigError(
-                f"task.conditional = true, but {dataset.name} has no labels that can teach: two classes or more, with "
-                "ten images each on average. Leave it out, or label the images; `pbt-gan data` says what is found."
-            )
         find_architecture(self.settings.net).check_size(dataset.images.shape[1])
+        if self.settings.conditional and dataset.labels is None:
+            raise DataError(
+                f"task.conditional = true, but {dataset.name} has no labels that can teach: two classes or more, with "
+                "ten images each on average. Leave it out, or give images in a folder for each class."
+            )
         return dataset
 
     @property

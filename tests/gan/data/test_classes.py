@@ -53,7 +53,7 @@ def test_a_name_goes_before_a_number():
 )
 def test_labels_are_asked_for_by_number_or_name_for_all_images_or_each(asked):
     found = ANIMALS.asked(asked, 3)
-    assert (found.dtype, found.shape) == (np.int64, (3,))
+    assert found.dtype == np.int64
     assert found.tolist() == ([0, 0, 1] if asked is None else [1, 0, 1] if np.ndim(asked) else [1, 1, 1])
 
 

@@ -35,7 +35,7 @@ class Classes(Settings):
         (2, 'dog', 1, [0, 0, 1, 0, 0, 0, 1, 0])
     """
 
-    counts: tuple[Annotated[int, Field(ge=1)], ...] = Field((), max_length=MOST_CLASSES)
+    counts: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=MOST_CLASSES)] = ()
     names: tuple[str, ...] = ()  # none: they are called by their numbers
 
     @model_validator(mode="after")

@@ -91,9 +91,9 @@ class NetModule(nn.Module):
     def _keep(self, latest: Mapping[str, Tensor]) -> None:
         """Let the buffers of a batch count in those that are kept, in training mode, as a step does."""
         if self.training:
-            share = self._net(MembersInChannels(self._weight().dtype)).buffers_share
+            net = self._net(MembersInChannels(self._weight().dtype))
             for name, buffer in self.named_buffers():
-                buffer.lerp_(latest[name].detach().squeeze(0).to(buffer), share)
+                buffer.lerp_(latest[name].detach().squeeze(0).to(buffer), net.share(name))
 
     def _check(self, labels: object) -> None:
         """Refuse labels where none are known."""
@@ -119,7 +119,7 @@ class NetModule(nn.Module):
                 f"Labels of the shape {list(labels.shape)} were given for {count} images: give [{count}]."
             )
         # A program that is being exported holds for any labels: there are no values to look at yet.
-        if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
+        if not torch.compiler.is_compiling():
             self.recipe.classes.check(labels.detach().cpu().numpy())
         numbers = torch.arange(self.num_classes, device=labels.device)
         return (labels.unsqueeze(1) == numbers).to(self._weight())

@@ -37,7 +37,7 @@ class Recipe(Settings):
     classes: Classes = UNLABELLED  # that can be asked for; none: the nets know of none
 
     @classmethod
-    def of(cls, settings: GanSettings, shape: ImageShape, classes: Classes) -> Self:
+    def of(cls, settings: GanSettings, shape: ImageShape, classes: Classes = UNLABELLED) -> Self:
         """Return that of the task's nets for images of a shape, and of classes if they are conditional."""
         own = {
             "net": settings.resolved(shape.size).model_dump(include=set(NetSettings.model_fields)),
@@ -63,7 +63,7 @@ class Recipe(Settings):
         return self.nets(MembersInChannels(torch.float32))
 
 
-def shape_of(settings: GanSettings, state: State, classes: int) -> ImageShape | None:
+def shape_of(settings: GanSettings, state: State, classes: int = 0) -> ImageShape | None:
     """Return the shape of the images of so many classes for which the nets have as many parameters as a member's.
 
     None: there is not exactly one, or the nets are a person's own, of which it is not known what they can be made for.

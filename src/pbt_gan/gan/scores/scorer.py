@@ -71,7 +71,7 @@ class Scorer:
         Args:
             members: uint8[N, H, W, C] each; N may differ.
             error: whether to add `error`, the standard error of the score that ranks, if that has a cheap one.
-            asked: int64[N], the class that each image was asked for, to add `class_accuracy` of a network that tells them.
+            asked: int64[N], the class that each image was asked for: adds `class_accuracy` of a network that tells.
         """
         return [
             self._nothing(error, asked) if seen is None else self._measured(seen, error, asked)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from pbt_gan.gan.data.classes import Classes, Labels
+from pbt_gan.gan.data.classes import UNLABELLED, Classes, Labels
 from pbt_gan.gan.nets.net import Net
 from pbt_gan.gan.training.stacking import State, leaves, placed
 from pbt_gan.gan.training.step import named, weights
@@ -33,7 +33,9 @@ class Sampler:
         device: where it runs.
     """
 
-    def __init__(self, generator: Net, z_size: int, classes: Classes, *, running: bool, device: str) -> None:
+    def __init__(
+        self, generator: Net, z_size: int, classes: Classes = UNLABELLED, *, running: bool, device: str
+    ) -> None:
         self._generator = generator
         self._z_size = z_size
         self._classes = classes
