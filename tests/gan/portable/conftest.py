@@ -58,6 +58,8 @@ def make() -> Make:
         rng = stream(0, "init")
         nets = step.generator, step.discriminator
         g, d = (10 * net.initial_params(rng).to(dtype_of(settings)) for net in nets)
+        if names:  # at birth all classes are alike
+            g += 0.5 * torch.from_numpy(rng.standard_normal(len(g))).to(g)
         state = step.initial_state(g, d, average=settings.ema)
         own = state["g"].get("average", state["g"])
         own["statistics"] += torch.from_numpy(rng.uniform(0, 1, own["statistics"].shape)).to(g)

@@ -84,7 +84,7 @@ class NetModule(nn.Module):
         params, buffers = (
             {name: tensor.unsqueeze(0) for name, tensor in of} for of in (self.named_parameters(), self.named_buffers())
         )
-        shown = None if labels is None else self._one_hot(labels, len(x)).unsqueeze(0)
+        shown = None if labels is None else self._one_hot(labels, x.shape[0]).unsqueeze(0)
         y, latest = net(params, buffers, x.to(dtype).unsqueeze(0), shown, training=training)
         return y.squeeze(0), latest
 
@@ -114,7 +114,8 @@ class NetModule(nn.Module):
 
     def _one_hot(self, labels: Tensor, count: int) -> Tensor:
         """Return labels [N] as [N, K] with a 1 at the place of each."""
-        if labels.ndim != 1 or len(labels) != count:
+        # Sizes by `shape`: `len` would fix the number of images of a program that is being exported.
+        if labels.ndim != 1 or labels.shape[0] != count:
             raise ConfigError(
                 f"Labels of the shape {list(labels.shape)} were given for {count} images: give [{count}]."
             )
