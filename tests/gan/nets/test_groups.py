@@ -1,6 +1,7 @@
 """A group of members against its members alone, stacked by vmap, and in the other formulation."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from tests.gan.nets.groups import FORMULATIONS, buffers, nets, one_hot, params
 
 MEMBERS, BATCH, CLASSES = 3, 4, 3
 
-NETS = {
+NETS: dict[str, dict[str, Any]] = {
     "dcgan": {"kernel": 4, "full_size_layer": True, "discriminator_norm": "spectral"},
     "sngan-cnn": {},
     "resnet": {},

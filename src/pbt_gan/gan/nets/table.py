@@ -34,7 +34,8 @@ class Architecture(NamedTuple):
     norms: tuple[DiscriminatorNorm, ...] = ("batch", "none", "spectral")
     reads: tuple[str, ...] = ALL  # of the settings in ALL
     lessons: tuple[str, ...] = ()  # the scalars that weigh what its discriminator learns besides; see `Net.lessons`
-    # Names a function that writes its generator down as a `Sequential`, for programs without this package.
+    # Names a function that writes its generator down as a `Sequential`, or gives None where it cannot, for programs
+    # without this package.
     sequential: str | None = None
 
 

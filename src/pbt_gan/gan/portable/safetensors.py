@@ -53,7 +53,7 @@ def written_down(recipe: Recipe) -> Sequential | None:
     if sequential is None or len(recipe.classes):
         return None
     running = recipe.sampling_norm == "running"
-    written: Sequential = references.load(sequential)(recipe.plain_nets().generator, running=running)
+    written: Sequential | None = references.load(sequential)(recipe.plain_nets().generator, running=running)
     return written
 
 
