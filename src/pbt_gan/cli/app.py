@@ -242,7 +242,7 @@ def replay(
         "pbt-gan sample runs/0001-digits --out pictures    # a folder of PNGs",
         "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
         "pbt-gan sample runs/0001-digits --classes all --out sheet.png",
-        "pbt-gan sample runs/0002-pets --class cat --class dog --out cats-and-dogs.png",
+        "pbt-gan sample runs/0002-pets --class cat --class dog --out pets.png",
         "pbt-gan sample runs/0002-pets --class all --count 5000 --out labelled.npz",
         "pbt-gan sample runs/0001-digits --interpolate --count 128 --out way.gif",
         "pbt-gan sample generator.safetensors --latents z.npy --out mine.png",

@@ -61,7 +61,7 @@ def test_its_forward_pass_is_that_of_the_net_with_a_1_at_the_place_of_each_class
     params, buffers = named(member.step.generator, own)
     expected, _ = member.step.generator(params, buffers, z[None], torch.eye(3)[labels][None], training=not running)
     images = member.generator()(z, labels)
-    torch.testing.assert_close(images, expected[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(images, expected[0], atol=1e-4, rtol=1e-4)
     one, other = member.discriminator()(images, labels), member.discriminator()(images, labels.roll(1))
     assert one.shape == (7,)
     assert not torch.equal(one, other)
