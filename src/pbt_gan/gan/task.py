@@ -11,6 +11,7 @@ import numpy as np
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, DataError, TaskError
+from pbt_gan.gan.choices import check_choices, choices
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.classes import UNLABELLED, Classes, keep, kept
 from pbt_gan.gan.data.fit import RESOLUTIONS
@@ -91,8 +92,12 @@ class GanTask(Problem):
 
     @property
     def space(self) -> Mapping[str, Domain]:
-        """Every scalar that has an effect with these settings."""
-        return self.settings.space()
+        """Every number that has an effect with these settings, and what can be chosen beside them."""
+        return {**self.settings.space(), **choices(self.settings)}
+
+    def check_space(self, space: Mapping[str, Domain]) -> None:
+        """Refuse choices that a member cannot move to, and numbers that not each of them uses."""
+        check_choices(self.settings, space)
 
     @property
     def evolved(self) -> Sequence[str]:
