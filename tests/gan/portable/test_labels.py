@@ -1,5 +1,7 @@
 """Nets that know classes, as modules and as files."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -114,7 +116,7 @@ def test_a_program_takes_labels_beside_latents(make, tmp_path, name, kind):
     text = loader(name, generator, path.name)
     assert text is not None
     assert "latents [N, Z], labels [N]" in text
-    there = {"__file__": str(tmp_path / "load_generator.py")}
+    there: dict[str, Any] = {"__file__": str(tmp_path / "load_generator.py")}
     exec(text, there)
     z, labels = torch.randn(5, 4), torch.tensor([2, 0, 1, 1, 0])
     made = there["load"]()(*((z, labels) if name == "torch-export" else (z.numpy(), labels.numpy())))
