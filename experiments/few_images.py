@@ -2,11 +2,11 @@
 
     python experiments/few_images.py FOLDER --data PATH --images 500 --budget 8000 --seeds 300,301,302
 
-Images are drawn evenly from PATH, with a seed of their own. Every arm has the same steps, the same phases, and ranges of
-rates of its own preset. Who selects sees the few images only. The best member of each run is judged by the Fréchet and
-the kernel distance of 2,000 of its images to the images that PATH keeps for tests, in the features of a classifier that
-has learnt from all of PATH. What is in FOLDER already is kept, so the same command goes on after it was stopped. The
-table is printed, and lies in FOLDER/few-images.json.
+Images are drawn evenly from PATH, with a seed of their own. Every arm has the same steps, the same phases, and ranges
+of rates of its own preset. Who selects sees the few images only. The best member of each run is judged by the Fréchet
+and the kernel distance of 2,000 of its images to the images that PATH keeps for tests, in the features of a classifier
+that has learnt from all of PATH. What is in FOLDER already is kept, so the same command goes on after it was stopped.
+The table is printed, and lies in FOLDER/few-images.json.
 """
 
 import argparse
