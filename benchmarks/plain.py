@@ -70,7 +70,7 @@ def discriminator(net: dcgan.Discriminator) -> nn.Sequential:
         layers += [nn.Conv2d(ins, net.width, 3, padding=1), nn.LeakyReLU(dcgan.SLOPE)]
         ins = net.width
     for n, outs in enumerate(net.widths[-halvings(net.size) :], start=1):
-        normalised = net.norm == "batch" and (n > 1 or net.full_size_layer)
+        normalised = net.batch_norm and (n > 1 or net.full_size_layer)
         bias = not normalised or net.bias_before_norm
         layers.append(nn.Conv2d(ins, outs, net.kernel, stride=2, padding=(net.kernel - 1) // 2, bias=bias))
         if normalised:

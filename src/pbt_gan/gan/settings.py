@@ -2,16 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from pbt_gan.core.space import Domain, Float, Integer
 from pbt_gan.gan.data.fit import RESOLUTIONS, Fit, Way
 from pbt_gan.gan.data.pictures.fitting import colour
-from pbt_gan.gan.games.table import find_game
+from pbt_gan.gan.games.game import Game
+from pbt_gan.gan.games.table import compose
 from pbt_gan.gan.nets.settings import NetSettings
-from pbt_gan.gan.nets.table import find_architecture
+from pbt_gan.gan.nets.table import ALL, find_architecture
 from pbt_gan.places import placed
 from pbt_gan.validation import Settings
 
@@ -68,6 +69,14 @@ class Scalars(Settings):
     ema_half_life_kimg: float = Field(1.0, gt=0)  # thousand images after which old weights count half
     label_smoothing: float = Field(0.0, ge=0, le=0.5)  # share of the reals that D is to call fake
     gp_weight: float = Field(10.0, ge=0)  # λ of the gradient penalty
+    dragan_weight: float = Field(10.0, ge=0)  # λ of DRAGAN's
+    r1_weight: float = Field(1.0, ge=0)  # γ of the penalty on slopes at reals
+    r2_weight: float = Field(1.0, ge=0)  # and at fakes
+    lecam_weight: float = Field(0.1, ge=0)  # λ of LeCam's
+    augment_p: float = Field(1.0, ge=0, le=1)  # the chance of each transform to happen to an image
+    augment_target: float = Field(0.6, ge=-1, le=1)  # adaptive: mean sign of the logits of reals that is aimed at
+    instance_noise: float = Field(0.05, ge=0)  # standard deviation of the noise on all that the discriminator sees
+    reconstruction_weight: float = Field(1.0, ge=0)  # of what the discriminator can rebuild of reals
 
 
 class GanSettings(NetSettings, Scalars):
@@ -80,9 +89,16 @@ class GanSettings(NetSettings, Scalars):
     max_bad: int = Field(10, ge=0)  # pictures that may be unreadable: they are left out and named
     sampling_norm: Literal["running", "batch"] = "running"  # whose statistics normalise when images are made
     loss: str = "non-saturating"  # a name in GAMES, or a reference such as `my_game.py:GAME`
+    penalties: tuple[str, ...] = ()  # names in PENALTIES, added to what the discriminator minimises
+    penalty_interval: int = Field(1, ge=1, le=1_000)  # lazy ones act in each so-manieth step, as much stronger
+    augment: str = "none"  # names in TRANSFORMS with commas between, done to all that the discriminator sees
+    adaptive: bool = False  # how often they happen is found out while a member trains
+    flips: bool = False  # half of the reals are shown mirrored, drawn anew each time
+    conditional: bool = False  # images are made of classes that are asked for; the data must have labels
     discriminator_loss_scale: float = Field(1.0, gt=0)  # 0.5: the mean of the real and the fake half
     batch_size: int = Field(64, ge=2, le=65_536)
     ema: bool = True  # images are made by an average of the generator's weights over its last steps
+    ema_rampup: float = Field(0.0, ge=0, le=1)  # the half-life is at most this share of the images so far; 0: no matter
     # Of the operands of matrix products and convolutions; all else is float32, or float64 with that. TF32 is a GPU's
     # float32 with a short mantissa in products; a CPU has none.
     dtype: DType = "float32"
@@ -100,12 +116,6 @@ class GanSettings(NetSettings, Scalars):
         colour(value)
         return value
 
-    @field_validator("loss")
-    @classmethod
-    def _is_a_game(cls, value: str) -> str:
-        find_game(value)
-        return value
-
     @field_validator("net")
     @classmethod
     def _is_an_architecture(cls, value: str) -> str:
@@ -113,13 +123,35 @@ class GanSettings(NetSettings, Scalars):
         return value
 
     @model_validator(mode="after")
-    def _separable(self) -> "GanSettings":
-        if find_game(self.loss).each_image and self.discriminator_norm == "batch":
+    def _makes_sense(self) -> "GanSettings":
+        norms, game = find_architecture(self.net).norms, self.game
+        norm = self.discriminator_norm or norms[0]
+        if norm not in norms:
             raise ValueError(
-                f"loss = {self.loss!r} penalises the gradient at each sample, but batch norm in the discriminator "
-                "mixes the samples of a batch; set discriminator_norm = 'none'"
+                f"discriminator_norm = {norm!r} is not there for net = {self.net!r}; it has {' or '.join(norms)}"
+            )
+        if game.each_image and norm == "batch":
+            raise ValueError(
+                f"{self._penalised} penalises the gradient at each sample, but batch norm in the discriminator mixes "
+                "the samples of a batch; "
+                + ("set discriminator_norm = 'none'" if "none" in norms else "choose another net")
             )
         return self
+
+    @property
+    def _penalised(self) -> str:
+        return f"penalties = {list(self.penalties)}" if self.penalties else f"loss = {self.loss!r}"
+
+    @property
+    def game(self) -> Game:
+        """What is played."""
+        return compose(self.loss, self.penalties, self.augment, adaptive=self.adaptive)
+
+    def resolved(self, size: int) -> Self:
+        """Return the settings with everything filled in that depends on the images' size in pixels."""
+        architecture = find_architecture(self.net)
+        defaults = {**architecture.defaults(size), "discriminator_norm": architecture.norms[0]}
+        return self.model_copy(update={name: value for name, value in defaults.items() if getattr(self, name) is None})
 
     @classmethod
     def of_data(cls) -> tuple[str, ...]:
@@ -132,11 +164,15 @@ class GanSettings(NetSettings, Scalars):
         return Fit(self.resolution, self.fit, self.background, self.max_bad)
 
     def idle(self) -> Mapping[str, str]:
-        """Return the scalars without an effect in this game, each with the reason."""
-        reads = find_game(self.loss).reads
-        reasons = {name: f"loss = {self.loss!r} has no {what}" for name, what in OF_GAMES.items() if name not in reads}
+        """Return the settings without an effect beside the others, each with the reason."""
+        game, architecture = self.game, find_architecture(self.net)
+        reads = {*game.reads, *architecture.lessons}
+        reasons = {name: why.format(self=self) for name, why in WITHOUT.items() if name not in reads}
+        reasons |= {name: f"net = {self.net!r} does not ask for it" for name in ALL if name not in architecture.reads}
+        if not game.lazy:
+            reasons["penalty_interval"] = "there is no penalty that may act in few steps only"
         if not self.ema:
-            reasons["ema_half_life_kimg"] = "with ema = false no average is kept"
+            reasons |= dict.fromkeys(("ema_half_life_kimg", "ema_rampup"), "with ema = false no average is kept")
         return reasons
 
     def scalars(self) -> Mapping[str, float | int]:
@@ -149,8 +185,19 @@ class GanSettings(NetSettings, Scalars):
         return {name: _domain(name, value) for name, value in self.scalars().items()}
 
 
-OF_GAMES: Mapping[str, str] = {"label_smoothing": "label smoothing", "gp_weight": "gradient penalty"}
-"""What the scalars are that only some games read."""
+WITHOUT: Mapping[str, str] = {
+    "label_smoothing": "loss = {self.loss!r} has no label smoothing",
+    "gp_weight": "loss = {self.loss!r} has no gradient penalty",
+    "dragan_weight": "penalties has no 'dragan'",
+    "r1_weight": "penalties has no 'r1'",
+    "r2_weight": "penalties has no 'r2'",
+    "lecam_weight": "penalties has no 'lecam'",
+    "augment_p": "augment = {self.augment!r} has nothing that happens by a chance that is given",
+    "augment_target": "adaptive is false",
+    "instance_noise": "augment = {self.augment!r} has no 'noise'",
+    "reconstruction_weight": "the discriminator of net = {self.net!r} rebuilds nothing",
+}
+"""What is told of the scalars that only some games and nets read, where they are not read."""
 
 
 def _domain(name: str, value: float) -> Domain:
@@ -167,6 +214,14 @@ def _domain(name: str, value: float) -> Domain:
             return Float(value, (0.01, 1_000.0), "log")
         case "label_smoothing":
             return Float(value, (0.0, 0.3), step=0.05)
-        case "gp_weight":
+        case "gp_weight" | "dragan_weight":
             return Float(value, (0.1, 1_000.0), "log")
+        case "r1_weight" | "r2_weight" | "lecam_weight":
+            return Float(value, (1e-4, 100.0), "log")
+        case "augment_p" | "augment_target":
+            return Float(value, (0.0, 1.0), step=0.1)
+        case "instance_noise":
+            return Float(value, (1e-3, 1.0), "log")
+        case "reconstruction_weight":
+            return Float(value, (1e-2, 100.0), "log")
     raise AssertionError(name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
-from pbt_gan.errors import ConfigError, TaskError
+from pbt_gan.errors import ConfigError, DataError, TaskError
 from pbt_gan.gan.data import Dataset, load_dataset
 from pbt_gan.gan.data.fit import RESOLUTIONS
 from pbt_gan.gan.data.gathering import examined
@@ -81,6 +81,11 @@ class GanTask(Problem):
         """
         dataset = load_dataset(self.settings.data, self.settings.fitting)
         find_architecture(self.settings.net).check_size(dataset.images.shape[1])
+        if self.settings.conditional and dataset.labels is None:
+            raise DataError(
+                f"task.conditional is true, but {dataset.name} has no labels that can be learnt; leave it out, or give "
+                "images in a folder for each class."
+            )
         return dataset
 
     @property

@@ -40,9 +40,11 @@ class GanTrainer(GroupTrainer):
         self._settings = settings
         self._size, self._channels = dataset.images.shape[1], dataset.images.shape[3]
         self._device = device
-        self._step = make_step(settings, self._size, self._channels, device)
+        self._classes = dataset.classes if settings.conditional else 0
+        self._step = make_step(settings, self._size, self._channels, device, self._classes)
         images = source_of(dataset.images, device, dtype_of(settings))
-        self._loop = Loop(settings, self._step, images, device)
+        labels = dataset.labels if settings.conditional else None
+        self._loop = Loop(settings, self._step, images, device, labels, self._classes)
         running = settings.sampling_norm == "running"
         self._sampler = Sampler(self._step.generator, settings.z_size, running=running, device=device)
         self._judge = Judge(dataset, metrics, folder, device)
@@ -90,7 +92,7 @@ class GanTrainer(GroupTrainer):
         The settings under `net` and the shape of the images are what `pbt_gan.gan.nets.table.make_nets` takes.
         """
         params, buffers = of_member(self._step.generator, generating(state))
-        recipe = Recipe.of(self._settings, ImageShape(self._size, self._channels))
+        recipe = Recipe.of(self._settings, ImageShape(self._size, self._channels, self._classes))
         return {
             "net": recipe.net.model_dump(),
             "images": {"size": self._size, "channels": self._channels},

@@ -3,8 +3,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pbt_gan.gan.games.game import Update
 from pbt_gan.gan.games.gradient_penalty import gradient_penalty
 from pbt_gan.gan.games.table import LOSSES
+from pbt_gan.gan.shown import Shown
 
 REAL = torch.tensor([[-2.0, -0.5, 0.3, 1.7], [0.1, -3.0, 1.2, 0.0]], dtype=torch.float64)
 FAKE = torch.tensor([[-1.5, 0.4, 0.9, 3.0], [-0.2, 2.0, -4.0, 0.6]], dtype=torch.float64)
@@ -63,11 +65,17 @@ def test_a_better_fake_costs_the_generator_less_and_the_discriminator_more(name)
     assert (loss.critic(REAL, FAKE + 1, HYPER) > loss.critic(REAL, FAKE, HYPER)).all()
 
 
+def update(critic, real, fake, mix):
+    """Return an update of discriminators that are a function of images."""
+    nothing = torch.empty(0)
+    return Update(lambda shown: critic(shown.images), Shown(real), Shown(fake), nothing, nothing, {"mix": mix}, {})
+
+
 def test_the_penalty_of_a_linear_critic_is_known_and_so_is_its_gradient():
     weight = torch.tensor([[3.0, 4.0], [6.0, 8.0]], dtype=torch.float64, requires_grad=True)
     real, fake = torch.randn(2, 2, 5, 2, 1, 1, dtype=torch.float64)
     mix = torch.rand(2, 5, dtype=torch.float64)
-    penalty = gradient_penalty(lambda images: (images.flatten(2) * weight[:, None]).sum(2), real, fake, {"mix": mix})
+    penalty = gradient_penalty(update(lambda images: (images.flatten(2) * weight[:, None]).sum(2), real, fake, mix))
     assert penalty.tolist() == pytest.approx([(5 - 1) ** 2, (10 - 1) ** 2])
     (of_weight,) = torch.autograd.grad(penalty.sum(), weight)
     torch.testing.assert_close(of_weight[0], 2 * (5 - 1) * weight[0].detach() / 5)
@@ -83,14 +91,14 @@ def test_the_penalty_is_taken_between_each_real_and_its_own_fake():
         seen.append(images.detach().flatten(1))
         return images.flatten(1)
 
-    gradient_penalty(critic, real, fake, {"mix": mix})
+    gradient_penalty(update(critic, real, fake, mix))
     assert torch.equal(torch.as_tensor(seen[0]), mix)
 
 
 def test_a_critic_without_slope_has_a_finite_penalty_and_gradient():
     weight = torch.zeros(2, requires_grad=True)
     images = torch.randn(1, 4, 2, 1, 1)
-    penalty = gradient_penalty(lambda x: (x.flatten(2) * weight).sum(2), images, images, {"mix": torch.rand(1, 4)})
+    penalty = gradient_penalty(update(lambda x: (x.flatten(2) * weight).sum(2), images, images, torch.rand(1, 4)))
     (of_weight,) = torch.autograd.grad(penalty, weight)
     assert penalty.item() == pytest.approx(1, rel=1e-4)
     assert of_weight.isfinite().all()

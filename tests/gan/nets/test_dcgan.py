@@ -10,6 +10,7 @@ from pbt_gan.gan.nets.dcgan import initial_params
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.gan.settings import GanSettings
+from pbt_gan.gan.shown import Shown
 from pbt_gan.gan.training.loop import make_step
 
 
@@ -188,8 +189,8 @@ def test_batches_that_go_through_the_discriminator_together_do_not_meet(size):
     _, discriminator = nets(size, width=4, dtype="float64")
     views = {name: view.double() for name, view in params(discriminator, members=2).items()}
     batches = torch.randn(2, 2, 5, 1, size, size, dtype=torch.float64)
-    together, _ = discriminator.each(views, {}, list(batches), training=True)
-    for images, logits in zip(batches, together, strict=True):
+    said = discriminator.each(views, {}, [Shown(batch) for batch in batches], training=True)
+    for images, logits in zip(batches, said.logits, strict=True):
         torch.testing.assert_close(logits, of_batch(discriminator, views, images)[0], rtol=1e-10, atol=1e-14)
 
 

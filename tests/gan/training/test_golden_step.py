@@ -15,7 +15,6 @@ import pytest
 
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.data.source import ImagesInMemory
-from pbt_gan.gan.games.table import GAMES
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
 
@@ -52,7 +51,7 @@ def numbers(name, size, channels):
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (32, 3)])
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_four_steps_give_the_golden_numbers(name, size, channels):
     written = numbers(name, size, channels)
     if os.environ.get("PBT_GAN_GOLDEN") == "write":

@@ -6,19 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from torch.nn.functional import softplus
 
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError
 from pbt_gan.gan.data.source import ImagesInMemory, scaled
+from pbt_gan.gan.drawn import NOTHING, uniform
 from pbt_gan.gan.games import table as games
-from pbt_gan.gan.games.game import Augmentation, Game, Loss, Penalty, uniform
+from pbt_gan.gan.games.game import Augmentation, Game, Loss, Penalty, Transform, Update
 from pbt_gan.gan.nets import table as nets
 from pbt_gan.gan.nets.layout import Layout
 from pbt_gan.gan.nets.net import Net, Pair
 from pbt_gan.gan.nets.table import Architecture
 from pbt_gan.gan.settings import GanSettings
+from pbt_gan.gan.shown import Shown
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.training.loop import BLOCK, Loop, make_step
 from pbt_gan.gan.training.sampler import Sampler
@@ -72,18 +73,17 @@ def relativistic_generator(fake, real, hyper):
 RELATIVISTIC = Loss(relativistic_critic, relativistic_generator, pairs=True)
 
 
-def r1(critic, real, fake, drawn):
+def r1(update):
     """Source: Mescheder et al. 2018, arXiv:1801.04406."""
-    gradients = torch.func.grad(lambda images: critic(images).sum())(real)
+    gradients = torch.func.grad(lambda images: update.critic(Shown(images)).sum())(update.real.images)
     return gradients.flatten(2).square().sum(2).mean(1) / 2
 
 
 R1 = Penalty("r1", r1, each_image=True)
 
-FLIP = Augmentation(
-    lambda images, drawn: torch.where((drawn["flip"] < 0.5)[..., None, None, None], images.flip(-1), images),
-    draws={"flip": uniform},
-)
+FLIP = Augmentation({"flip": Transform(lambda images, drawn, hyper: images.flip(-1))})
+
+NONE = Transform(lambda images, drawn, hyper: images, {"unused": uniform}, gated=False)
 
 NEW = {
     "relativistic": Game(RELATIVISTIC),
@@ -125,7 +125,11 @@ def test_the_generator_of_a_relativistic_game_sees_reals_that_are_drawn_for_it(a
 def test_the_slope_of_r1_is_that_of_the_hand_formula():
     weight = torch.tensor([[3.0, 4.0]], dtype=torch.float64, requires_grad=True)
     real = torch.randn(1, 5, 2, 1, 1, dtype=torch.float64)
-    value = r1(lambda images: (images.flatten(2) * weight[:, None]).sum(2), real, real, {})
+    shown, nothing = Shown(real), torch.empty(0)
+    update = Update(
+        lambda shown: (shown.images.flatten(2) * weight[:, None]).sum(2), shown, shown, nothing, nothing, {}, {}
+    )
+    value = r1(update)
     assert value.tolist() == [12.5]
     torch.testing.assert_close(torch.autograd.grad(value.sum(), weight)[0], weight.detach())
 
@@ -141,7 +145,7 @@ def test_what_a_game_needs_decides_what_may_be_evolved_and_beside_which_nets(add
 
 def test_an_augmentation_is_shown_to_the_discriminator_and_its_numbers_leave_all_others_as_they_were(add):
     add(games, "GAMES", "as-it-is", Game(RELATIVISTIC))
-    add(games, "GAMES", "drawn", Game(RELATIVISTIC, augmentation=Augmentation(lambda x, drawn: x, {"flip": uniform})))
+    add(games, "GAMES", "drawn", Game(RELATIVISTIC, augmentation=Augmentation({"none": NONE})))
     add(games, "GAMES", "flipped", Game(RELATIVISTIC, augmentation=FLIP))
     plain, drawn, flipped = (trained(loop_of(loss=name), steps=1)[0] for name in ("as-it-is", "drawn", "flipped"))
     assert same(plain, drawn)
@@ -163,7 +167,6 @@ class Linear(Net):
     """One product; a discriminator of these counts the batches that it has seen."""
 
     exact = True
-    buffers_share = 1.0
 
     def __init__(self, ins, outs, *, image=None):
         self._ins, self._outs, self._image = ins, outs, image
@@ -182,7 +185,10 @@ class Linear(Net):
     def initial_buffers(self):
         return torch.zeros(self.buffers.size)
 
-    def __call__(self, params, buffers, x, labels: Tensor | None = None, *, training):
+    def share(self, buffer):
+        return 1.0
+
+    def __call__(self, params, buffers, x, labels=None, drawn=NOTHING, *, training):
         y = x.flatten(2) @ params["weight"].mT
         if self._image:
             return y.tanh().view(*x.shape[:2], *self._image), buffers

@@ -6,11 +6,10 @@ import torch where they compute, not at their top.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.random import Generator as Random
-from numpy.typing import NDArray
+from pbt_gan.gan.drawn import Draw, Drawn, uniform
+from pbt_gan.gan.shown import Shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,19 +17,24 @@ if TYPE_CHECKING:
 Hyper = Mapping[str, "Tensor"]
 """The scalars of P members by name, each [P, 1]. What a loss does not ask for here counts as not used."""
 
-Drawn = Mapping[str, "Tensor"]
-"""What was drawn by the names under which it was declared, each [P, B, …]."""
-
-Critic = Callable[["Tensor"], "Tensor"]
-"""The discriminator: images [P, B, C, H, W] to logits [P, B]."""
-
-Draw = Callable[[Random, tuple[int, ...]], NDArray[np.float32]]
-"""Draws one number, or more along further axes, for each place of a shape."""
+Memory = Mapping[str, "Tensor"]
+"""What a game keeps of P members from update to update, by name, each [P]."""
 
 
-def uniform(rng: Random, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Draw from [0, 1)."""
-    return rng.random(shape, np.float32)
+Critic = Callable[[Shown], "Tensor"]
+"""The discriminators: images to logits [P, B]."""
+
+
+class Update(NamedTuple):
+    """What there is to see of one update of the discriminators."""
+
+    critic: Critic
+    real: Shown
+    fake: Shown
+    on_real: "Tensor"  # logits [P, B]
+    on_fake: "Tensor"
+    drawn: Drawn  # for each image
+    memory: Memory  # as earlier updates left it
 
 
 @dataclass(frozen=True)
@@ -51,18 +55,70 @@ class Penalty:
     """What the discriminator minimises besides, [P], weighted by a scalar."""
 
     name: str  # under which it is logged
-    value: Callable[[Critic, "Tensor", "Tensor", Drawn], "Tensor"]  # of the discriminator, reals, fakes, what is drawn
+    value: Callable[[Update], "Tensor"]
     weight: str = "gp_weight"  # the scalar
     draws: Mapping[str, Draw] = field(default_factory=dict)  # for each image of an update of the discriminator
     each_image: bool = False  # only right if the logit of an image depends on that image alone
+    lazy: bool = False  # as good when it is there in few steps only, and as much stronger there
+    memory: Mapping[str, float] = field(default_factory=dict)  # what it keeps of a member, with the values at birth
+    remember: Callable[[Update], Memory] | None = None  # what is kept after an update
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What is done to reals and fakes alike before the discriminator sees them; differentiable, image by image."""
+
+    apply: Callable[["Tensor", Drawn, Hyper], "Tensor"]  # images [P, B, C, H, W] to as many
+    draws: Mapping[str, Draw] = field(default_factory=dict)  # for each image that is shown
+    reads: tuple[str, ...] = ()  # the scalars that it asks for
+    gated: bool = True  # happens to an image by chance
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to reals and fakes alike before the discriminator sees them; differentiable."""
+    """Transforms one after another."""
 
-    apply: Callable[["Tensor", Drawn], "Tensor"]  # images [P, B, C, H, W] to as many
-    draws: Mapping[str, Draw] = field(default_factory=dict)  # for each image that is shown
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
+    adaptive: bool = False
+
+    def apply(self, images: "Tensor", drawn: Drawn, hyper: Hyper, memory: Memory) -> "Tensor":
+        """Return images [P, B, C, H, W] as discriminators see them; `drawn`: by the names of `draws`."""
+        import torch
+
+        for name, transform in self.transforms.items():
+            own = {key: drawn[f"{name}.{key}"] for key in transform.draws}
+            made = transform.apply(images, own, hyper)
+            if transform.gated:
+                chance = memory["augment_p"][:, None].to(images.dtype) if self.adaptive else hyper["augment_p"]
+                made = torch.where((drawn[f"{name}.gate"] < chance)[..., None, None, None], made, images)
+            images = made
+        return images
+
+    @property
+    def draws(self) -> Mapping[str, Draw]:
+        """What is drawn for each image that is shown."""
+        own = {f"{name}.{key}": draw for name, each in self.transforms.items() for key, draw in each.draws.items()}
+        return own | {f"{name}.gate": uniform for name, each in self.transforms.items() if each.gated}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The scalars that have an effect."""
+        own = [name for transform in self.transforms.values() for name in transform.reads]
+        gated = any(transform.gated for transform in self.transforms.values())
+        return (*own, *(["augment_target" if self.adaptive else "augment_p"] if gated else []))
+
+    @property
+    def memory(self) -> Mapping[str, float]:
+        """What is kept of a member, with the values at birth."""
+        return {"augment_p": 0.0} if self.adaptive else {}
+
+    def remember(self, update: Update, hyper: Hyper) -> Memory:
+        """Return what is kept after an update."""
+        if not self.adaptive:
+            return {}
+        from pbt_gan.gan.games.adaptive import moved
+
+        return {"augment_p": moved(update.memory["augment_p"], update.on_real, hyper["augment_target"])}
 
 
 @dataclass(frozen=True)
@@ -71,12 +127,12 @@ class Game:
 
     loss: Loss
     penalties: tuple[Penalty, ...] = ()
-    augmentation: Augmentation = Augmentation(lambda images, drawn: images)
+    augmentation: Augmentation = Augmentation()
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The scalars that have an effect in this game, beside those of the optimisers."""
-        return (*self.loss.reads, *(penalty.weight for penalty in self.penalties))
+        return (*self.loss.reads, *(penalty.weight for penalty in self.penalties), *self.augmentation.reads)
 
     @property
     def draws(self) -> Mapping[str, Draw]:
@@ -87,3 +143,24 @@ class Game:
     def each_image(self) -> bool:
         """Whether a logit may depend on its own image only, which batch norm in the discriminator does not grant."""
         return any(penalty.each_image for penalty in self.penalties)
+
+    @property
+    def lazy(self) -> bool:
+        """Whether a penalty may be left out of most steps."""
+        return any(penalty.lazy for penalty in self.penalties)
+
+    @property
+    def memory(self) -> Mapping[str, float]:
+        """What is kept of a member from update to update, with the values at birth."""
+        kept = {name: value for penalty in self.penalties for name, value in penalty.memory.items()}
+        return kept | dict(self.augmentation.memory)
+
+    def remember(self, update: Update, hyper: Hyper) -> Memory:
+        """Return what is kept after an update."""
+        kept = {
+            name: value
+            for penalty in self.penalties
+            if penalty.remember
+            for name, value in penalty.remember(update).items()
+        }
+        return kept | dict(self.augmentation.remember(update, hyper))

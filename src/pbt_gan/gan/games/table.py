@@ -1,12 +1,16 @@
 """The losses, the penalties, and the games that are made of them. A new one is a file of its own and a line here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from pbt_gan import references
 from pbt_gan.errors import ConfigError
 from pbt_gan.gan.games import gradient_penalty, hinge, non_saturating, wasserstein
-from pbt_gan.gan.games.game import Game, Loss, Penalty
+from pbt_gan.gan.games.game import Augmentation, Game, Loss, Penalty, Transform
 from pbt_gan.validation import unknown
+
+Entry = TypeVar("Entry")
 
 LOSSES: Mapping[str, Loss] = {
     "non-saturating": non_saturating.LOSS,
@@ -16,11 +20,39 @@ LOSSES: Mapping[str, Loss] = {
 
 PENALTIES: Mapping[str, Penalty] = {"gradient": gradient_penalty.PENALTY}
 
+TRANSFORMS: Mapping[str, Transform] = {}
+
 GAMES: Mapping[str, Game] = {
-    "non-saturating": Game(LOSSES["non-saturating"]),
-    "hinge": Game(LOSSES["hinge"]),
+    **{name: Game(loss) for name, loss in LOSSES.items()},
     "wgan-gp": Game(LOSSES["wasserstein"], (PENALTIES["gradient"],)),
 }
+
+
+def compose(loss: str, penalties: Sequence[str] = (), augment: str = "none", *, adaptive: bool = False) -> Game:
+    """Return a game of the table, or of a reference, with penalties and transforms of the tables added to it.
+
+    Args:
+        loss: a name in GAMES, or a reference such as `my_game.py:GAME`.
+        penalties: names in PENALTIES.
+        augment: names in TRANSFORMS with commas between them, or `none`.
+        adaptive: whether how often they happen is found out while a member trains.
+
+    Raises:
+        ConfigError: there is none of such a name.
+    """
+    game = find_game(loss)
+    added = tuple(_find("task.penalties", name, PENALTIES) for name in penalties)
+    names = [] if augment == "none" else [name.strip() for name in augment.split(",")]
+    transforms = {name: _find("task.augment", name, TRANSFORMS) for name in names}
+    if not transforms and not adaptive:
+        return replace(game, penalties=(*game.penalties, *added))
+    return replace(game, penalties=(*game.penalties, *added), augmentation=Augmentation(transforms, adaptive=adaptive))
+
+
+def _find(where: str, name: str, table: Mapping[str, Entry]) -> Entry:
+    if name not in table:
+        raise unknown(where, name, table)
+    return table[name]
 
 
 def find_game(name: str) -> Game:

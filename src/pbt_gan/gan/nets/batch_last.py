@@ -49,8 +49,13 @@ class BatchLast:
         weights, biases = (part.expand(len(rows), *part.shape) for part in (weight.mT, bias))
         return (rows * weights).sum(2) + biases
 
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Convolve, from or to patches of the side that has fewer channels."""
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
+        """Convolve, from or to patches of the side that has fewer channels; a group is like a member more."""
+        if groups > 1:
+            rows = x.reshape(len(x) * groups, -1, *x.shape[2:])
+            apart = weight.reshape(len(weight) * groups, -1, *weight.shape[2:])
+            y = self.convolve(rows, apart, None)
+            return _plus(y.view(len(x), -1, *y.shape[2:]), bias)
         if weight.shape[1] >= weight.shape[2]:
             return self._convolve(x, weight, bias, stride=1)
         return self._transposed(x, weight.flip(-2, -1).transpose(1, 2), bias, stride=1)
@@ -77,6 +82,26 @@ class BatchLast:
         mean, variance, scale, shift = (part.flatten() for part in (mean, variance, scale, shift))
         rows = x.view(1, len(scale), -1)
         return F.batch_norm(rows, mean, variance, scale, shift, eps=EPSILON).view(x.shape)
+
+    def flatten(self, x: Tensor, members: int) -> Tensor:
+        """Change the shape and the order of axes only."""
+        return x.reshape(-1, members, x[0, ..., 0].numel(), x.shape[-1]).mT
+
+    def split(self, x: Tensor, members: int, parts: int) -> Sequence[Tensor]:
+        """Split without a copy."""
+        return x.chunk(parts, 1)
+
+    def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
+        """Repeat them for each batch."""
+        return values.repeat(len(x) // len(values), 1)[..., None, None, None]
+
+    def per_image(self, values: Tensor) -> Tensor:
+        """Bring the samples to the end."""
+        return values.flatten(0, 1).mT[:, :, None, None]
+
+    def per_pixel(self, values: Tensor, channels: int) -> Tensor:
+        """Bring the samples to the end."""
+        return values.permute(0, 2, 3, 1)[:, None]
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int) -> Tensor:
         window = Window(len(weight), weight.shape[-1], stride)

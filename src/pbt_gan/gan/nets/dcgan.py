@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +12,14 @@ from numpy.random import Generator as Random
 from torch import Tensor
 from torch.nn import functional as F
 
+from pbt_gan.gan.drawn import NOTHING, Drawn
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
-from pbt_gan.gan.nets.net import Buffers, ImageShape, Net, Pair, Params
+from pbt_gan.gan.nets.net import Answers, Buffers, ImageShape, Net, Pair, Params
 from pbt_gan.gan.nets.settings import Init, NetSettings
 from pbt_gan.gan.nets.sizes import halvings
+from pbt_gan.gan.nets.spectral import SpectralNorm
+from pbt_gan.gan.shown import Shown
 
 SLOPE = 0.2
 """Of LeakyReLU below 0."""
@@ -86,7 +89,14 @@ class Generator(Net):
         return self.buffers.flat({name: torch.full(shapes[name], float(name.endswith("variance"))) for name in shapes})
 
     def __call__(
-        self, params: Params, buffers: Buffers, x: Tensor, labels: Tensor | None = None, *, training: bool
+        self,
+        params: Params,
+        buffers: Buffers,
+        x: Tensor,
+        labels: Tensor | None = None,
+        drawn: Drawn = NOTHING,
+        *,
+        training: bool,
     ) -> tuple[Tensor, Buffers]:
         """Return images [P, B, C, H, W] of latents [P, B, Z], and the statistics that normalised them."""
         layers, used = self.layers, dict[str, Tensor]()
@@ -115,7 +125,7 @@ class Generator(Net):
 
 @dataclass(frozen=True)
 class Discriminator(Net):
-    """Images to one logit each: convolutions with LeakyReLU 0.2, batch norm on all but the first, then dense.
+    """Images to one logit each: convolutions with LeakyReLU 0.2, then dense; batch norm, if any, on all but the first.
 
     Batch norm uses the statistics of the batch, always: real and fake images go through separately.
     """
@@ -125,7 +135,7 @@ class Discriminator(Net):
     width: int
     kernel: int
     full_size_layer: bool  # a convolution at the size of the images comes first
-    norm: Literal["batch", "none"]
+    batch_norm: bool
     bias_before_norm: bool
     init: Init
     layers: Layers
@@ -146,7 +156,7 @@ class Discriminator(Net):
         for n, outs in enumerate(self.widths[-halvings(self.size) :], start=1):
             shapes[f"halve{n}.weight"] = (outs, ins, self.kernel, self.kernel)
             first = n == 1 and not self.full_size_layer
-            normalised = self.norm == "batch" and not first
+            normalised = self.batch_norm and not first
             if not normalised or self.bias_before_norm:
                 shapes[f"halve{n}.bias"] = (outs,)
             if normalised:
@@ -164,17 +174,25 @@ class Discriminator(Net):
         return initial_params(self.layout, self.init, rng)
 
     def __call__(
-        self, params: Params, buffers: Buffers, x: Tensor, labels: Tensor | None = None, *, training: bool
+        self,
+        params: Params,
+        buffers: Buffers,
+        x: Tensor,
+        labels: Tensor | None = None,
+        drawn: Drawn = NOTHING,
+        *,
+        training: bool,
     ) -> tuple[Tensor, Buffers]:
         """Return logits [P, B] of images [P, B, C, H, W]."""
-        (logits,), buffers = self.each(params, buffers, [x], training=training)
-        return logits, buffers
+        said = self.each(params, buffers, [Shown(x, labels)], drawn, training=training)
+        return said.logits[0], said.buffers
 
     def each(
-        self, params: Params, buffers: Buffers, batches: Sequence[Tensor], *, training: bool
-    ) -> tuple[Sequence[Tensor], Buffers]:
+        self, params: Params, buffers: Buffers, batches: Sequence[Shown], drawn: Drawn = NOTHING, *, training: bool
+    ) -> Answers:
         """Return the logits of each batch as if it were alone, in less time."""
-        return [logits for x in self.layers.enter(batches) for logits in self._logits(params, x)], buffers
+        images = [batch.images for batch in batches]
+        return Answers([logits for x in self.layers.enter(images) for logits in self._logits(params, x)], buffers, {})
 
     def _logits(self, params: Params, x: Tensor) -> Tensor:
         layers = self.layers
@@ -191,7 +209,8 @@ class Discriminator(Net):
 def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
     """Return both nets for images of a shape."""
     both: dict[str, Any] = {
-        **shape._asdict(),
+        "size": shape.size,
+        "channels": shape.channels,
         "width": settings.width,
         "kernel": settings.kernel,
         "full_size_layer": settings.full_size_layer,
@@ -199,7 +218,9 @@ def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
         "init": settings.init,
         "layers": layers,
     }
-    return Pair(Generator(z_size=settings.z_size, **both), Discriminator(norm=settings.discriminator_norm, **both))
+    discriminator = Discriminator(batch_norm=settings.discriminator_norm == "batch", **both)
+    spectral = settings.discriminator_norm == "spectral"
+    return Pair(Generator(z_size=settings.z_size, **both), SpectralNorm(discriminator) if spectral else discriminator)
 
 
 def initial_params(layout: Layout, init: Init, rng: Random) -> Tensor:

@@ -1,7 +1,9 @@
 """What the nets are made of: layers of a group of P members, in two formulations.
 
 A layer takes and returns images within a net, x, in whatever layout its formulation likes. In x there may be S batches
-that share the weights and nothing else: batch norm treats each by itself.
+that share the weights and nothing else: batch norm treats each by itself. What torch does to each number by itself it
+can do to any x; what has to do with height and width alone is in `pbt_gan.gan.nets.resampling`: in every layout they
+are the axes 2 and 3.
 """
 
 from collections.abc import Sequence
@@ -39,8 +41,8 @@ class Layers(Protocol):
     def logits(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Return a number for each image, [S, P, B]; `weight`: [P, 1, C·H·W], `bias`: [P, 1]."""
 
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Convolve at the same height and width; `weight`: [P, C_out, C_in, k, k], k odd."""
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
+        """Convolve at the same height and width; `weight`: [P, C_out, C_in / groups, k, k], k odd."""
 
     def halve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve to half the height and width; `weight`: [P, C_out, C_in, k, k]."""
@@ -56,6 +58,21 @@ class Layers(Protocol):
 
     def normalize(self, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """Do the same with statistics [P, C] that are given."""
+
+    def flatten(self, x: Tensor, members: int) -> Tensor:
+        """Return the numbers of each image as a row, [S, P, B, C·H·W]."""
+
+    def split(self, x: Tensor, members: int, parts: int) -> Sequence[Tensor]:
+        """Return so many equal runs of each member's channels, each an x."""
+
+    def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
+        """Return values [P, C] in a shape that broadcasts with x."""
+
+    def per_image(self, values: Tensor) -> Tensor:
+        """Return values [S, P, B, C] in a shape that broadcasts with an x of S batches."""
+
+    def per_pixel(self, values: Tensor, channels: int) -> Tensor:
+        """Return values [P, B, H, W], alike for all channels, in a shape that broadcasts with x of a single batch."""
 
 
 def layers_for(size: int, compute: torch.dtype, device: str) -> Layers:

@@ -49,9 +49,9 @@ class MembersInChannels:
         features = x.view(x.shape[0], len(weight), -1).transpose(0, 1)
         return ((features * weight).sum(-1) + bias)[None]
 
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Convolve in groups."""
-        return self._convolve(x, weight, bias, stride=1)
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
+        """Convolve in groups, of which each member has as many."""
+        return self._convolve(x, weight, bias, stride=1, groups=groups)
 
     def halve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve in groups."""
@@ -84,14 +84,36 @@ class MembersInChannels:
         mean, variance, scale, shift = (part.flatten() for part in (mean, variance, scale, shift))
         return F.batch_norm(x, mean, variance, scale, shift, eps=EPSILON)
 
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int) -> Tensor:
+    def flatten(self, x: Tensor, members: int) -> Tensor:
+        """Bring the members to the front."""
+        return x.reshape(x.shape[0], members, -1).transpose(0, 1)[None]
+
+    def split(self, x: Tensor, members: int, parts: int) -> Sequence[Tensor]:
+        """Split each member's channels; for more than one, these are copies."""
+        apart = x.view(x.shape[0], members, parts, -1, *x.shape[2:])
+        return [part.flatten(1, 2) for part in apart.unbind(2)]
+
+    def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
+        """Lay the members' values side by side."""
+        return values.flatten()[:, None, None]
+
+    def per_image(self, values: Tensor) -> Tensor:
+        """Lay the members' values side by side."""
+        return values.squeeze(0).transpose(0, 1).flatten(1)[..., None, None]
+
+    def per_pixel(self, values: Tensor, channels: int) -> Tensor:
+        """Repeat them for the channels of each member."""
+        maps = values.transpose(0, 1)[:, :, None]
+        return maps.expand(-1, -1, channels, -1, -1).flatten(1, 2)
+
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, groups: int = 1) -> Tensor:
         y = F.conv2d(
             x.to(self.compute),
             weight.flatten(0, 1).to(self.compute),
             self._side_by_side(bias),
             stride,
             padding=(weight.shape[-1] - 1) // 2,
-            groups=len(weight),
+            groups=len(weight) * groups,
         )
         return y.to(x.dtype)
 

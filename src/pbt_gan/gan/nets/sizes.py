@@ -1,23 +1,6 @@
 """Which images there are nets for."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 from pbt_gan.errors import DataError
-
-
-class Defaults(NamedTuple):
-    """What holds for images of one size where nothing else is set; see `GanSettings`."""
-
-    width: int
-    kernel: int
-    full_size_layer: bool
-
-
-DEFAULTS: Mapping[int, Defaults] = {8: Defaults(16, 3, True), 32: Defaults(64, 4, False)}
-"""By size in pixels."""
-
-OTHERWISE = Defaults(32, 4, False)
 
 
 def halvings(size: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from pbt_gan import references
-from pbt_gan.gan.nets.settings import NetSettings
+from pbt_gan.gan.nets.settings import DiscriminatorNorm, NetSettings
 from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.validation import unknown
 
@@ -13,23 +13,41 @@ if TYPE_CHECKING:
     from pbt_gan.gan.nets.net import ImageShape, Pair
 
 
+ALL = ("kernel", "full_size_layer", "bias_before_norm", "init")
+"""The settings that only some nets read."""
+
+
 def any_size(size: int) -> None:
     """Take images of every size."""
 
 
 class Architecture(NamedTuple):
-    """How two nets are made."""
+    """How two nets are made, and what is known of them before there are any."""
 
-    # Names a function of `ImageShape`, `NetSettings` and `Layers` that returns a `Pair`. It is imported when members
-    # are trained and not before, since torch comes with it.
+    # Names a function of `ImageShape`, resolved `NetSettings` and `Layers` that returns a `Pair`. It is imported when
+    # members are trained and not before, since torch comes with it.
     make: str
     check_size: Callable[[int], object] = any_size  # raises DataError if there are no such nets for a size in pixels
+    # The settings that follow from a size where they are not set.
+    defaults: Callable[[int], Mapping[str, int]] = lambda size: {}
+    # What the discriminator may have; the first is what it was published with.
+    norms: tuple[DiscriminatorNorm, ...] = ("batch", "none", "spectral")
+    reads: tuple[str, ...] = ALL  # of the settings in ALL
+    lessons: tuple[str, ...] = ()  # the scalars that weigh what its discriminator learns besides; see `Net.lessons`
     # Names a function that writes its generator down as a `Sequential`, for programs without this package.
     sequential: str | None = None
 
 
+def _dcgan(size: int) -> Mapping[str, int]:
+    if size == 8:
+        return {"width": 16, "kernel": 3, "full_size_layer": True}
+    return {"width": 64 if size == 32 else 32, "kernel": 4, "full_size_layer": False}
+
+
 NETS: Mapping[str, Architecture] = {
-    "dcgan": Architecture("pbt_gan.gan.nets.dcgan:make_nets", halvings, "pbt_gan.gan.nets.sequential:dcgan")
+    "dcgan": Architecture(
+        "pbt_gan.gan.nets.dcgan:make_nets", halvings, _dcgan, sequential="pbt_gan.gan.nets.sequential:dcgan"
+    )
 }
 
 

@@ -85,9 +85,9 @@ class NetModule(nn.Module):
     def _keep(self, latest: Mapping[str, Tensor]) -> None:
         """Let the buffers of a batch count in those that are kept, in training mode, as a step does."""
         if self.training:
-            share = self._net(MembersInChannels(self._weight().dtype)).buffers_share
+            net = self._net(MembersInChannels(self._weight().dtype))
             for name, buffer in self.named_buffers():
-                buffer.lerp_(latest[name].detach().squeeze(0).to(buffer), share)
+                buffer.lerp_(latest[name].detach().squeeze(0).to(buffer), net.share(name))
 
     def _check(self, labels: object) -> None:
         if labels is not None and self.num_classes == 0:

@@ -1,7 +1,7 @@
 """The random numbers of training, drawn outside of the step, each member's from its own streams."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -10,15 +10,20 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pbt_gan.gan.drawn import Draw, uniform
 from pbt_gan.gan.games.game import Game
 
 Numbers = Mapping[str, Tensor]
 """What updates of m members are made of, by name, each [S, m, B, …] for S steps or [m, B, …] for one.
 
 `indices`: int64, into the data, with replacement; where reals are shown. `z`: latents [..., Z], standard normal. And
-what the game draws: by the names of its penalties' draws where the discriminator is updated, and `NAME.fake` and
-`NAME.real` by those of its augmentation's.
+what is declared: by the names of the game's penalties where the discriminator is updated, `NAME.fake` and `NAME.real`
+by those of its augmentation, `g.NAME` and `d.NAME` by those of the nets. `flips`: for each real, where they may be
+mirrored. `asked`: like `indices`, whose class each fake is to be of, where classes are known.
 """
+
+INDICES = ("indices", "asked")
+"""What leads into the data."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,12 @@ class Needs:
     batch_size: int
     z_size: int
     game: Game
+    generator: Mapping[str, Draw] = field(default_factory=dict)  # by the net, for each image that it makes
+    discriminator: Mapping[str, Draw] = field(
+        default_factory=dict
+    )  # by the net, for each real of an update of the discriminator
+    flips: bool = False
+    classes: bool = False
 
 
 class Draws(NamedTuple):
@@ -60,7 +71,7 @@ def draw(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Rando
 
     def sent(name: str, arrays: Sequence[NDArray[np.generic]]) -> Tensor:
         device, dtype = (
-            (destination.indices, torch.int64) if name == "indices" else (destination.device, destination.dtype)
+            (destination.indices, torch.int64) if name in INDICES else (destination.device, destination.dtype)
         )
         numbers = torch.from_numpy(np.stack(arrays, axis=1))
         # From pinned memory a GPU fetches them by itself, while the host goes on.
@@ -97,4 +108,15 @@ def _draw(needs: Needs, steps: int, n_critic: int, rng: Random) -> _Own:
     for name, draw in game.augmentation.draws.items():
         critic |= {f"{name}.{kind}": draw(rng, (steps, n_critic, batch)) for kind in ("fake", "real")}
         generator |= {f"{name}.{kind}": draw(rng, (steps, batch)) for kind in ("fake", "real")[: 1 + game.loss.pairs]}
+    for name, draw in needs.generator.items():
+        critic[f"g.{name}"], generator[f"g.{name}"] = draw(rng, (steps, n_critic, batch)), draw(rng, (steps, batch))
+    critic |= {f"d.{name}": draw(rng, (steps, n_critic, batch)) for name, draw in needs.discriminator.items()}
+    if needs.flips:
+        flips = uniform(rng, (steps, shown, batch))
+        critic["flips"] = flips[:, :n_critic]
+        if game.loss.pairs:
+            generator["flips"] = flips[:, -1]
+    if needs.classes:
+        asked = rng.integers(needs.dataset_size, size=(steps, n_critic + 1, batch))
+        critic["asked"], generator["asked"] = asked[:, :-1], asked[:, -1]
     return _Own(critic, generator)

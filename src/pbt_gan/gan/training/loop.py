@@ -3,12 +3,15 @@
 from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from numpy.random import Generator as Random
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import one_hot
 
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.gan.data.source import ImageSource
-from pbt_gan.gan.games.table import find_game
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.nets.table import make_nets
@@ -34,15 +37,37 @@ class Loop:
         step: what a step computes.
         images: the real ones.
         device: where everything lies.
+        labels: int64[N], the classes of the images, if the nets know of classes.
+        classes: how many there are.
     """
 
-    def __init__(self, settings: GanSettings, step: Step, images: ImageSource, device: str) -> None:
+    def __init__(
+        self,
+        settings: GanSettings,
+        step: Step,
+        images: ImageSource,
+        device: str,
+        labels: NDArray[np.int64] | None = None,
+        classes: int = 0,
+    ) -> None:
         self.step = step
         self._settings = settings
         self._images = images
         self._device = device
         self._dtype = dtype_of(settings)
-        self._needs = Needs(len(images), settings.batch_size, settings.z_size, step.game)
+        self._needs = Needs(
+            len(images),
+            settings.batch_size,
+            settings.z_size,
+            step.game,
+            step.generator.draws,
+            step.discriminator.draws,
+            flips=settings.flips,
+            classes=classes > 0,
+        )
+        # A row for each class, with a 1 at its place; looked up where the indices go.
+        self._labels = None if labels is None else torch.from_numpy(labels).to(images.device)
+        self._classes = classes
 
     def init(self, rng: Random) -> State:
         """Return a member with random weights."""
@@ -94,15 +119,29 @@ class Loop:
         losses = []
         for step in range(steps):
             critic = [self._batch(numbers, step) for numbers in draws.critic]
-            of_step, used = self.step(team.state, team.hyper, critic, self._batch(draws.generator, step))
+            generator = self._batch(draws.generator, step)
+            of_step, used = self.step(team.state, team.hyper, critic, generator, block * BLOCK + step)
             losses.append(of_step)
         team.note(losses, used)
 
     def _batch(self, numbers: Numbers, step: int) -> Batch:
         batch = {name: each[step] for name, each in numbers.items()}
+        if "asked" in batch:
+            batch["fake_labels"] = self._labelled(batch.pop("asked"))
         if "indices" in batch:
-            batch["real"] = self._images.take(batch.pop("indices"))
+            indices = batch.pop("indices")
+            batch["real"] = self._images.take(indices)
+            if "flips" in batch:
+                mirrored = (batch.pop("flips") < 0.5)[..., None, None, None]
+                batch["real"] = torch.where(mirrored, batch["real"].flip(-1), batch["real"])
+            if self._labels is not None:
+                batch["real_labels"] = self._labelled(indices)
         return batch
+
+    def _labelled(self, indices: Tensor) -> Tensor:
+        """Return the classes of images, a 1 at the place of each, [m, B, K]."""
+        assert self._labels is not None
+        return one_hot(self._labels[indices], self._classes).to(self._device, self._dtype, non_blocking=True)
 
     def _training(self, trainee: Trainee, ordered: Hyperparams) -> Training:
         return Training(
@@ -114,15 +153,17 @@ class Loop:
         )
 
 
-def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu") -> Step:
-    """Return the step for images of size × size pixels on a device."""
+def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu", classes: int = 0) -> Step:
+    """Return the step for images of size × size pixels, of so many classes if these are asked for, on a device."""
     layers = layers_for(size, compute_of(settings.dtype), device)
-    nets = make_nets(settings.resolved(size), ImageShape(size, channels), layers)
+    nets = make_nets(settings.resolved(size), ImageShape(size, channels, classes), layers)
     return Step(
         *nets,
-        game=find_game(settings.loss),
+        game=settings.game,
         discriminator_loss_scale=settings.discriminator_loss_scale,
         batch_size=settings.batch_size,
+        penalty_interval=settings.penalty_interval,
+        rampup=settings.ema_rampup if settings.ema else 0.0,
     )
 
 

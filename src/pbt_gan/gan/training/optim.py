@@ -53,15 +53,26 @@ def adam_(
     return {"lr": lr, "beta1": beta1, "beta2": beta2}
 
 
-def average_(average: Tensor, latest: Tensor, half_life_kimg: Tensor, batch_size: int) -> Tensor:
+def average_(
+    average: Tensor, latest: Tensor, half_life_kimg: Tensor, batch_size: int, most_kimg: Tensor | None = None
+) -> Tensor:
     """Move an average towards the latest values, so that after `half_life_kimg` thousand images old ones count half.
+
+    Args:
+        average: what is moved.
+        latest: as many values.
+        half_life_kimg: in thousand images.
+        batch_size: images of one step.
+        most_kimg: the longest half-life that counts yet, so that an average forgets where it began; None: any.
 
     Returns:
         the half-life as it was used.
 
-    Source: Karras et al. 2018, arXiv:1710.10196, with the decay from a half-life.
+    Source: Karras et al. 2018, arXiv:1710.10196, with the decay from a half-life; that it is short at first: Karras et
+    al. 2020, arXiv:2006.06676, table 3.
     """
-    decay = 0.5 ** (batch_size / (1_000 * half_life_kimg))
+    counted = half_life_kimg if most_kimg is None else torch.minimum(half_life_kimg, most_kimg)
+    decay = 0.5 ** (batch_size / (1_000 * counted))
     average.lerp_(latest, (1 - decay).to(average.dtype))
     return half_life_kimg
 

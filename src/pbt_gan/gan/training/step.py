@@ -4,15 +4,18 @@ Members never meet: every tensor begins with their axis, and the gradients of al
 The gradients are functions of tensors alone, so that `torch.func.vmap` of a group of one can check them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from pbt_gan.gan.games.game import Game
+from pbt_gan.gan.games.game import Game, Memory, Update
 from pbt_gan.gan.nets.net import Net
+from pbt_gan.gan.shown import Shown
 from pbt_gan.gan.training.optim import adam_, average_, initial_moments
 from pbt_gan.gan.training.stacking import State, first
 from pbt_gan.gan.training.used import Asked, Used
@@ -27,8 +30,11 @@ Weights = Mapping[str, Tensor]
 """Of a net: `params` [P, N], and `statistics` [P, S], its buffers, if it has any."""
 
 Batch = Mapping[str, Tensor]
-"""What one update is made of: `z` [m, B, Z]; `real` [m, B, C, H, W] in [-1, 1] where reals are shown; and what the game
-draws, see `pbt_gan.gan.training.draws.Numbers`."""
+"""What one update is made of: `z` [m, B, Z]; `real` [m, B, C, H, W] in [-1, 1] where reals are shown; where classes are
+known, `real_labels` and `fake_labels` [m, B, K], a 1 at the place of each; and what game and nets draw, see
+`pbt_gan.gan.training.draws.Numbers`."""
+
+Kind = Literal["real", "fake"]
 
 LossFunction = Callable[[Tensor], tuple[Tensor, Any]]
 """Parameters [P, N] to a loss, 0-dimensional, and what else is wanted of the computation."""
@@ -44,6 +50,7 @@ class Found(NamedTuple):
     statistics: Tensor  # [P, S]: the buffers of the batch
     losses: Losses
     used: Hyper  # what the game asked for
+    memory: Tensor  # [P, K]: what the game keeps
 
 
 def differentiate(loss: LossFunction) -> Callable[[Tensor], tuple[Tensor, tuple[Tensor, Any]]]:
@@ -68,6 +75,8 @@ class Step:
     game: Game
     discriminator_loss_scale: float
     batch_size: int
+    penalty_interval: int = 1  # steps from one in which lazy penalties act to the next
+    rampup: float = 0.0  # the most that the half-life of an average is of the images so far; 0: it is what it is
     differentiate: Differentiate = differentiate  # under vmap: partial(torch.func.grad_and_value, has_aux=True)
 
     def initial_state(self, g: Tensor, d: Tensor, *, average: bool) -> State:
@@ -83,9 +92,16 @@ class Step:
                 state[name]["statistics"] = net.initial_buffers().to(params)
         if average:
             state["g"]["average"] = {name: part.clone() for name, part in weights(state["g"]).items()}
+            if self.rampup:
+                state["g"]["average"]["kimg"] = torch.zeros(1, dtype=torch.float64, device=g.device)
+        if self.game.memory:
+            memory = torch.tensor(list(self.game.memory.values()), dtype=torch.float64, device=g.device)
+            state["game"] = {"memory": memory}
         return state
 
-    def __call__(self, state: State, hyper: Hyper, critic: Sequence[Batch], batch: Batch) -> tuple[Losses, Used]:
+    def __call__(
+        self, state: State, hyper: Hyper, critic: Sequence[Batch], batch: Batch, number: int = 0
+    ) -> tuple[Losses, Used]:
         """Take one step in place.
 
         Args:
@@ -94,81 +110,158 @@ class Step:
             critic: what each update of the discriminators is made of. An update may be of the first members only, and
                 a later one of no more than an earlier one.
             batch: what the update of the generators is made of.
+            number: which step this is, of all that are taken at a time.
         """
         g, d = state["g"], state["d"]
+        memory = state["game"]["memory"] if "game" in state else None
         losses: Losses = {}
         used = Used()
         for own_batch in critic:
             count = len(own_batch["z"])
             own = {name: column[:count] for name, column in hyper.items()}
             own_d = first(d, count)
-            found = self.discriminator_gradients(weights(own_d), first(weights(g), count), own, own_batch)
+            kept = None if memory is None else memory[:count]
+            found = self.discriminator_gradients(
+                weights(own_d),
+                first(weights(g), count),
+                own,
+                own_batch,
+                kept,
+                lazily=number % self.penalty_interval > 0,
+            )
             used.note("game", found.used)
             self.update_discriminator(own_d, own, found, used)
+            if kept is not None:
+                kept.copy_(found.memory)
             # Rows of those who take no part in this update keep the losses of their last one.
             losses = {name: torch.cat([value, losses.get(name, value)[count:]]) for name, value in found.losses.items()}
-        found = self.generator_gradients(weights(g), weights(d), hyper, batch)
+        found = self.generator_gradients(weights(g), weights(d), hyper, batch, memory)
         used.note("game", found.used)
         self.update_generator(g, hyper, found, used)
         return losses | found.losses, used
 
-    def discriminator_gradients(self, d: Weights, g: Weights, hyper: Hyper, batch: Batch) -> Found:
-        """Return what comes of the discriminators' losses."""
-        fake, _ = self.generator(*named(self.generator, g), batch["z"], training=True)
-        real, fake = self._shown(batch["real"], "real", batch), self._shown(fake, "fake", batch)
+    def discriminator_gradients(
+        self,
+        d: Weights,
+        g: Weights,
+        hyper: Hyper,
+        batch: Batch,
+        memory: Tensor | None = None,
+        *,
+        lazily: bool = False,
+    ) -> Found:
+        """Return what comes of the discriminators' losses.
 
-        def loss(flat: Tensor) -> tuple[Tensor, tuple[Losses, Tensor, Hyper]]:
+        Args:
+            d: the discriminators.
+            g: the generators.
+            hyper: their scalars.
+            batch: what the update is made of.
+            memory: what the game keeps of them, [P, K], if it keeps something.
+            lazily: whether penalties that may be left out are.
+        """
+        own, statistics = named(self.generator, g)
+        made, _ = self.generator(own, statistics, batch["z"], batch.get("fake_labels"), _of("g", batch), training=True)
+        asked, kept = Asked(hyper, made.dtype), self._remembered(memory)
+        real = self._shown(batch["real"], "real", batch, asked, kept)
+        fake = self._shown(made, "fake", batch, asked, kept)
+
+        def loss(flat: Tensor) -> tuple[Tensor, tuple[Losses, Tensor, Hyper, Tensor]]:
             params, buffers = named(self.discriminator, {**d, "params": flat})
-            (on_real, on_fake), latest = self.discriminator.each(params, buffers, [real, fake], training=True)
-            asked = Asked(hyper, real.dtype)
+            said = self.discriminator.each(params, buffers, [real, fake], _of("d", batch), training=True)
+            on_real, on_fake = said.logits
             total = self.discriminator_loss_scale * self.game.loss.critic(on_real, on_fake, asked)
             losses = {"logit_real": on_real.mean(1), "logit_fake": on_fake.mean(1)}
+
+            def critic(shown: Shown) -> Tensor:
+                return self.discriminator(params, buffers, shown.images, shown.labels, training=True)[0]
+
+            update = Update(critic, real, fake, on_real, on_fake, batch, kept)
             for penalty in self.game.penalties:
-                value = penalty.value(
-                    lambda images: self.discriminator(params, buffers, images, training=True)[0], real, fake, batch
-                )
+                weight = asked[penalty.weight].squeeze(1)  # also where it is left out: it is what the step was to use
+                if penalty.lazy and lazily:
+                    continue
+                value = penalty.value(update)
                 losses[penalty.name] = value
-                total = total + asked[penalty.weight].squeeze(1) * value
-            return total.sum(), (losses | {"loss_d": total}, _flat(self.discriminator, latest, d), asked.used)
+                total = total + (self.penalty_interval if penalty.lazy else 1) * weight * value
+            for name, value in said.lessons.items():
+                losses[name.removesuffix("_weight")] = value
+                total = total + asked[name].squeeze(1) * value
+            left = self.game.remember(update, asked)
+            memory = torch.stack(list(left.values()), 1) if left else flat[:, :0]
+            return total.sum(), (
+                losses | {"loss_d": total},
+                _flat(self.discriminator, said.buffers, d),
+                asked.used,
+                memory,
+            )
 
-        gradients, (_, (losses, statistics, used)) = self.differentiate(loss)(d["params"])
-        return Found(gradients, statistics.detach(), {name: value.detach() for name, value in losses.items()}, used)
+        gradients, (_, (losses, statistics, used, left)) = self.differentiate(loss)(d["params"])
+        return Found(
+            gradients,
+            statistics.detach(),
+            {name: value.detach() for name, value in losses.items()},
+            used,
+            left.detach(),
+        )
 
-    def generator_gradients(self, g: Weights, d: Weights, hyper: Hyper, batch: Batch) -> Found:
-        """Return what comes of the generators' losses."""
+    def generator_gradients(
+        self, g: Weights, d: Weights, hyper: Hyper, batch: Batch, memory: Tensor | None = None
+    ) -> Found:
+        """Return what comes of the generators' losses; see `discriminator_gradients`."""
         params, buffers = named(self.discriminator, d)
-
-        def logits(images: Tensor, kind: str) -> Tensor:
-            return self.discriminator(params, buffers, self._shown(images, kind, batch), training=True)[0]
+        kept = self._remembered(memory)
 
         def loss(flat: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Hyper]]:
-            fake, latest = self.generator(*named(self.generator, {**g, "params": flat}), batch["z"], training=True)
+            own, statistics = named(self.generator, {**g, "params": flat})
+            fake, latest = self.generator(
+                own, statistics, batch["z"], batch.get("fake_labels"), _of("g", batch), training=True
+            )
             asked = Asked(hyper, fake.dtype)
+
+            def logits(images: Tensor, kind: Kind) -> Tensor:
+                shown = self._shown(images, kind, batch, asked, kept)
+                return self.discriminator(params, buffers, shown.images, shown.labels, training=True)[0]
+
             on_real = logits(batch["real"], "real") if self.game.loss.pairs else None
             losses = self.game.loss.generator(logits(fake, "fake"), on_real, asked)
             return losses.sum(), (losses, _flat(self.generator, latest, g), asked.used)
 
         gradients, (_, (losses, statistics, used)) = self.differentiate(loss)(g["params"])
-        return Found(gradients, statistics.detach(), {"loss_g": losses.detach()}, used)
+        return Found(gradients, statistics.detach(), {"loss_g": losses.detach()}, used, g["params"][:, :0])
 
     def update_discriminator(self, d: State, hyper: Hyper, found: Found, used: Used) -> None:
         """Move the discriminators and their buffers in place."""
         self._move("d", d, hyper, found, used)
-        if "statistics" in d:
-            d["statistics"].lerp_(found.statistics, self.discriminator.buffers_share)
+        self._keep(self.discriminator, d, found)
 
     def update_generator(self, g: State, hyper: Hyper, found: Found, used: Used) -> None:
         """Move the generators, their buffers and their averages in place."""
         self._move("g", g, hyper, found, used)
-        if "statistics" in g:
-            g["statistics"].lerp_(found.statistics, self.generator.buffers_share)
+        self._keep(self.generator, g, found)
         if "average" in g:
             # Buffers are averaged like the weights, from those of the batches: an average of the ones that are kept,
             # which are averages already, would lag behind the weights that it is used with.
             latest = {"params": g["params"], "statistics": found.statistics}
-            for name, average in g["average"].items():
-                half_life = average_(average, latest[name], hyper["ema_half_life_kimg"], self.batch_size)
+            ordered = hyper["ema_half_life_kimg"]
+            most = self._most_kimg(g["average"])
+            for name, average in weights(g["average"]).items():
+                half_life = average_(average, latest[name], ordered, self.batch_size, most)
                 used.note("average", {"ema_half_life_kimg": half_life})
+
+    def _most_kimg(self, average: State) -> Tensor | None:
+        """Return the longest half-life after one more batch, [P, 1]; None: it has no limit."""
+        if "kimg" not in average:
+            return None
+        average["kimg"] += self.batch_size / 1_000
+        most: Tensor = self.rampup * average["kimg"]
+        return most
+
+    @staticmethod
+    def _keep(net: Net, state: State, found: Found) -> None:
+        """Let the buffers of a batch count in those that are kept."""
+        for part, share in _runs(net):
+            state["statistics"][:, part].lerp_(found.statistics[:, part], share)
 
     def _move(self, net: str, state: State, hyper: Hyper, found: Found, used: Used) -> None:
         applied = adam_(
@@ -176,10 +269,15 @@ class Step:
         )
         used.note(net, {f"lr_{net}" if name == "lr" else name: column for name, column in applied.items()})
 
-    def _shown(self, images: Tensor, kind: str, batch: Batch) -> Tensor:
+    def _shown(self, images: Tensor, kind: Kind, batch: Batch, hyper: Hyper, memory: Memory) -> Shown:
         """Return reals or fakes as the discriminator sees them."""
         augmentation = self.game.augmentation
-        return augmentation.apply(images, {name: batch[f"{name}.{kind}"] for name in augmentation.draws})
+        drawn = {name: batch[f"{name}.{kind}"] for name in augmentation.draws}
+        return Shown(augmentation.apply(images, drawn, hyper, memory), batch.get(f"{kind}_labels"))
+
+    def _remembered(self, memory: Tensor | None) -> Memory:
+        """Return what the game keeps by name, each [P]."""
+        return {} if memory is None else dict(zip(self.game.memory, memory.unbind(1), strict=True))
 
 
 def weights(net: State) -> dict[str, Tensor]:
@@ -195,3 +293,17 @@ def named(net: Net, own: Weights) -> tuple[dict[str, Tensor], dict[str, Tensor]]
 def _flat(net: Net, buffers: Mapping[str, Tensor], own: Weights) -> Tensor:
     """Return buffers as one tensor [P, S]."""
     return net.buffers.flat(buffers) if "statistics" in own else own["params"][:, :0]
+
+
+def _of(net: Literal["g", "d"], batch: Batch) -> Batch:
+    """Return what was drawn for a net, by its own names."""
+    return {name[2:]: numbers for name, numbers in batch.items() if name.startswith(f"{net}.")}
+
+
+def _runs(net: Net) -> Iterator[tuple[slice, float]]:
+    """Yield the runs of a net's buffers that count alike, where they lie, with their share."""
+    start = 0
+    for share, run in groupby(net.buffers.shapes.items(), key=lambda buffer: net.share(buffer[0])):
+        end = start + sum(math.prod(shape) for _, shape in run)
+        yield slice(start, end), share
+        start = end

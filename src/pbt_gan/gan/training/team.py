@@ -59,8 +59,9 @@ class Team:
     def note(self, losses: Sequence[Losses], used: Used) -> None:
         """Take the losses of some steps, each [P], and what the last of them used; both stay on the device."""
         self._used = used
-        for name in losses[0]:
-            columns = torch.stack([each[name] for each in losses]).unbind(1)
+        for name in dict.fromkeys(name for each in losses for name in each):
+            # A penalty that acts in few steps only is not there in the others.
+            columns = torch.stack([each[name] for each in losses if name in each]).unbind(1)
             for trainee, column in zip(self.trainees, columns, strict=True):
                 trainee.losses[name].append(column)
         for trainee in self.trainees:
