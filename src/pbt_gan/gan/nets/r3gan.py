@@ -69,12 +69,10 @@ class Generator(Net):
     def layout(self) -> Layout:
         """The parameters."""
         widths, side = stage_widths(self.size, self.width), coarsest(self.size)
-        # The embedding is as long as the latents.
-        shapes: dict[str, Shape] = {"embed.weight": (self.z_size, self.classes)} if self.classes else {}
-        shapes |= {
-            "basis": (widths[0], side, side),
-            "mix.weight": (widths[0], self.z_size * (2 if self.classes else 1)),
-        }
+        shapes: dict[str, Shape] = {"basis": (widths[0], side, side)}
+        if self.classes:
+            shapes["embed.weight"] = (self.z_size, self.classes)  # as long as the latents
+        shapes["mix.weight"] = (widths[0], self.z_size * (2 if self.classes else 1))
         for n, own in enumerate(widths):
             shapes |= _transition(n, widths[max(0, n - 1)], own)
             shapes |= _stage(n, own)
@@ -137,11 +135,12 @@ class Discriminator(LayeredDiscriminator):
         for n, own in reversed(list(enumerate(widths))):
             shapes |= _stage(n, own)
             shapes |= _transition(n, own, widths[max(0, n - 1)])
-        shapes |= {"basis": (widths[0], side, side)}
-        # The embedding is as long as the features.
-        length = widths[0] if self.classes else 1
-        shapes |= {"head.weight": (length, widths[0])}
-        return Layout(shapes | ({"embed.weight": (length, self.classes)} if self.classes else {}))
+        shapes["basis"] = (widths[0], side, side)
+        length = widths[0] if self.classes else 1  # as many as there are features
+        shapes["head.weight"] = (length, widths[0])
+        if self.classes:
+            shapes["embed.weight"] = (length, self.classes)
+        return Layout(shapes)
 
     def initial_params(self, rng: Random) -> Tensor:
         """Draw them as `initial_params` says; embeddings are as much shorter as they are long, on average."""

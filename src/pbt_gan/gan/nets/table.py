@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pbt_gan import references
 from pbt_gan.gan.nets.settings import DiscriminatorNorm, NetSettings
-from pbt_gan.gan.nets.sizes import halvings
+from pbt_gan.gan.nets.sizes import doublings, halvings
 from pbt_gan.validation import unknown
 
 if TYPE_CHECKING:
@@ -44,10 +44,27 @@ def _dcgan(size: int) -> Mapping[str, int]:
     return {"width": 64 if size == 32 else 32, "kernel": 4, "full_size_layer": False}
 
 
+def _fastgan(size: int) -> Mapping[str, int]:
+    return {"width": 16}
+
+
+def _r3gan(size: int) -> Mapping[str, int]:
+    return {"width": 48}
+
+
 NETS: Mapping[str, Architecture] = {
     "dcgan": Architecture(
         "pbt_gan.gan.nets.dcgan:make_nets", halvings, _dcgan, sequential="pbt_gan.gan.nets.sequential:dcgan"
-    )
+    ),
+    "fastgan": Architecture(
+        "pbt_gan.gan.nets.fastgan:make_nets",
+        doublings,
+        _fastgan,
+        norms=("batch",),
+        reads=(),
+        lessons=("reconstruction_weight",),
+    ),
+    "r3gan": Architecture("pbt_gan.gan.nets.r3gan:make_nets", doublings, _r3gan, norms=("none",), reads=()),
 }
 
 

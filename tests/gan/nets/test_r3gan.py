@@ -1,0 +1,68 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pbt_gan.gan.nets.r3gan import stage_widths
+from pbt_gan.gan.shown import Shown
+from tests.gan.nets import plain_r3gan as plain
+from tests.gan.nets.groups import FORMULATIONS, filled, nets, one_hot, params
+
+SMALL = {"width": 8, "z_size": 4}
+
+
+def test_at_256_pixels_the_nets_have_as_many_parameters_as_the_paper_says():
+    counts = [net.layout.size for net in nets("r3gan", 256, 3, width=768, z_size=64)]
+    assert [round(count / 1e6, 3) for count in counts] == [23.058, 23.010]  # table 2, the last row
+
+
+def test_at_32_pixels_they_have_as_many_as_the_published_ones_for_cifar_10():
+    published = nets("r3gan", 32, 3, classes=10, width=768, z_size=64)
+    stages = ([768] * 4, [96] * 4)
+    modules = plain.Generator(64, 4, *stages, 3, 10), plain.Discriminator(4, *stages, 3, 10)
+    counts = [sum(parameter.numel() for parameter in module.parameters()) for module in modules]
+    assert [net.layout.size for net in published] == counts == [20_781_952, 21_280_512]
+    assert math.floor(sum(counts) / 1e7) == 4  # section 4.5: 40 million in both
+
+
+def test_stages_have_half_as_many_channels_with_each_doubling_from_64_pixels_on():
+    assert stage_widths(256, 768) == [768, 768, 768, 768, 384, 192, 96]
+
+
+@pytest.mark.parametrize("layers", FORMULATIONS)
+@pytest.mark.parametrize(("size", "width", "classes"), [(8, 8, 0), (28, 8, 3), (64, 12, 0)])
+def test_the_nets_equal_the_published_ones_made_of_modules(layers, size, width, classes):
+    generator, discriminator = nets("r3gan", size, 2, classes, layers, width=width, z_size=4)
+    widths = stage_widths(size, width)
+    side, stages = size >> (len(widths) - 1), (widths, [2 * own // math.gcd(16, 2 * own) for own in widths])
+    labels = one_hot(torch.tensor([[0, 2], [1, 1]]), 3) if classes else None
+
+    views, z = generator.layout.views(params(generator, 2)), torch.randn(2, 2, 4, dtype=torch.float64)
+    images, _ = generator(views, {}, z, labels, training=True)
+    for member, own in enumerate(images):
+        module = filled(plain.Generator(4, side, *stages, 2, classes), views, member)
+        known = [] if labels is None else [labels[member]]
+        torch.testing.assert_close(own, module(z[member], *known), rtol=1e-9, atol=1e-12)
+
+    views = discriminator.layout.views(params(discriminator, 2))
+    batches = [Shown(torch.randn(2, 2, 2, size, size, dtype=torch.float64), labels) for _ in range(2)]
+    answers = discriminator.each(views, {}, batches, training=True)
+    for batch, logits in zip(batches, answers.logits, strict=True):
+        for member, own in enumerate(logits):
+            finest_first = [stage[::-1] for stage in stages]
+            module = filled(plain.Discriminator(side, *finest_first, 2, classes), views, member)
+            known = [] if labels is None else [labels[member]]
+            torch.testing.assert_close(own, module(batch.images[member], *known), rtol=1e-9, atol=1e-12)
+
+
+def test_at_first_every_block_hands_on_what_it_is_given():
+    generator, _ = nets("r3gan", 32, **SMALL)
+    views = generator.layout.views(generator.initial_params(np.random.default_rng(0))[None].double())
+    last = {name: view for name, view in views.items() if name.endswith("narrow.weight")}
+    assert len(last) == 2 * 4
+    assert not any(view.any() for view in last.values())
+    within = [views[f"stage1.block0.{name}.weight"] for name in ("widen", "group")]
+    gain = math.sqrt(2 / 1.04) * 8**-0.25
+    for view in within:
+        assert view.std().item() == pytest.approx(gain / math.sqrt(view[0, 0].numel()), rel=0.15)
