@@ -46,11 +46,13 @@ def test_without_spectral_norm_the_nets_have_as_many_parameters_as_those_of_wgan
 
 @pytest.mark.parametrize("norm", ["spectral", "none"])
 @pytest.mark.parametrize("classes", [0, 3])
-@pytest.mark.parametrize("size", [32, pytest.param(48, marks=pytest.mark.slow), pytest.param(64, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "size", [32, pytest.param(48, marks=pytest.mark.slow), pytest.param(64, marks=pytest.mark.slow)]
+)
 def test_the_nets_equal_the_published_ones_made_of_modules(size, classes, norm):
     up, down, halving = WIDTHS[size]
     finest = down[0] // 2 if size == 32 else down[0]  # 2 channels there
-    up, down = ([2 * width // finest for width in widths] for widths in (up, down))
+    up, down = (tuple(2 * width // finest for width in widths) for widths in (up, down))
     up = down if norm == "none" and size == 32 else up
     generator, discriminator = nets(
         "resnet", size, 3, classes, width=down[0], z_size=8, discriminator_norm=norm, bias_before_norm=True
@@ -85,7 +87,9 @@ def test_the_nets_equal_the_published_ones_made_of_modules(size, classes, norm):
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 40, 48, 64, 96, 112, 128])
 def test_images_of_every_size_come_out_of_g_and_go_into_d(size):
     generator, discriminator = nets("resnet", size, width=1, z_size=4)
-    images, _ = generator(generator.layout.views(params(generator, 2)), {}, torch.randn(2, 3, 4).double(), training=True)
+    images, _ = generator(
+        generator.layout.views(params(generator, 2)), {}, torch.randn(2, 3, 4).double(), training=True
+    )
     assert images.shape == (2, 3, 1, size, size)
     views = discriminator.layout.views(params(discriminator, 2))
     logits, _ = discriminator(views, buffers(discriminator, 2), images, training=True)

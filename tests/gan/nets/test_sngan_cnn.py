@@ -61,7 +61,9 @@ def test_the_discriminator_equals_the_published_one_made_of_modules(size):
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64, 96, 128])
 def test_images_of_every_size_come_out_of_g_and_go_into_d(size):
     generator, discriminator = nets("sngan-cnn", size, width=1, z_size=4)
-    images, _ = generator(generator.layout.views(params(generator, 2)), {}, torch.randn(2, 3, 4).double(), training=True)
+    images, _ = generator(
+        generator.layout.views(params(generator, 2)), {}, torch.randn(2, 3, 4).double(), training=True
+    )
     assert images.shape == (2, 3, 1, size, size)
     views = discriminator.layout.views(params(discriminator, 2))
     logits, _ = discriminator(views, buffers(discriminator, 2), images, training=True)

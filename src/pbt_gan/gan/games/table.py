@@ -40,7 +40,7 @@ def compose(loss: str, penalties: Sequence[str] = (), augment: str = "none", *, 
     Raises:
         ConfigError: there is none of such a name.
     """
-    game = find_game(loss)
+    game = replace(find_game(loss), names={"loss": loss, "augment": augment})
     added = tuple(_find("task.penalties", name, PENALTIES) for name in penalties)
     names = [] if augment == "none" else [name.strip() for name in augment.split(",")]
     transforms = {name: _find("task.augment", name, TRANSFORMS) for name in names}

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from pbt_gan.gan.drawn import NOTHING, Drawn
 from pbt_gan.gan.nets.layers import Layers
-from pbt_gan.gan.nets.net import Answers, Buffers, Net, Params, Shown
+from pbt_gan.gan.nets.net import Answers, Buffers, Net, Params
+from pbt_gan.gan.shown import Shown
 
 
 class LayeredDiscriminator(Net):

@@ -34,7 +34,11 @@ class Architecture(NamedTuple):
     norms: tuple[DiscriminatorNorm, ...] = ("batch", "none", "spectral")
     reads: tuple[str, ...] = ALL  # of the settings in ALL
     lessons: tuple[str, ...] = ()  # the scalars that weigh what its discriminator learns besides; see `Net.lessons`
-    # Names a function that writes its generator down as a `Sequential`, for programs without this package.
+    # Pixels along a side up to which convolutions on a CPU are products with patches: there its own are slower, the more
+    # so the fewer channels there are.
+    patches_up_to: int = 28
+    # Names a function that writes its generator down as a `Sequential`, or gives None where it cannot, for programs
+    # without this package.
     sequential: str | None = None
 
 
@@ -44,17 +48,41 @@ def _dcgan(size: int) -> Mapping[str, int]:
     return {"width": 64 if size == 32 else 32, "kernel": 4, "full_size_layer": False}
 
 
+def _sngan_cnn(size: int) -> Mapping[str, int]:
+    """Give a layer next to larger images fewer channels: at 64 and 128 pixels it takes as much time as at 32."""
+    return {"width": min(2 * size, 2_048 // size)}  # 32: 64, as published
+
+
+def _resnet(size: int) -> Mapping[str, int]:
+    return {"width": min(4 * size, 128) if size <= 32 else 1_024 // size}  # 32: 128, as published
+
+
 def _fastgan(size: int) -> Mapping[str, int]:
-    return {"width": 16}
+    return {"width": 4 if size < 28 else 6 if size < 64 else 8}  # 256: 64, as published
 
 
 def _r3gan(size: int) -> Mapping[str, int]:
-    return {"width": 48}
+    return {"width": 24 if size <= 32 else 16}  # 32: 768, as published
 
 
 NETS: Mapping[str, Architecture] = {
     "dcgan": Architecture(
         "pbt_gan.gan.nets.dcgan:make_nets", halvings, _dcgan, sequential="pbt_gan.gan.nets.sequential:dcgan"
+    ),
+    "sngan-cnn": Architecture(
+        "pbt_gan.gan.nets.sngan_cnn:make_nets",
+        halvings,
+        _sngan_cnn,
+        norms=("spectral", "none"),
+        reads=("bias_before_norm",),
+        sequential="pbt_gan.gan.nets.sequential:dcgan",
+    ),
+    "resnet": Architecture(
+        "pbt_gan.gan.nets.resnet:make_nets",
+        halvings,
+        _resnet,
+        norms=("spectral", "none"),
+        reads=("bias_before_norm",),
     ),
     "fastgan": Architecture(
         "pbt_gan.gan.nets.fastgan:make_nets",
@@ -63,8 +91,16 @@ NETS: Mapping[str, Architecture] = {
         norms=("batch",),
         reads=(),
         lessons=("reconstruction_weight",),
+        patches_up_to=0,
     ),
-    "r3gan": Architecture("pbt_gan.gan.nets.r3gan:make_nets", doublings, _r3gan, norms=("none",), reads=()),
+    "r3gan": Architecture(
+        "pbt_gan.gan.nets.r3gan:make_nets",
+        doublings,
+        _r3gan,
+        norms=("none",),
+        reads=(),
+        patches_up_to=0,
+    ),
 }
 
 
