@@ -1,6 +1,8 @@
 """FastGAN as ordinary modules, written from the paper's figures 3 and 4, and from nothing in this package."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ class Noise(nn.Module):
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(1))
 
-    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, x, noise):
         return x + self.strength * noise[:, None]
 
 
@@ -25,7 +27,7 @@ class Layer(nn.Module):
         self.noise = Noise() if noisy else None
         self.norm = nn.BatchNorm2d(2 * outs)
 
-    def forward(self, x: Tensor, noises: list[Tensor]) -> Tensor:
+    def forward(self, x, noises):
         x = self.convolution(x)
         if self.noise is not None:
             x = self.noise(x, noises.pop(0))
@@ -39,7 +41,7 @@ class Excitation(nn.Module):
         self.squeeze = nn.Linear(ins * side**2, outs, bias=False)  # a convolution that fits once
         self.excite = nn.Conv2d(outs, outs, 1, bias=False)
 
-    def forward(self, by: Tensor, x: Tensor) -> Tensor:
+    def forward(self, by, x):
         squeezed = self.squeeze(F.adaptive_avg_pool2d(by, self.side).flatten(1))
         return x * self.excite(F.silu(squeezed)[..., None, None]).sigmoid()
 
@@ -52,14 +54,14 @@ class Generator(nn.Module):
         self.side, self.reach = side, reach
         self.dense = nn.Linear(z_size, 2 * widths[0] * side**2, bias=False)  # a transposed convolution of one pixel
         self.norm = nn.BatchNorm2d(2 * widths[0])
-        self.blocks = nn.ModuleList()
-        for n, (ins, outs) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        self.blocks: Any = nn.ModuleList()
+        for n, (ins, outs) in enumerate(pairwise(widths), start=1):
             layers = [Layer(ins, outs, noisy=n % 2 == 1)] + ([Layer(outs, outs, noisy=True)] if n % 2 else [])
             excitation = [Excitation(widths[n - reach], outs, side)] if n >= reach else []
             self.blocks.append(nn.ModuleList([nn.ModuleList(layers), *excitation]))
         self.image = nn.Conv2d(widths[-1], channels, 3, padding=1, bias=False)
 
-    def forward(self, z: Tensor, noises: Sequence[Tensor]) -> Tensor:
+    def forward(self, z, noises):
         left = list(noises)
         made = [F.glu(self.norm(self.dense(z).view(len(z), -1, self.side, self.side)), 1)]
         for n, (layers, *excitation) in enumerate(self.blocks, start=1):
@@ -83,7 +85,7 @@ class Down(nn.Module):
         self.main = nn.Sequential(normal(ins, outs, 4), normal(outs, outs, 3))
         self.direct = nn.Sequential(nn.AvgPool2d(2), normal(ins, outs, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x):
         return (self.main(x) + self.direct(x)) / 2
 
 
@@ -93,7 +95,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(Layer(i, o) for i, o in zip([ins, *widths], widths, strict=False))
         self.image = nn.Conv2d([ins, *widths][-1], channels, 3, padding=1, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x):
         for layer in self.layers:
             x = layer(F.interpolate(x, scale_factor=2), [])
         return self.image(x).tanh()
@@ -115,20 +117,20 @@ class Discriminator(nn.Module):
         super().__init__()
         self.reach = reach
         self.first = nn.Sequential(nn.Conv2d(channels, widths[0], 3, padding=1, bias=False), nn.LeakyReLU(0.2))
-        self.blocks = nn.ModuleList()
-        for n, (ins, outs) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+        self.blocks: Any = nn.ModuleList()
+        for n, (ins, outs) in enumerate(pairwise(widths), start=1):
             excitation = [Excitation(widths[n - reach], outs, side)] if n >= reach else []
             self.blocks.append(nn.ModuleList([Down(ins, outs), *excitation]))
         self.judge = nn.Sequential(normal(widths[-1], wide, 1), nn.Conv2d(wide, 1, 4, bias=False))
         self.second = nn.Sequential()
         if second:
             self.second.append(nn.Conv2d(channels, second[0], 4, 2, 1, bias=False)).append(nn.LeakyReLU(0.2))
-            self.second.extend(normal(ins, outs, 4) for ins, outs in zip(second, second[1:], strict=False))
+            self.second.extend(normal(ins, outs, 4) for ins, outs in pairwise(second))
             self.judge_second = nn.Conv2d(second[-1], 1, 4, bias=False)
         inputs = [widths[-1], widths[-2], *second[-1:]]
         self.decoders = nn.ModuleList(Decoder(ins, decoding, channels) for ins in inputs)
 
-    def forward(self, images: Tensor, upper: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images, upper, left):
         """Return the logits of each image, and the distance of what is drawn."""
         seen = [self.first(images)]
         for n, (block, *excitation) in enumerate(self.blocks, start=1):

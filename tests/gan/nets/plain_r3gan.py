@@ -1,6 +1,7 @@
 """R3GAN as ordinary modules, written from the paper's figure 2c and section 3.2, and from nothing in this package."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class Block(nn.Module):
             nn.Conv2d(2 * channels, channels, 1, bias=False),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x):
         return x + self.net(x)
 
 
@@ -54,12 +55,12 @@ class Generator(nn.Module):
         self.basis = nn.Parameter(torch.empty(widths[0], side, side))
         self.mix = nn.Linear(2 * z_size if classes else z_size, widths[0], bias=False)
         rows = list(zip([widths[0], *widths], widths, cardinality, strict=False))
-        self.stages = nn.ModuleList(
+        self.stages: Any = nn.ModuleList(
             nn.ModuleList([change(ins, outs), stage(outs, groups)]) for ins, outs, groups in rows
         )
         self.image = nn.Conv2d(widths[-1], channels, 1, bias=False)
 
-    def forward(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, z, y=None):
         if self.embed is not None:
             z = torch.cat([z, self.embed(y)], 1)
         x = self.mix(z)[..., None, None] * self.basis
@@ -75,7 +76,7 @@ class Weighed(nn.Module):
         super().__init__()
         self.basis = nn.Parameter(torch.empty(channels, side, side))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x):
         return F.conv2d(x, self.basis[:, None], groups=x.shape[1]).flatten(1)
 
 
@@ -88,12 +89,14 @@ class Discriminator(nn.Module):
         super().__init__()
         self.image = nn.Conv2d(channels, widths[0], 1, bias=False)
         rows = list(zip(widths, [*widths[1:], widths[-1]], cardinality, strict=True))
-        self.stages = nn.ModuleList(nn.ModuleList([stage(ins, groups), change(ins, outs)]) for ins, outs, groups in rows)
+        self.stages: Any = nn.ModuleList(
+            nn.ModuleList([stage(ins, groups), change(ins, outs)]) for ins, outs, groups in rows
+        )
         self.weighed = Weighed(widths[-1], side)
         self.head = nn.Linear(widths[-1], widths[-1] if classes else 1, bias=False)
         self.embed = nn.Linear(classes, widths[-1], bias=False) if classes else None
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, x, y=None):
         x = self.image(x)
         for n, (residual, changes) in enumerate(self.stages, start=1):
             x = residual(x)

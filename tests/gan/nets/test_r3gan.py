@@ -53,8 +53,8 @@ def test_the_nets_equal_the_published_ones_made_of_modules(layers, size, width, 
     answers = discriminator.each(views, {}, batches, training=True)
     for batch, logits in zip(batches, answers.logits, strict=True):
         for member, own in enumerate(logits):
-            finest_first = [stage[::-1] for stage in stages]
-            module = filled(plain.Discriminator(side, *finest_first, 2, classes), views, member)
+            finest_first = plain.Discriminator(side, stages[0][::-1], stages[1][::-1], 2, classes)
+            module = filled(finest_first, views, member)
             known = [] if labels is None else [labels[member]]
             torch.testing.assert_close(own, module(batch.images[member], *known), rtol=1e-9, atol=1e-12)
 
@@ -120,7 +120,6 @@ def test_images_that_are_looked_at_are_held_within_bounds_and_those_of_training_
     assert torch.equal(looked_at, made.clamp(-1, 1))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 48, 64, 96, 128])
 def test_images_of_every_size_come_out_of_g_and_go_into_d(size):
     generator, discriminator = nets("r3gan", size, width=1, z_size=4)

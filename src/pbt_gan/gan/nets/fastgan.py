@@ -1,8 +1,8 @@
 """FastGAN: nets for little data, by excitation across resolutions and a discriminator that has to draw what it sees.
 
 Source: Liu et al. 2021, arXiv:2101.04775, figures 3 and 4; what the paper leaves open is as in the authors' code,
-odegeasslbc/FastGAN-pytorch. Published for 256×256 pixels and more, with `width` = 64 and `z_size` = 256. Smaller images
-have the same blocks, and fewer of them. What is otherwise than there stands in docs/decisions/0047-nets-for-little-data.md.
+odegeasslbc/FastGAN-pytorch. Published for 256×256 pixels and more, with `width` = 64 and `z_size` = 256. Smaller
+images have the same blocks, and fewer of them; docs/decisions/0047-nets-for-little-data.md says what else is different.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,9 +47,9 @@ class Generator(Net):
     """Latent numbers to images: a transposed convolution, blocks that double, a convolution, tanh.
 
     A block is nearest neighbours at twice the size, convolution, batch norm and a gated linear unit; the first one, the
-    third and so on have noise before the norm, and all but the doubling twice. What has been doubled four times is excited
-    by the coarsest, what has been five times by what has been once, and so on; in images too small for that, the finest by
-    the coarsest.
+    third and so on have noise before the norm, and all but the doubling twice. What has been doubled four times is
+    excited by the coarsest, what has been five times by what has been once, and so on; in images too small for that,
+    the finest by the coarsest.
 
     Its buffers are the statistics of the batch norms.
     """
@@ -155,20 +155,28 @@ class Seen(NamedTuple):
     whole: Tensor  # the coarsest features
     second: Tensor | None  # those of the second look
 
+    def first(self, batches: int) -> "Seen":
+        """Return what is seen of the first one of so many batches."""
+        images, finer, whole, second = (None if x is None else x[: x.shape[0] // batches] for x in self)
+        assert images is not None
+        assert finer is not None
+        assert whole is not None
+        return Seen(images, finer, whole, second)
+
 
 @dataclass(frozen=True)
 class Discriminator(LayeredDiscriminator):
     """Images to logits, several for each image: of places of the coarsest features, and of those of a second look.
 
-    The first look is a convolution, then blocks that halve down to 4 to 8 pixels: the mean of two convolutions, and of one
-    of single pixels of what was pooled. What has been halved three times is excited by what has not been, and so on; in
-    images too small for that, the coarsest by the finest. The second look, which images have that are halved twice or more,
-    is at half their size and by strided convolutions alone. Each convolution but the first of a look has batch norm, by the
-    statistics of the batch: real and fake images go through separately. LeakyReLU comes after.
+    The first look is a convolution, then blocks that halve down to 4 to 8 pixels: the mean of two convolutions, and of
+    one of single pixels of what was pooled. What has been halved three times is excited by what has not been, and so
+    on; in images too small for that, the coarsest by the finest. The second look, which images have that are halved
+    twice or more, is at half their size and by strided convolutions alone. Each convolution but the first of a look has
+    batch norm, by the statistics of the batch: real and fake images go through separately. LeakyReLU comes after.
 
     Its lesson is to draw reals at half their size: the whole of an image, of the coarsest features of each look, and a
-    quarter, drawn by lot for each image, of that quarter of the features before the last halving. What counts is the mean
-    distance of the pixels, summed over the three.
+    quarter, chosen by lot for each image, of that quarter of the features before the last halving. What counts is the
+    mean distance of the pixels, summed over the three.
     """
 
     size: int
@@ -244,12 +252,11 @@ class Discriminator(LayeredDiscriminator):
         entered = self.entered(batches)
         seen = [self._seen(params, x) for x, _ in entered]
         judged = [self._judged(params, own, labels) for own, (_, labels) in zip(seen, entered, strict=True)]
-        logits = [of_batch for together in judged for of_batch in together]
+        logits = [of_batch for several in judged for of_batch in several]
         if not drawn:
             return Answers(logits, buffers, {})
-        together = len(batches) // len(entered)
-        first = Seen(*(x if x is None else x[: x.shape[0] // together] for x in seen[0]))
-        return Answers(logits, buffers, {RECONSTRUCTION: self._distance(params, first, drawn["quarter"])})
+        distance = self._distance(params, seen[0].first(len(batches) // len(entered)), drawn["quarter"])
+        return Answers(logits, buffers, {RECONSTRUCTION: distance})
 
     def _seen(self, params: Params, x: Tensor) -> Seen:
         layers = self.layers
@@ -279,7 +286,7 @@ class Discriminator(LayeredDiscriminator):
         logits = torch.cat([layers.flatten(each, len(weight)) for each in places], -1)  # [S, P, B, n]
         if self.classes:
             assert labels is not None
-            features = layers.flatten(seen.whole, len(weight)).unflatten(-1, (self.widths[-1], -1)).mean(-1)
+            features = torch.unflatten(layers.flatten(seen.whole, len(weight)), -1, (self.widths[-1], -1)).mean(-1)
             logits = logits + (features * (labels @ params["embed.weight"])).sum(-1, keepdim=True)
         return logits.flatten(2)
 
@@ -322,11 +329,13 @@ def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
 
 
 def initial_params(layout: Layout, rng: Random) -> Tensor:
-    """Draw a net's parameters, float32[size]: weights N(0, 0.02), scales N(1, 0.02), shifts and strengths of noise 0."""
+    """Draw a net's parameters, float32[size]: weights N(0, 0.02), scales N(1, 0.02), shifts and noise 0."""
     parts: dict[str, Tensor] = {}
     for name, shape in layout.shapes.items():
         mean, drawn = float(name.endswith("scale")), name.endswith(("weight", "scale"))
-        numbers = mean + np.float32(0.02) * rng.standard_normal(shape, np.float32) if drawn else np.zeros(shape, np.float32)
+        numbers = (
+            mean + np.float32(0.02) * rng.standard_normal(shape, np.float32) if drawn else np.zeros(shape, np.float32)
+        )
         parts[name] = torch.from_numpy(numbers.astype(np.float32))
     return layout.flat(parts)
 

@@ -11,8 +11,8 @@ from pbt_gan.gan.nets.resampling import pool
 def sigmoid(x: Tensor) -> Tensor:
     """Return 1 / (1 + exp(-x)).
 
-    Not by torch's own, which on a CPU rounds otherwise at the end of a tensor than within it: a member's bits would depend
-    on where it lies in its group.
+    Not by torch's own, which on a CPU rounds otherwise at the end of a tensor than within it: a member's bits would
+    depend on where it lies in its group.
     """
     return (x / 2).tanh() / 2 + 0.5
 

@@ -1,4 +1,4 @@
-"""Convolutions with batch norm by the statistics of the batch, always: what discriminators have that are never used alone."""
+"""Convolutions with batch norm by the statistics of the batch, always: for discriminators, whose work is training."""
 
 from collections.abc import Callable
 

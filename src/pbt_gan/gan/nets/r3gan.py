@@ -1,11 +1,11 @@
 """R3GAN: residual nets without any normalisation, for a relativistic loss with penalties on both sides.
 
-Source: Huang et al. 2024, arXiv:2501.05441, section 3.2 and table 2, configuration E; what the paper leaves open is as in
-the authors' code, brownvc/R3GAN. Published are `width` = 768 and `z_size` = 64.
+Source: Huang et al. 2024, arXiv:2501.05441, section 3.2 and table 2, configuration E; what the paper leaves open is as
+in the authors' code, brownvc/R3GAN. Published are `width` = 768 and `z_size` = 64.
 
-Each resolution from 4 to 7 pixels upwards is a stage of two residual blocks, and has `width` channels up to 8 times that
-resolution, then half as many with each doubling. Between stages images are interpolated; in the middle of it all, at the
-coarsest resolution, a basis of learned maps is mixed by the latents, and weighed against the features.
+Each resolution is a stage of two residual blocks. The coarsest one, of 4 to 7 pixels, and the next three have `width`
+channels, each one after them half as many as the one before. Between stages images are interpolated. At the coarsest
+resolution the generator mixes a basis of maps, and the discriminator weighs what it sees by another.
 """
 
 import math
@@ -54,8 +54,8 @@ def stage_widths(size: int, width: int) -> list[int]:
 class Generator(Net):
     """Latent numbers to images: they mix a basis of maps, then stages that double.
 
-    The class, where one is wanted, is embedded and stands beside the latents. In training, images are what comes out, as
-    published; where they are looked at, they are held within [-1, 1].
+    The class, where one is wanted, is embedded and stands beside the latents. In training, images are whatever comes
+    out, as published; where they are looked at, they are held within [-1, 1].
     """
 
     size: int
@@ -155,14 +155,16 @@ class Discriminator(LayeredDiscriminator):
             x = _residual(layers, params, n, x)
             if n:
                 x = _changed(layers, params, n, pool(blur(x)))
-        basis, head = params["basis"], params["head.weight"]
-        maps = layers.flatten(x, len(basis)).unflatten(-1, (basis.shape[1], -1))
-        features = (maps * basis.flatten(2)[:, None]).sum(-1)  # [S, P, B, C]
+        basis, head = params["basis"].flatten(2)[:, None], params["head.weight"]  # [P, 1, C, H·W]
+        maps = torch.unflatten(layers.flatten(x, len(basis)), -1, basis.shape[2:])  # [S, P, B, C, H·W]
         if self.classes:
             assert labels is not None
             head = labels @ (params["embed.weight"].mT @ head)
-        # Multiplied and summed: the bits of a matrix times a vector would depend on the number of members.
-        return (features * head).sum(-1)
+        # Expanded first, a gradient is summed over samples and then over batches, never with members between the two.
+        batches = len(maps)
+        features = (maps * basis.expand(batches, *basis.shape)).sum(-1)
+        logits: Tensor = (features * head.expand(batches, *head.shape[-3:])).sum(-1)
+        return logits
 
 
 def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
@@ -174,8 +176,8 @@ def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
 def initial_params(layout: Layout, gains: Mapping[str, float], rng: Random) -> Tensor:
     """Draw a net's parameters, float32[size]: zero biases, and N(0, gain / √fan_in).
 
-    The gain is 1, where `gains` by name say nothing else. In a block it is LeakyReLU's, times a fourth root of one by the
-    number of all blocks; the last layer of each block is 0 (Zhang et al. 2019, arXiv:1901.09321).
+    The gain is 1 where `gains` by name say nothing else. In a block it is LeakyReLU's, divided by the fourth root of
+    the number of all blocks; the last layer of each block is 0 (section 3.2; Zhang et al. 2019, arXiv:1901.09321).
     """
     blocks = sum(name.endswith("narrow.weight") for name in layout.shapes)
     parts: dict[str, Tensor] = {}

@@ -20,7 +20,7 @@ def grow(x: Tensor) -> Tensor:
 def blur(x: Tensor) -> Tensor:
     """Return means of 3 × 3 pixels, weighed [1, 2, 1] along each side; beyond the edges there is 0.
 
-    Pixels that grow and are blurred then are interpolated by [1, 3, 3, 1]; so it is, too, if they are blurred and pooled.
+    Images that grow and then are blurred are interpolated by [1, 3, 3, 1], and so they are if blurred and then pooled.
     """
     for axis in (2, 3):
         size = x.shape[axis]

@@ -34,8 +34,8 @@ class Architecture(NamedTuple):
     norms: tuple[DiscriminatorNorm, ...] = ("batch", "none", "spectral")
     reads: tuple[str, ...] = ALL  # of the settings in ALL
     lessons: tuple[str, ...] = ()  # the scalars that weigh what its discriminator learns besides; see `Net.lessons`
-    # Pixels along a side up to which convolutions on a CPU are products with patches: there its own are slower, the more
-    # so the fewer channels there are.
+    # Pixels along a side up to which convolutions on a CPU are products with patches: its own are slower there, unless
+    # there are many channels or groups.
     patches_up_to: int = 28
     # Names a function that writes its generator down as a `Sequential`, or gives None where it cannot, for programs
     # without this package.
