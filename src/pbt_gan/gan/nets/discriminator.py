@@ -19,7 +19,7 @@ class LayeredDiscriminator(Net):
 
     @abstractmethod
     def logits(self, params: Params, x: Tensor, labels: Tensor | None) -> Tensor:
-        """Return logits [S, P, B] of an x of S batches, and of their labels [S, P, B, K]."""
+        """Return logits [S, P, B] or [S, P, n·B] of an x of S batches, and of their labels [S, P, B, K]."""
 
     @property
     def exact(self) -> bool:
