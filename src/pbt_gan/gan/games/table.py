@@ -6,7 +6,22 @@ from typing import TypeVar
 
 from pbt_gan import references
 from pbt_gan.errors import ConfigError
-from pbt_gan.gan.games import gradient_penalty, hinge, non_saturating, wasserstein
+from pbt_gan.gan.games import (
+    colour,
+    cutout,
+    dragan,
+    flip,
+    gradient_penalty,
+    hinge,
+    least_squares,
+    lecam,
+    noise,
+    non_saturating,
+    pairing,
+    translation,
+    wasserstein,
+    zero_slopes,
+)
 from pbt_gan.gan.games.game import Augmentation, Game, Loss, Penalty, Transform
 from pbt_gan.validation import unknown
 
@@ -14,13 +29,27 @@ Entry = TypeVar("Entry")
 
 LOSSES: Mapping[str, Loss] = {
     "non-saturating": non_saturating.LOSS,
+    "least-squares": least_squares.LOSS,
     "hinge": hinge.LOSS,
     "wasserstein": wasserstein.LOSS,
+    "pairing": pairing.LOSS,
 }
 
-PENALTIES: Mapping[str, Penalty] = {"gradient": gradient_penalty.PENALTY}
+PENALTIES: Mapping[str, Penalty] = {
+    "gradient": gradient_penalty.PENALTY,
+    "dragan": dragan.PENALTY,
+    "r1": zero_slopes.R1,
+    "r2": zero_slopes.R2,
+    "lecam": lecam.PENALTY,
+}
 
-TRANSFORMS: Mapping[str, Transform] = {}
+TRANSFORMS: Mapping[str, Transform] = {
+    "flip": flip.TRANSFORM,
+    "colour": colour.TRANSFORM,
+    "translation": translation.TRANSFORM,
+    "cutout": cutout.TRANSFORM,
+    "noise": noise.TRANSFORM,
+}
 
 GAMES: Mapping[str, Game] = {
     **{name: Game(loss) for name, loss in LOSSES.items()},

@@ -34,6 +34,7 @@ class Needs:
     batch_size: int
     z_size: int
     game: Game
+    image: tuple[int, int, int]  # channels, height, width
     generator: Mapping[str, Draw] = field(default_factory=dict)  # by the net, for each image that it makes
     discriminator: Mapping[str, Draw] = field(
         default_factory=dict
