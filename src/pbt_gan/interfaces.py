@@ -195,6 +195,16 @@ class Problem(ABC):
         """Hyperparameters that other arguments would let evolve, each with the reason why these do not."""
         return {}
 
+    def check_space(self, space: Mapping[str, Domain]) -> None:
+        """Raise ConfigError where hyperparameters cannot be evolved beside each other, though each could alone.
+
+        One that only some values of a `Choice` read, say: a member that moved to another value would not use it.
+
+        Args:
+            space: all that are evolved, as the config has changed them.
+        """
+        return
+
     def prepare(self, folder: Path) -> None:
         """Put the files that all members depend on (trained scorers, say) into the run's own folder, once.
 

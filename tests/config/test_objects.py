@@ -9,7 +9,7 @@ from pbt_gan.config.settings import Config
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.rng import stream
 from pbt_gan.core.selection import Selection
-from pbt_gan.core.space import Float, Integer, Range
+from pbt_gan.core.space import Choice, Float, Integer, Range
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Task, Training
 from pbt_gan.validation import validated
@@ -20,11 +20,15 @@ class Spaced(Task):
 
     @property
     def space(self):
-        return {"lr": Float(1e-3, (1e-6, 1e-1), "log"), "k": Integer(1, (1, 10))}
+        return {"lr": Float(1e-3, (1e-6, 1e-1), "log"), "k": Integer(1, (1, 10)), "kind": Choice(("a", "b"), "a")}
 
     @property
     def evolved(self):
         return ("lr",)
+
+    def check_space(self, space):
+        if "k" in space and "c" in getattr(space.get("kind"), "values", ()):
+            raise ConfigError("space.k is not read where kind is 'c'.")
 
     def init(self, rng):
         return {}
@@ -57,8 +61,21 @@ def test_naming_a_hyperparameter_evolves_it_and_two_numbers_are_a_range():
     assert space["k"] == Integer((1, 2, 5), (1, 5))
 
 
-def test_a_resolved_configuration_resolves_to_itself():
-    config, task = built({"space": {"lr": [1e-4, 1e-2], "k": {}}, "pbt": {"ready_interval": 20}})
+def test_members_begin_with_any_of_the_values_that_are_named_unless_init_says_with_which():
+    assert build_space(*built({"space": {"kind": {}}})) == {"kind": Choice(("a", "b"), "a")}
+    assert build_space(*built({"space": {"kind": {"values": ["b", "c"]}}})) == {"kind": Choice(("b", "c"))}
+    named = {"values": ["b", "c"], "init": "c", "chance": 0.5}
+    assert build_space(*built({"space": {"kind": named}})) == {"kind": Choice(("b", "c"), "c", 0.5)}
+
+
+def test_what_cannot_be_evolved_beside_each_other_is_refused_by_the_task():
+    assert refused({"space": {"k": {}, "kind": {"values": ["a", "c"]}}}) == "space.k is not read where kind is 'c'."
+
+
+@pytest.mark.parametrize("kind", [{}, {"values": ["b", "c"]}, {"values": ["b", "c"], "init": "c"}])
+def test_a_resolved_configuration_resolves_to_itself(kind):
+    space = {"lr": [1e-4, 1e-2], "kind": kind}
+    config, task = built({"space": space, "pbt": {"ready_interval": 20}})
     resolved = resolve(config, task, build_space(config, task))
     assert resolved.pbt.score_interval == 20
     again = validated(Config, resolved.plain())

@@ -17,8 +17,13 @@ FACTORS = st.lists(
 
 @st.composite
 def floats(draw):
-    scale = draw(st.sampled_from(["linear", "log", "logit"]))
-    low, high = {"linear": (-1e3, 1e3), "log": (1e-9, 1e3), "logit": (1e-6, 1 - 1e-6)}[scale]
+    scale = draw(st.sampled_from(["linear", "log", "logit", "complement"]))
+    low, high = {
+        "linear": (-1e3, 1e3),
+        "log": (1e-9, 1e3),
+        "logit": (1e-6, 1 - 1e-6),
+        "complement": (-1e3, 1 - 1e-6),
+    }[scale]
     ends = sorted(draw(st.tuples(st.floats(low, high), st.floats(low, high))))
     assume(ends[1] - ends[0] > 1e-6 * max(map(abs, ends)))
     return Float(Range(*ends), tuple(ends), scale)
@@ -87,6 +92,13 @@ def test_a_choice_always_moves_to_another_of_its_values(values, seed):
     moved = domain.perturb(value, (0.8, 1.2), rng)
     assert domain.contains(moved)
     assert repr(moved) != repr(value)
+
+
+def test_a_choice_moves_as_often_as_its_chance_says():
+    domain = Choice(("a", "b", "c"), chance=0.25)
+    moved = [domain.perturb("a", (), stream(seed)) for seed in range(1_000)]
+    assert 0.2 < sum(value != "a" for value in moved) / 1_000 < 0.3
+    assert set(moved) == {"a", "b", "c"}
 
 
 def test_a_choice_tells_a_number_from_a_truth_value():
@@ -163,6 +175,18 @@ def test_a_number_of_logit_scale_has_its_odds_multiplied():
     assert Float(0.5, (0.01, 0.99), "logit").perturb(0.8, (0.5,), stream(0)) == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize(("factor", "expected"), [(2.0, 0.9995), (0.5, 0.998)])
+def test_a_number_of_complement_scale_has_what_it_lacks_to_1_divided(factor, expected):
+    moved = Float(0.9, (0.5, 0.9999), "complement").perturb(0.999, (factor,), stream(0))
+    assert 1 - moved == pytest.approx(1 - expected, rel=1e-9)
+
+
+def test_a_range_of_complement_scale_is_drawn_evenly_over_its_decades():
+    domain = Float(Range(0.9, 0.999), (0.5, 0.9999), "complement")
+    drawn = [domain.draw(stream(seed)) for seed in range(1_000)]
+    assert 0.45 < sum(value > 0.99 for value in drawn) / 1_000 < 0.55
+
+
 @pytest.mark.parametrize(("step", "expected"), [(None, 0.05), (0.2, 0.2)])
 def test_a_number_that_may_be_0_moves_by_steps(step, expected):
     domain = Float(0.0, (0.0, 0.5), step=step)
@@ -221,6 +245,7 @@ any_range: Any = Range
         any_float(1.0, (0.0, 2.0), "log"),
         any_float(0.5, (0.0, 0.9), "logit"),
         any_float(0.5, (0.1, 1.0), "logit"),
+        any_float(0.5, (0.1, 1.0), "complement"),
         any_float(3.0, (1.0, 2.0)),
         any_float(math.nan, (1.0, 2.0)),
         any_float("fast", (1.0, 2.0)),
@@ -246,6 +271,8 @@ any_range: Any = Range
         Choice(("a", "a")),
         Choice(("a", "b"), "c"),
         Choice((1, 2), 1.0),
+        Choice(("a", "b"), chance=0.0),
+        Choice(("a", "b"), chance=1.5),
     ],
     ids=str,
 )
@@ -338,3 +365,5 @@ def test_a_choice_is_shifted_as_often_as_the_units_say():
     assert 0.2 < sum(value != "a" for value in moved) / 1_000 < 0.3
     assert set(moved) == {"a", "b", "c"}
     assert {domain.shifted("a", 1.0, (), stream(seed)) for seed in range(20)} == {"b", "c"}
+    seldom = Choice(("a", "b"), chance=0.25)
+    assert 0.2 < sum(seldom.shifted("a", 1.0, (), stream(seed)) == "b" for seed in range(1_000)) / 1_000 < 0.3

@@ -25,11 +25,15 @@ def build_space(config: Config, task: Problem) -> Space:
             )
         space[name] = changed(name, own[name], config.space.get(name, DomainSettings()))
         space[name].check(name)
+    task.check_space(space)
     return space
 
 
 def changed(name: str, own: Domain, settings: DomainSettings) -> Domain:
     """Return a task's own domain with what the settings change of it.
+
+    Where values to choose from are named and `init` is not, members begin with any of them: those that the task begins
+    with may not be among them.
 
     Raises:
         ConfigError: it has no such field.
@@ -41,7 +45,9 @@ def changed(name: str, own: Domain, settings: DomainSettings) -> Domain:
             raise ConfigError(
                 f"space.{name}.{key}: {name} is a {type(own).__name__.lower()} and has {', '.join(sorted(allowed))}."
             )
-    if "init" in fields:
+    if "values" in fields:
+        fields.setdefault("init", None)
+    elif "init" in fields:
         fields["init"] = _init(fields["init"], own)
     if isinstance(own, Integer):
         fields = {key: _whole(value) if key in ("init", "bounds") else value for key, value in fields.items()}

@@ -197,10 +197,11 @@ class DomainSettings(Settings):
 
     init: Scalar | tuple[Scalar, ...] | None = None  # a value; two numbers: a range; more: a list to draw from
     bounds: tuple[float, float] | None = None
-    scale: Literal["linear", "log", "logit"] | None = None
+    scale: Literal["linear", "log", "logit", "complement"] | None = None
     factors: tuple[float, ...] | None = None
     step: float | None = None
     values: tuple[Scalar, ...] | None = None
+    chance: float | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.errors import ConfigError, instead, unfit
 
-Scale = Literal["linear", "log", "logit"]
+Scale = Literal["linear", "log", "logit", "complement"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ def _coordinate(value: float, scale: Scale) -> float:
         return math.log(value)
     if scale == "logit":
         return math.log(value / (1 - value))
+    if scale == "complement":
+        return -math.log1p(-value)
     return value
 
 
@@ -43,6 +45,8 @@ def _value(coordinate: float, scale: Scale) -> float:
         return math.exp(coordinate)
     if scale == "logit":
         return 1 / (1 + math.exp(-coordinate))
+    if scale == "complement":
+        return -math.expm1(-coordinate)
     return coordinate
 
 
@@ -67,12 +71,14 @@ def _drawn(targets: Sequence[_Number], value: _Number, rng: Generator) -> _Numbe
 class Float:
     """A real number.
 
-    It moves by a factor, in `log` scale, in `logit` scale (the odds x / (1 - x) are multiplied) and in `linear` scale
-    with bounds above 0. Otherwise, since no factor leads away from 0, it moves by plus or minus `step`.
+    It moves by a factor, in `log` scale, in `logit` scale (the odds x / (1 - x) are multiplied), in `complement` scale
+    (1 - x is divided) and in `linear` scale with bounds above 0. Otherwise, since no factor leads away from 0, it moves
+    by plus or minus `step`.
 
     Examples:
         >>> rate = Float(Range(1e-4, 1e-2), bounds=(1e-6, 1.0), scale="log")  # begins between, moves anywhere up to 1
         >>> momentum = Float(0.9, bounds=(0.5, 0.999), scale="logit")  # always begins at 0.9
+        >>> beta2 = Float(Range(0.9, 0.999), bounds=(0.5, 0.9999), scale="complement")  # 1 - beta2 by decades
         >>> shift = Float((-0.1, 0.1), bounds=(-1.0, 1.0), step=0.05)  # begins at one of two values
     """
 
@@ -92,6 +98,8 @@ class Float:
             raise ConfigError(f"space.{name}.bounds = {[low, high]}, but a log scale needs bounds above 0.")
         if self.scale == "logit" and not 0 < low < high < 1:
             raise ConfigError(f"space.{name}.bounds = {[low, high]}, but a logit scale needs bounds inside (0, 1).")
+        if self.scale == "complement" and high >= 1:
+            raise ConfigError(f"space.{name}.bounds = {[low, high]}, but a complement scale needs bounds below 1.")
         _check_factors(name, self.factors)
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
             raise ConfigError(f"space.{name}.step = {self.step}: a step is a number above 0.")
@@ -258,15 +266,16 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few values without order. It moves to another one, drawn uniformly.
+    """One of a few values without order. It moves to another one, drawn uniformly, or stays.
 
     Examples:
         >>> optimiser = Choice(("adam", "sgd"), init="adam")  # all begin with adam
-        >>> nesterov = Choice((True, False))
+        >>> nesterov = Choice((True, False), chance=0.2)  # four recipients of five keep that of their donors
     """
 
     values: tuple[Value, ...]
     init: Value | tuple[Value, ...] | None = None  # None: any of the values
+    chance: float = 1.0  # that a move leads to another value
 
     def check(self, name: str) -> None:
         """Raise ConfigError where the declaration contradicts itself."""
@@ -276,6 +285,8 @@ class Choice:
         for value in self._starts():
             if not self.contains(value):
                 raise ConfigError(f"space.{name}.init = {value!r} is not among its values {list(self.values)}.")
+        if not 0 < self.chance <= 1:
+            raise ConfigError(f"space.{name}.chance = {self.chance}: the chance of a move lies above 0, and up to 1.")
 
     def contains(self, value: Value) -> bool:
         """Whether a value is one of the choices, of the same type."""
@@ -291,17 +302,20 @@ class Choice:
         return starts[rng.integers(len(starts))]
 
     def perturb(self, value: Value, factors: Sequence[float], rng: Generator) -> Value:
-        """Move to another value."""
-        others = [own for own in self.values if not _same(value, own)]
-        return others[rng.integers(len(others))]
+        """Move to another value, by `chance`."""
+        return self._another(value, rng) if self.chance == 1 or rng.random() < self.chance else value
 
     def shifted(self, value: Value, units: float, factors: Sequence[float], rng: Generator) -> Value:
-        """Move to another value with a probability of so many units: `perturb` always does. There is no direction."""
-        return self.perturb(value, factors, rng) if rng.random() < abs(units) else value
+        """Move to another value with a probability of so many units; one unit is `chance`. There is no direction."""
+        return self._another(value, rng) if rng.random() < abs(units) * self.chance else value
 
     def middle(self) -> Value:
         """Return one value for `init`: the first, since there is no order."""
         return self._starts()[0]
+
+    def _another(self, value: Value, rng: Generator) -> Value:
+        others = [own for own in self.values if not _same(value, own)]
+        return others[rng.integers(len(others))]
 
     def _starts(self) -> tuple[Value, ...]:
         if self.init is None:
