@@ -19,7 +19,6 @@ Draw = Callable[[Random, tuple[int, ...]], NDArray[np.float32]]
 """Draws one number, or more along further axes, for each place of a shape."""
 
 
-
 @dataclass(frozen=True)
 class EachPixel:
     """What is drawn for each number of an image, [C, H, W]; those who draw know how many there are."""

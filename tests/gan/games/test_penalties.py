@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from pbt_gan.gan.games import lecam
 from pbt_gan.gan.games.game import Update
-from pbt_gan.gan.games.lecam import DECAY
 from pbt_gan.gan.games.table import PENALTIES
 from pbt_gan.gan.shown import Shown
 
@@ -26,9 +26,7 @@ def module(seed):
 def stacked(modules):
     """Return their parameters side by side, [P, …], to be differentiated."""
     names = [name for name, _ in modules[0].named_parameters()]
-    return {
-        name: torch.stack([m.get_parameter(name).detach() for m in modules]).requires_grad_() for name in names
-    }
+    return {name: torch.stack([m.get_parameter(name).detach() for m in modules]).requires_grad_() for name in names}
 
 
 def critic_of(params, example):
@@ -166,14 +164,14 @@ def test_a_critic_without_slope_has_a_finite_penalty_and_gradient(name):
 
 def looked_at(name, drawn, real, fake):
     """Return the images at which a penalty asks for slopes."""
-    seen = []
+    seen: list[torch.Tensor] = []
 
     def critic(shown):
         seen.append(shown.images.detach())
         return shown.images.flatten(2).sum(2)
 
-    PENALTIES[name].value(Update(critic, Shown(real), Shown(fake), None, None, drawn, {}))
-    return torch.as_tensor(seen[0])
+    PENALTIES[name].value(update_of(critic, real, fake, drawn))
+    return torch.as_tensor(seen[-1])
 
 
 def test_the_gradient_penalty_is_taken_between_each_real_and_its_own_fake():
@@ -207,23 +205,24 @@ def test_what_a_penalty_shows_keeps_its_labels():
     real, fake = real[:, :3], fake[:, :3]
     drawn = {key: values[:, :3] for key, values in drawn.items()}
     for name in ("gradient", "dragan", "r1", "r2"):
-        seen = []
+        seen: list[torch.Tensor] = []
 
         def critic(shown, seen=seen):
             seen.append(shown.labels)
             return shown.images.flatten(2).sum(2)
 
         wrong = labels.roll(1, 2)
-        shown = (Shown(real, labels), Shown(fake, wrong))
-        PENALTIES[name].value(Update(critic, *shown, None, None, drawn, {}))
-        assert torch.equal(seen[0], wrong if name == "r2" else labels), name
+        update = update_of(critic, real, fake, drawn)
+        PENALTIES[name].value(update._replace(real=Shown(real, labels), fake=Shown(fake, wrong)))
+        assert torch.equal(seen[-1], wrong if name == "r2" else labels), name
 
 
 # LeCam remembers
 
 
 def lecam_update(on_real, on_fake, memory):
-    return Update(None, None, None, on_real, on_fake, {}, memory)
+    nothing = Shown(torch.empty(0))
+    return Update(lambda shown: on_real, nothing, nothing, on_real, on_fake, {}, memory)
 
 
 @given(seed=st.integers(0, 1_000), updates=st.integers(1, 30))
@@ -232,8 +231,8 @@ def test_lecams_averages_are_those_of_a_loop_over_all_updates(seed, updates):
     logits = torch.randn(2, updates, MEMBERS, BATCH, generator=random, dtype=torch.float64)
     memory = at_birth("lecam")
     for on_real, on_fake in zip(*logits, strict=True):
-        memory = PENALTIES["lecam"].remember(lecam_update(on_real, on_fake, memory))
-    weights = [DECAY ** (updates - 1 - n) for n in range(updates)]
+        memory = lecam.remember(lecam_update(on_real, on_fake, memory))
+    weights = [lecam.DECAY ** (updates - 1 - n) for n in range(updates)]
     for name, own in zip(("lecam_real", "lecam_fake"), logits, strict=True):
         average = sum(w * of_update.mean(1) for w, of_update in zip(weights, own, strict=True)) / sum(weights)
         torch.testing.assert_close(memory[name] / memory["lecam_filled"], average)

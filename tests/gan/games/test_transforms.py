@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pbt_gan.gan.drawn import uniform
+from pbt_gan.gan.drawn import EachPixel, uniform
 from pbt_gan.gan.games.table import TRANSFORMS
 
 MEMBERS, BATCH = 2, 6
@@ -24,8 +24,10 @@ def images_of(seed, size, channels=3):
 def drawn_for(name, seed, shape):
     """Draw what a transform declares for images [P, B, C, H, W]."""
     rng, own = np.random.default_rng(seed), TRANSFORMS[name]
-    numbers = {key: draw(rng, shape[:2]) for key, draw in own.draws.items()}
-    numbers |= {key: draw(rng, shape) for key, draw in own.pixel_draws.items()}
+    numbers = {
+        key: each.draw(rng, shape) if isinstance(each, EachPixel) else each(rng, shape[:2])
+        for key, each in own.draws.items()
+    }
     return {key: values.astype(np.float64) for key, values in numbers.items()}
 
 

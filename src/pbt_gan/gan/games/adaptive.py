@@ -29,7 +29,8 @@ def remember(
     Args:
         memory: before it, [P].
         on_real: the logits of reals, [P, B].
-        hyper: [P, 1]. `augment_target`, what r_t is to be; `augment_kimg`, thousand reals in which the chance goes from 0 to 1.
+        hyper: [P, 1]. `augment_target`: what r_t is to be. `augment_kimg`: thousand reals in which the chance can go
+            from 0 to 1.
     """
     import torch
 

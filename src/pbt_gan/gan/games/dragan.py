@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def dragan(update: Update) -> "Tensor":
     """Compute the mean squared deviation from 1 of the slope near reals, [P], without the weight.
 
-    A real x is moved to x + αδ with δ = ½·std·U, where std is the standard deviation of all numbers of a member's batch.
+    A real x is moved to x + αδ with δ = ½·std·U, where std is the deviation of all numbers of a member's batch.
     Of what is drawn it takes α, `dragan_share` [P, B], and U, `dragan_noise` [P, B, C, H, W], both in [0, 1).
     """
     real = update.real.images

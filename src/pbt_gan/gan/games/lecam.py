@@ -25,7 +25,8 @@ def lecam(update: Update) -> "Tensor":
     """
     latest = remember(update)
     of_real, of_fake = (
-        (latest[name] / latest["lecam_filled"]).to(update.on_real.dtype)[:, None] for name in ("lecam_real", "lecam_fake")
+        (latest[name] / latest["lecam_filled"]).to(update.on_real.dtype)[:, None]
+        for name in ("lecam_real", "lecam_fake")
     )
     return ((update.on_real - of_fake).relu().square() + (of_real - update.on_fake).relu().square()).mean(1)
 

@@ -67,15 +67,20 @@ def compose(loss: str, penalties: Sequence[str] = (), augment: str = "none", *, 
         adaptive: whether how often they happen is found out while a member trains.
 
     Raises:
-        ConfigError: there is none of such a name.
+        ConfigError: there is none of such a name, or one is there twice.
     """
     game = find_game(loss)
-    added = tuple(_find("task.penalties", name, PENALTIES) for name in penalties)
+    every = (*game.penalties, *(_find("task.penalties", name, PENALTIES) for name in penalties))
+    if len({penalty.name for penalty in every}) < len(every):
+        raise ConfigError(
+            f"task.penalties = {list(penalties)} with task.loss = {loss!r} has a penalty twice; leave one of them out."
+        )
     names = [] if augment == "none" else [name.strip() for name in augment.split(",")]
-    transforms = {name: _find("task.augment", name, TRANSFORMS) for name in names}
-    if not transforms and not adaptive:
-        return replace(game, penalties=(*game.penalties, *added))
-    return replace(game, penalties=(*game.penalties, *added), augmentation=Augmentation(transforms, adaptive=adaptive))
+    own = game.augmentation
+    transforms = {**own.transforms, **{name: _find("task.augment", name, TRANSFORMS) for name in names}}
+    if len(transforms) < len(own.transforms) + len(names):
+        raise ConfigError(f"task.augment = {augment!r} has a transform twice; leave one of them out.")
+    return replace(game, penalties=every, augmentation=Augmentation(transforms, adaptive=adaptive or own.adaptive))
 
 
 def _find(where: str, name: str, table: Mapping[str, Entry]) -> Entry:

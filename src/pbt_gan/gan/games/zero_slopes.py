@@ -1,8 +1,8 @@
 """The penalties on any slope at reals, R1, and at fakes, R2: where both are alike, the discriminator is to be flat.
 
-Source: Mescheder et al. 2018, arXiv:1801.04406, eq. 9 and 10. That they may be left out of most steps where they are as
-much stronger in the others: Karras et al. 2020, arXiv:1912.04958, appendix B. There a penalty has steps of its own, whose
-momentum has to be mended; here it joins a step that is taken anyway, and nothing has to be.
+Source: Mescheder et al. 2018, arXiv:1801.04406, eq. 9 and 10. That they may be left out of most steps where they are
+as much stronger in the others: Karras et al. 2020, arXiv:1912.04958, appendix B. There a penalty has steps of its own,
+whose momentum has to be mended; here it joins a step that is taken anyway, and nothing has to be.
 """
 
 from typing import TYPE_CHECKING

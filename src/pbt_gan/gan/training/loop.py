@@ -60,6 +60,7 @@ class Loop:
             settings.batch_size,
             settings.z_size,
             step.game,
+            (step.shape.channels, step.shape.size, step.shape.size),
             step.generator.draws,
             step.discriminator.draws,
             flips=settings.flips,
@@ -155,10 +156,11 @@ class Loop:
 
 def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu", classes: int = 0) -> Step:
     """Return the step for images of size × size pixels, of so many classes if these are asked for, on a device."""
+    shape = ImageShape(size, channels, classes)
     layers = layers_for(size, compute_of(settings.dtype), device)
-    nets = make_nets(settings.resolved(size), ImageShape(size, channels, classes), layers)
     return Step(
-        *nets,
+        *make_nets(settings.resolved(size), shape, layers),
+        shape=shape,
         game=settings.game,
         discriminator_loss_scale=settings.discriminator_loss_scale,
         batch_size=settings.batch_size,
