@@ -14,7 +14,7 @@ from pbt_gan.core.rng import stream
 from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.settings import GanSettings, Scalars
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
-from pbt_gan.gan.training.stacking import State, leaves, stacked, unstacked
+from pbt_gan.gan.training.stacking import State, leaves, stacked
 from pbt_gan.gan.training.step import Batch, Losses, Step, weights
 from pbt_gan.gan.training.used import Used
 
@@ -75,7 +75,7 @@ def together(taken: Sequence[Sequence[Taken]]) -> list[Taken]:
     def side_by_side(*batches: Batch) -> Batch:
         return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
 
-    steps = []
+    steps: list[Taken] = []
     for each in zip(*taken, strict=True):
         critics, batches, numbers = zip(*each, strict=True)
         critic = [side_by_side(*updates) for updates in zip(*critics, strict=True)]
@@ -108,7 +108,8 @@ def step_by_vmap(
         memory.copy_(found.memory)
     found = of_one(step.generator_gradients, weights(g), weights(d), hyper, batch)
     step.update_generator(g, hyper, found, Used())
-    return losses | found.losses
+    losses |= found.losses
+    return losses
 
 
 def three_ways(settings: GanSettings, size: int, channels: int = 1, *, members: int = 2, steps: int = 2) -> Any:
@@ -140,6 +141,3 @@ def check_equal(settings: GanSettings, size: int, channels: int = 1, tolerance: 
     assert losses["group"].keys() == losses["vmap"].keys()
     for name, value in losses["group"].items():
         torch.testing.assert_close(losses["vmap"][name], value, rtol=tolerance, atol=tolerance)
-
-
-__all__ = ["alone", "check_equal", "columns", "make", "newborn", "step_by_vmap", "three_ways", "unstacked"]
