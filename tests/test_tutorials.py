@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 
+from pbt_gan import Run, codec
+from pbt_gan.config.settings import Config
+from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.validation import validated
+
 ROOT = Path(__file__).parent.parent
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+) *(.*)\n((?s:.*?))^```", re.MULTILINE)
@@ -47,7 +52,32 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Follow]:
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_can_be_followed_to_its_end(page: Path, follow: Follow):
     text = page.read_text(encoding="utf-8").replace("--seeds 0-7", "--seeds 0-1")
-    follow(text.replace("--budget 2400", "--budget 800").replace("--steps 2000", "--steps 300"))
+    text = text.replace("--budget 2400", "--budget 800").replace("--steps 2000", "--steps 300")
+    follow(text.replace("--population 4 --steps 200", "--population 2 --steps 100"))
+
+
+@pytest.mark.slow
+def test_the_gan_of_the_tutorial_is_short_and_goes_on_with_the_very_batches_that_it_would_have_seen(tmp_path: Path):
+    page = (ROOT / "docs" / "tutorials" / "own-gan.md").read_text(encoding="utf-8")
+    (text,) = (text for _, details, text in BLOCK.findall(page) if "dcgan_task.py" in details)
+    assert len(text.splitlines()) < 60
+    (tmp_path / "dcgan_task.py").write_text(text, encoding="utf-8")
+
+    def config(total_steps: int) -> Config:
+        pbt = {"population_size": 2, "total_steps": total_steps, "ready_interval": 5}
+        task = f"{tmp_path / 'dcgan_task.py'}:DCGAN"
+        return validated(Config, {"task": task, "executor": {"name": "serial"}, "pbt": pbt})
+
+    start(Project(config(20)), tmp_path / "whole")
+    start(Project(config(10)), tmp_path / "cut")
+    go_on(tmp_path / "cut", config(20))
+    whole, cut = (Run.open(tmp_path / name) for name in ("whole", "cut"))
+    for member in ("0", "1"):
+        assert codec.encode(cut.state(member)) == codec.encode(whole.state(member))
+    rows = whole.table()
+    assert all(row["images"] == 5 * row["batch_size"] for row in rows)
+    assert len({row["batch_size"] for row in rows}) > 2, "it evolves"
+    assert not any(report.unverified for report in whole.history.reports)
 
 
 @pytest.mark.slow

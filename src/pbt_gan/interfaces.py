@@ -195,6 +195,13 @@ class Problem(ABC):
         """Hyperparameters that other arguments would let evolve, each with the reason why these do not."""
         return {}
 
+    def expect(self, total_steps: int) -> None:
+        """Be told how many steps a member trains that lives to the end of the run, for schedules of one's own.
+
+        Told in every process before `prepare` and `attach`; a run that is resumed with more steps tells the new number.
+        """
+        return
+
     def check_space(self, space: Mapping[str, Domain]) -> None:
         """Raise ConfigError where hyperparameters cannot be evolved beside each other, though each could alone.
 
@@ -288,6 +295,7 @@ class TaskReference:
 
     name: str  # "module:name" or "file.py:name"
     arguments: Mapping[str, Any] = field(default_factory=dict)  # JSON values
+    total_steps: int | None = None  # what the task is to expect; None: nobody knows
 
     # built with `references.load(name)(**arguments).as_task()`
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pbt_gan.core.space import Choice
 from pbt_gan.gan.games import table
 from pbt_gan.gan.games.game import Game, Loss
 from pbt_gan.gan.task import GanTask
@@ -23,6 +24,22 @@ SMALL: dict[str, Any] = {
 class TestHinge(GroupTaskConformance):
     def make(self):
         return GanTask(loss="hinge", **SMALL)
+
+
+class Chosen(GanTask):
+    """Members begin with any of the losses."""
+
+    @property
+    def space(self):
+        return {**super().space, "loss": Choice(("hinge", "non-saturating", "wasserstein"))}
+
+
+class TestChoices(GroupTaskConformance):
+    evolved = ("loss", "lr_g", "n_critic")
+    members = 4
+
+    def make(self):
+        return Chosen(**SMALL)
 
 
 class TestWganGp(GroupTaskConformance):

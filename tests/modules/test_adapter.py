@@ -68,6 +68,20 @@ def test_hooks_device_and_folder_reach_the_task(small, tmp_path):
     assert images.shape == (5, 1, 1, 1)
 
 
+def test_the_length_of_the_run_reaches_the_task_before_anything_is_built(small, tmp_path):
+    seen = []
+
+    def build(self, rng):
+        seen.append(self.total_steps)
+        return small().build(self, rng)
+
+    task = small(build=build)().as_task()
+    for total_steps in (100, 200):  # the second: a run that goes on and was made longer
+        task.expect(total_steps)
+        task.attach(tmp_path, "cpu")
+    assert seen == [100, 200]
+
+
 @pytest.mark.slow
 def test_a_module_task_can_be_named_without_torch():
     program = "import sys, pbt_gan; pbt_gan.ModuleTask, pbt_gan.Run; sys.exit('torch' in sys.modules)"

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from pbt_gan import Choice, Float, Range
+from pbt_gan import Choice, Float, Integer, Range
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError
-from pbt_gan.modules.bindings import Bindings, fixed
+from pbt_gan.modules.bindings import Bindings
 
 RATE = Float(Range(1e-4, 1e-1), (1e-6, 1.0), "log")
 
@@ -57,7 +57,7 @@ def test_a_setter_and_a_getter_may_keep_a_value_in_another_way():
 def test_of_a_bare_setter_the_value_is_taken_on_trust():
     made, mine = parts(), bound(lr=lambda parts, value: None)
     mine.in_force(made, {"lr": 0.1}, mine.set(made, {"lr": 0.1}), {})
-    assert mine.read(made) == {}
+    assert mine.born(made, {"lr": RATE}) == {}
 
 
 def test_two_bindings_of_one_thing_are_found_out():
@@ -119,7 +119,16 @@ def test_what_a_scheduler_moves_is_told_with_what_it_starts_from():
         mine.in_force(made, {"lr": 0.1}, found, {})
 
 
-def test_what_is_not_evolved_has_its_init_if_that_is_one_value():
+def test_what_is_not_evolved_has_its_init_if_that_is_one_value_and_else_what_build_gave():
     either = ("x", "y")
     space: dict[str, Domain] = {"a": Float(0.1, (0.0, 1.0)), "b": RATE, "c": Choice(either, "x"), "d": Choice(either)}
-    assert fixed(space) == {"a": 0.1, "c": "x"}
+    trusted = lambda parts, value: None  # noqa: E731
+    mine = bound(a="optimiser.momentum", b="optimiser.lr", c=trusted, d=trusted)
+    assert mine.born(parts(), space) == {"a": 0.1, "b": 0.5, "c": "x"}
+
+
+def test_what_is_bound_to_nothing_begins_in_the_middle_where_init_is_no_one_value():
+    space: dict[str, Domain] = {"batch_size": Integer(Range(16, 64), (1, 256)), "lr": RATE}
+    mine = Bindings.of("Mine", space, {"lr": "optimiser.lr"}, handed=True)
+    assert mine.born(parts(), space) == {"batch_size": 40, "lr": 0.5}
+    assert mine.set(parts(), {"batch_size": 48, "lr": 0.1}) == {"batch_size": 48, "lr": 0.1}

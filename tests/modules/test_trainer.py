@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from pbt_gan import codec
+from pbt_gan import Integer, Range, codec
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Failure
 from pbt_gan.core.rng import stream
@@ -235,3 +235,40 @@ def test_an_export_is_the_nets_and_can_be_adopted_again(trainer, make):
     net.load_state_dict(exported["net"])
     assert torch.equal(net.first.weight, done.state["net"]["first.weight"])
     assert codec.encode(trainer.export(trainer.adopt(exported))) == codec.encode(exported)
+
+
+BATCH = {"batch_size": Integer(Range(16, 64), (1, 256))}
+
+
+def handed(train):
+    """Return what a task without bindings says of itself whose `train` is this."""
+    return {"space": BATCH, "bindings": {}, "train": train}
+
+
+def test_what_no_part_has_is_handed_to_train_and_verified_where_it_was_asked_for(small):
+    def train(self, parts, steps, rng, hyperparams):
+        return {"images": steps * hyperparams["batch_size"]}
+
+    trainer = attached(small(**handed(train))().as_task())
+    done = trainer.train(trainer.init(stream(0)), {"batch_size": 32}, 3, streams)
+    assert (done.images, done.hyperparams, list(done.unverified)) == (96, {"batch_size": 32}, [])
+    again = trainer.train(codec.clone(done.state), {}, 3, streams)
+    assert (again.images, again.hyperparams) == (96, {})  # not evolved any more, it is what the state says
+    assert trainer.train(trainer.init(stream(0)), {}, 3, streams).images == 120
+
+
+def test_what_train_did_not_ask_for_is_unverified(small):
+    def train(self, parts, steps, rng, hyperparams):
+        return {"images": hyperparams["batch_size"] if steps > 3 else 0}
+
+    trainer = attached(small(**handed(train))().as_task())
+    for steps, unverified in ((3, ["batch_size"]), (4, [])):
+        done = trainer.train(trainer.init(stream(0)), {"batch_size": 32}, steps, streams)
+        assert list(done.unverified) == unverified
+
+
+def test_of_what_is_bound_the_place_counts_and_not_that_train_looked_it_up(small):
+    changes = {"train": lambda self, parts, steps, rng, hyperparams: {"rate": hyperparams["lr"]}}
+    trainer = attached(small(**changes)().as_task())
+    done = trainer.train(trainer.init(stream(0)), {"lr": 0.5}, 3, streams)
+    assert (done.metrics, list(done.unverified)) == ({"rate": 0.5}, ["lr"])

@@ -67,6 +67,7 @@ class ProcessesExecutor(Crew):
         self._start = {
             "task": task.name,
             "arguments": task.arguments,
+            "total_steps": task.total_steps,
             "seed": seed,
             "folder": str(folder),
             "deterministic": deterministic,

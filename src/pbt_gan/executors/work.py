@@ -59,10 +59,13 @@ NOTHING = Path(os.devnull)
 
 def build(task: TaskSource | TaskReference) -> Problem:
     """Return the problem that a reference names, or that an object is or can be made into."""
-    if isinstance(task, TaskReference):
-        source: TaskSource = references.load(task.name)(**task.arguments)
-        return source.as_task()
-    return task.as_task()
+    if not isinstance(task, TaskReference):
+        return task.as_task()
+    source: TaskSource = references.load(task.name)(**task.arguments)
+    problem = source.as_task()
+    if task.total_steps is not None:
+        problem.expect(task.total_steps)
+    return problem
 
 
 def attached(problem: Problem, folder: Path, device: str) -> Trainer:

@@ -46,7 +46,7 @@ def main() -> None:
         with building(name):
             if start["deterministic"]:
                 make_deterministic(start["device"])
-            problem = build(TaskReference(start["task"], start["arguments"]))
+            problem = build(TaskReference(start["task"], start["arguments"], start["total_steps"]))
             trainer = attached(problem, Path(start["folder"]), start["device"])
     except PbtGanError as error:
         details = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""

@@ -6,9 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pbt_gan.core.space import Domain, Float, Integer
+from pbt_gan.core.space import Domain
 from pbt_gan.gan.data.fit import RESOLUTIONS, Fit, Way
 from pbt_gan.gan.data.pictures.fitting import colour
+from pbt_gan.gan.domains import domain
 from pbt_gan.gan.games.game import Game
 from pbt_gan.gan.games.sense import objection
 from pbt_gan.gan.games.table import compose
@@ -185,7 +186,7 @@ class GanSettings(NetSettings, Scalars):
 
     def space(self) -> Mapping[str, Domain]:
         """Return where each of these scalars may go when it is evolved."""
-        return {name: _domain(name, value) for name, value in self.scalars().items()}
+        return {name: domain(name, value) for name, value in self.scalars().items()}
 
 
 WITHOUT: Mapping[str, str] = {
@@ -202,32 +203,3 @@ WITHOUT: Mapping[str, str] = {
     "reconstruction_weight": "the discriminator of net = {self.net!r} rebuilds nothing",
 }
 """What is told of the scalars that only some games and nets read, where they are not read."""
-
-
-def _domain(name: str, value: float) -> Domain:
-    match name:
-        case "lr_g" | "lr_d":
-            return Float(value, (1e-6, 1e-1), "log")
-        case "beta1":
-            return Float(value, (0.01, 0.99), "logit")
-        case "beta2":
-            return Float(value, (0.5, 0.9999), "logit")
-        case "n_critic":
-            return Integer(int(value), (1, 10))
-        case "ema_half_life_kimg":
-            return Float(value, (0.01, 1_000.0), "log")
-        case "augment_kimg":
-            return Float(value, (1.0, 10_000.0), "log")
-        case "label_smoothing":
-            return Float(value, (0.0, 0.3), step=0.05)
-        case "gp_weight" | "dragan_weight":
-            return Float(value, (0.1, 1_000.0), "log")
-        case "r1_weight" | "r2_weight" | "lecam_weight":
-            return Float(value, (1e-4, 100.0), "log")
-        case "augment_p" | "augment_target":
-            return Float(value, (0.0, 1.0), step=0.1)
-        case "instance_noise":
-            return Float(value, (1e-3, 1.0), "log")
-        case "reconstruction_weight":
-            return Float(value, (1e-2, 100.0), "log")
-    raise AssertionError(name)

@@ -7,6 +7,7 @@ from typing import Any
 from pbt_gan.core.space import Domain
 from pbt_gan.interfaces import Problem, Trainer
 from pbt_gan.modules.bindings import Bindings
+from pbt_gan.modules.handed import takes_hyperparams
 from pbt_gan.modules.task import ModuleTask
 from pbt_gan.modules.trainer import ModuleTrainer
 
@@ -23,7 +24,8 @@ class ModuleAdapter(Problem):
         self._space = dict(task.space)
         for name, domain in self._space.items():
             domain.check(name)
-        self._bindings = Bindings.of(type(task).__name__, self._space, task.bindings)
+        handed = takes_hyperparams(task.train)
+        self._bindings = Bindings.of(type(task).__name__, self._space, task.bindings, handed=handed)
 
     @property
     def space(self) -> Mapping[str, Domain]:
@@ -38,6 +40,10 @@ class ModuleAdapter(Problem):
     def arguments(self) -> Mapping[str, Any]:
         """Return the task's own."""
         return self.task.arguments()
+
+    def expect(self, total_steps: int) -> None:
+        """Tell the task."""
+        self.task.total_steps = total_steps
 
     def prepare(self, folder: Path) -> None:
         """Let the task prepare the folder."""

@@ -9,6 +9,7 @@ from typing import Any
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, TaskError, suggestion
+from pbt_gan.modules.handed import ARGUMENT
 from pbt_gan.modules.parts import Parts
 from pbt_gan.modules.paths import Chain, chains, read, write
 from pbt_gan.modules.reads import instead, mended
@@ -31,17 +32,26 @@ class Bindings:
     paths: Mapping[str, str]  # of those that are bound by one
 
     @classmethod
-    def of(cls, task: str, space: Mapping[str, Domain], bindings: Mapping[str, Binding]) -> "Bindings":
+    def of(
+        cls, task: str, space: Mapping[str, Domain], bindings: Mapping[str, Binding], *, handed: bool = False
+    ) -> "Bindings":
         """Take bindings as they are declared.
 
+        Args:
+            task: its name, for errors.
+            space: its domains.
+            bindings: what they set.
+            handed: whether `train` is handed the values too: then one may be bound to nothing.
+
         Raises:
-            ConfigError: one is none, or space and bindings do not have the same names.
+            ConfigError: one is none, or is bound to no hyperparameter, or a hyperparameter to nothing.
         """
         for name in space:
-            if name not in bindings:
+            if name not in bindings and not handed:
                 raise ConfigError(
                     f"{task}.space has {name!r}, but nothing is bound to it.{suggestion(name, bindings)} "
-                    f"Say in {task}.bindings what it sets, such as 'optimiser.lr'."
+                    f"Say in {task}.bindings what it sets, such as 'optimiser.lr', or give {task}.train an argument "
+                    f"{ARGUMENT} and read it there."
                 )
         setters: dict[str, Setter] = {}
         getters: dict[str, Getter] = {}
@@ -72,7 +82,8 @@ class Bindings:
             TaskError: a path leads nowhere, or a value is not there when it is read back.
         """
         for name, value in values.items():
-            self.setters[name](parts, value)
+            if name in self.setters:
+                self.setters[name](parts, value)
         found = self._read(parts, values)
         for name, value in values.items():
             if not _agree(value, found[name]):
@@ -120,9 +131,15 @@ class Bindings:
                     f"{self._instead(name, parts)}"
                 )
 
-    def read(self, parts: Parts) -> dict[str, Value]:
-        """Return the values of all hyperparameters that can be read."""
-        return {name: getter(parts) for name, getter in self.getters.items()}
+    def born(self, parts: Parts, space: Mapping[str, Domain]) -> dict[str, Value]:
+        """Return the values of a new member: of each hyperparameter its `init`, where that is one value.
+
+        Else `build` decides, as far as it can be read; of what is bound to nothing, the middle stands for `init`.
+        """
+        unbound = {name: domain.middle() for name, domain in space.items() if name not in self.setters}
+        built = {name: getter(parts) for name, getter in self.getters.items()}
+        fixed = {name: domain.init for name, domain in space.items() if isinstance(domain.init, int | float | str)}
+        return {**unbound, **built, **fixed}
 
     def _instead(self, name: str, parts: Parts) -> str:
         path = self.paths.get(name)
@@ -149,8 +166,3 @@ def _agree(given: Value, found: Any) -> bool:
 
 def _equal(now: Any, before: Any) -> bool:
     return bool(now == before) or (now != now and before != before)
-
-
-def fixed(space: Mapping[str, Domain]) -> dict[str, Value]:
-    """Return the values of hyperparameters that are not evolved; where `init` is no one value, `build` decides."""
-    return {name: domain.init for name, domain in space.items() if isinstance(domain.init, int | float | str)}

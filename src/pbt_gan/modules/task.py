@@ -59,7 +59,7 @@ class ModuleTask(ABC):
     """
 
     space: Mapping[str, Domain] = MappingProxyType({})
-    """Every scalar that may be evolved; each one has a binding."""
+    """Every scalar that may be evolved; each one has a binding, unless `train` is handed the values."""
 
     bindings: Mapping[str, Binding] = MappingProxyType({})
     """What each hyperparameter sets, before every order and in this one place:
@@ -88,6 +88,13 @@ class ModuleTask(ABC):
     folder: Path
     """What `prepare` has filled; set before anything is built."""
 
+    total_steps: int
+    """How many steps a member trains that lives to the end of the run; set before anything is built.
+
+    A run that is resumed with more steps is told the new number. A scheduler's `state_dict` holds its old one: take a
+    LambdaLR whose function reads `self.total_steps`, or set the number in `train`.
+    """
+
     @abstractmethod
     def build(self, rng: Generator) -> Parts:
         """Return new parts by name: nets, optimisers, schedulers, scalers, all that has a state which training changes.
@@ -97,7 +104,12 @@ class ModuleTask(ABC):
 
     @abstractmethod
     def train(self, parts: Parts, steps: int, rng: Generator) -> Mapping[str, float] | None:
-        """Train the parts for `steps` steps; may return metrics, of which `images` counts the examples seen."""
+        """Train the parts for `steps` steps; may return metrics, of which `images` counts the examples seen.
+
+        One that has a further argument `hyperparams` is handed a mapping of all their values, evolved or not. It is for
+        what no part has, such as a batch size: that needs no binding, and is verified where it was asked for. Of one
+        that is not evolved it holds the `init`, and the middle of that where it is no one value.
+        """
 
     @abstractmethod
     def evaluate(self, parts: Parts, rng: Generator) -> Mapping[str, float]:

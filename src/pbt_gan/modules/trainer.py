@@ -1,6 +1,6 @@
 """The trainer of a module task: live parts, into which the state of one member after another is loaded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -13,8 +13,9 @@ from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain, draw
 from pbt_gan.errors import TaskError
 from pbt_gan.interfaces import Images, Streams, Trainer, Training, Tree
-from pbt_gan.modules.bindings import Bindings, fixed
+from pbt_gan.modules.bindings import Bindings
 from pbt_gan.modules.generators import seeded
+from pbt_gan.modules.handed import Handed, takes_hyperparams
 from pbt_gan.modules.parts import HYPERPARAMS, LiveParts, Parts
 from pbt_gan.modules.task import ModuleTask
 from pbt_gan.modules.watch import watched
@@ -51,20 +52,21 @@ class ModuleTrainer(Trainer):
         """Train from a state, with the values set; what acted is read back."""
         rng = streams(0)
         values = {**self._live.load(state), **hyperparams}
-        parts = self._live.parts
+        parts, handed = self._live.parts, Handed(values)
         found = self._bindings.set(parts, values)
         self._live.train_mode()
         with watched(self._bindings.chains(parts)) as sights, seeded(rng):
-            metrics = self._task.train(parts, steps, rng)
+            metrics = self._train(parts, steps, rng, handed)
         acted = {name: [value for sight in several for value in sight.values] for name, several in sights.items()}
         self._bindings.in_force(parts, values, found, acted)
+        read = handed.asked - self._bindings.setters.keys()  # of what is bound, the place counts and not the mapping
         shown = self._metrics("train", metrics if metrics is not None else {})
         return Training(
             self._live.capture(values),
             {name: values[name] for name in hyperparams},
             shown,
             images=int(shown.pop("images", 0)),
-            unverified=tuple(name for name in hyperparams if not acted.get(name)),
+            unverified=tuple(name for name in hyperparams if not acted.get(name) and name not in read),
         )
 
     def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:
@@ -123,6 +125,12 @@ class ModuleTrainer(Trainer):
         """Return what became of a state in the live parts, into which it was loaded last: an equal one, one hopes."""
         return self._live.capture(state[HYPERPARAMS])
 
+    def _train(self, parts: Parts, steps: int, rng: Generator, handed: Handed) -> Any:
+        train: Callable[..., Any] = self._task.train
+        if takes_hyperparams(train):
+            return train(parts, steps, rng, hyperparams=handed)
+        return train(parts, steps, rng)
+
     def _built(self, rng: Generator | None = None) -> Any:
         rng = stream(0, "build") if rng is None else rng
         with seeded(rng):
@@ -130,7 +138,7 @@ class ModuleTrainer(Trainer):
 
     def _new(self) -> Tree:
         """Return the state of the live parts, which were just built."""
-        return self._live.capture({**self._bindings.read(self._live.parts), **fixed(self._space)})
+        return self._live.capture(self._bindings.born(self._live.parts, self._space))
 
     @contextmanager
     def _shown(self, state: Tree, rng: Generator) -> Iterator[Parts]:

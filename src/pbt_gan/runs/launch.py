@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -61,12 +62,12 @@ class Project:
     def __init__(self, config: Config, task: Problem | None = None) -> None:
         self.reference = task_reference(config)
         self.task = task if task is not None else build_task(self.reference)
-        self._source = task if task is not None else self.reference
         space = build_space(config, self.task)
         self.config = resolve(config, self.task, space)
         for remark in remarks(config.pbt, self.config.pbt):
             log.warning("%s", remark)
         self.plan = build_plan(self.config, space, self.task.components)
+        self.task.expect(self.plan.total_steps)
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         check_devices(self.config)
@@ -97,7 +98,8 @@ class Project:
     def executor(self, folder: Path) -> Executor:
         """Start the workers; the project is prepared."""
         # In this process nothing is built, and no data read, a second time.
-        source = self.task if EXECUTORS[self.config.executor.name].here else self._source
+        here = EXECUTORS[self.config.executor.name].here
+        source = self.task if here else replace(self.reference, total_steps=self.plan.total_steps)
         return build_executor(self.config, source, scorers(folder), group_of(self.config))
 
 

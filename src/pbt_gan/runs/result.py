@@ -1,7 +1,7 @@
 """A run, read: its best member, schedule, lineage, table, samples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -269,9 +269,11 @@ class Run:
             PbtGanError: it cannot be built; see its subclasses.
         """
         if self.task is not None:
+            self.task.expect(self.config["pbt"]["total_steps"])  # another run may have told it something else
             return self.task
         check_places({"task": self.config["task"]})
-        problem = build_task(task_reference(validated(Config, self.config)))
+        config = validated(Config, self.config)
+        problem = build_task(replace(task_reference(config), total_steps=config.pbt.total_steps))
         if self.fingerprint:
             problem.prepare(scorers(self._kept()))  # keeps what is there
             check_fingerprint(self.fingerprint, problem.fingerprint())

@@ -3,6 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,13 @@ from pbt_gan import codec
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Choice, Domain, draw
-from pbt_gan.errors import TaskError
+from pbt_gan.errors import ConfigError, TaskError
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import GroupTrainer, Problem, Streams, TaskSource, Trainer, Training, Tree
 from pbt_gan.testing.leaves import difference, differences, leaf
 
 _SEED = 7
+_ORDERS = 10  # of the run that a task is told of
 
 
 class Ready(NamedTuple):
@@ -36,7 +38,13 @@ class TaskConformance(ABC):
     """
 
     steps: int = 4
-    """How many steps an order trains here; more, if something in your training happens only now and then."""
+    """How many steps an order trains here; more, if something in your training happens only now and then.
+
+    The task is told of a run that is ten times as long.
+    """
+
+    evolved: Sequence[str] | None = None
+    """Which hyperparameters are evolved here; None: all, but choices that cannot be evolved beside the others."""
 
     @abstractmethod
     def make(self) -> TaskSource:
@@ -103,14 +111,14 @@ class TaskConformance(ABC):
         state, values = self._used(task), self._values(task)
         training = self._trained(task, _copy(state), values)
         usual, unverified = _copy(training.state), training.unverified
-        for name, domain in task.problem.space.items():
+        for name, domain in self._space(task.problem).items():
             others = _others(domain, values[name])
             changed = (self._trained(task, _copy(state), {**values, name: other}).state for other in others)
             assert any(_changed(usual, one, values[name], other) for one, other in zip(changed, others, strict=True)), (
                 f"The hyperparameter {name!r} is without effect: after {self.steps} steps a state is the same for "
                 f"{values[name]!r} and {', '.join(map(repr, others))}. Bind it to what the training really uses, or "
                 "raise `steps` of this suite if it acts later."
-                + (" Where it was set, nobody was seen to read it." if name in unverified else "")
+                + (" Nobody was seen to read it." if name in unverified else "")
             )
 
     def test_the_hyperparameters_of_a_report_are_those_of_the_order(self, tmp_path: Path) -> None:
@@ -145,6 +153,18 @@ class TaskConformance(ABC):
         assert place is None, (
             f"A recipient differs in {place} by who trained in this worker before it: set every hyperparameter at "
             "the start of `train`, after the donor's state is loaded, and keep no state on the task."
+        )
+
+    def test_a_run_that_becomes_longer_is_trained_as_the_longer_one(self, tmp_path: Path) -> None:
+        born, whole = (self._task(tmp_path, orders).trainer.init(stream(_SEED, "init")) for orders in (1, 2))
+        values = self._values(self._task(tmp_path))
+        longer = _copy(self._trained(self._task(tmp_path, 2), born, values).state)
+        place = difference(self._trained(self._task(tmp_path, 2), whole, values).state, longer)
+        assert place is None, (
+            f"A member that was born in a run of {self.steps} steps, and is trained after that was made "
+            f"{2 * self.steps}, differs in {place} from one of a run that was as long from the beginning: its state "
+            "holds the old length. Take the length from `self.total_steps` whenever a step needs it, as a LambdaLR "
+            "does whose function reads it, or set it in the state at the beginning of `train`."
         )
 
     def test_each_component_can_be_another_members(self, tmp_path: Path) -> None:
@@ -232,16 +252,29 @@ class TaskConformance(ABC):
         place = difference(self._used(task), self._used(other))
         assert place is None, f"{type(source).__name__}(**{arguments}) trains otherwise, first in {place}: {mend}"
 
-    def _task(self, folder: Path) -> Ready:
-        return self._ready(self.make(), folder)
+    def _task(self, folder: Path, orders: int = _ORDERS) -> Ready:
+        return self._ready(self.make(), folder, orders)
 
-    def _ready(self, source: TaskSource, folder: Path) -> Ready:
+    def _ready(self, source: TaskSource, folder: Path, orders: int = _ORDERS) -> Ready:
         problem = source.as_task()
+        problem.expect(orders * self.steps)
         problem.prepare(folder / "prepared")
         return Ready(problem, attached(problem, folder / "prepared", "cpu"))
 
     def _values(self, task: Ready, purpose: str = "values") -> Hyperparams:
-        return draw(task.problem.space, stream(_SEED, purpose))
+        return draw(self._space(task.problem), stream(_SEED, purpose))
+
+    def _space(self, problem: Problem) -> dict[str, Domain]:
+        """Return what is evolved beside each other."""
+        own = problem.space
+        if self.evolved is not None:
+            return {name: own[name] for name in self.evolved}
+        space: dict[str, Domain] = {name: each for name, each in own.items() if not isinstance(each, Choice)}
+        for name in sorted(own.keys() - space.keys()):
+            with suppress(ConfigError):
+                problem.check_space({**space, name: own[name]})
+                space[name] = own[name]
+        return space
 
     def _trained(self, task: Ready, state: Tree, values: Hyperparams) -> Training:
         return task.trainer.train(state, values, self.steps, _streams())
@@ -293,7 +326,7 @@ class GroupTaskConformance(TaskConformance):
         assert isinstance(task.trainer, GroupTrainer)
         trainings = task.trainer.train_group(
             [task.trainer.init(stream(_SEED, "init", member)) for member in members],
-            [draw(task.problem.space, stream(_SEED, "values", member)) for member in members],
+            [draw(self._space(task.problem), stream(_SEED, "values", member)) for member in members],
             self.steps,
             [partial(stream, _SEED, "train", member) for member in members],
         )

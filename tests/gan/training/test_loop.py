@@ -74,6 +74,28 @@ def test_each_block_of_steps_draws_from_a_stream_of_its_own():
     assert asked == [0, 1, 2]
 
 
+@pytest.mark.slow
+def test_members_that_have_chosen_different_games_become_what_they_become_alone():
+    loop = make()
+    chosen = [{"loss": "hinge"}, {"loss": "non-saturating"}, {"loss": "hinge", "n_critic": 2}, {}]
+    states = [loop.init(stream(0, "init", member)) for member in range(4)]
+    alone = [loop.train([codec.clone(s)], [values], 3, [streams])[0] for s, values in zip(states, chosen, strict=True)]
+    together = loop.train(states, chosen, 3, [streams] * 4)
+    for one, other, values in zip(alone, together, chosen, strict=True):
+        assert same(one.state, other.state)
+        assert one.hyperparams == other.hyperparams == values
+        assert one.metrics == other.metrics
+    for member, loss in ((0, "hinge"), (1, "non-saturating")):
+        fresh = make(loss=loss)
+        (expected,) = fresh.train([fresh.init(stream(0, "init", member))], [{}], 3, [streams])
+        assert same(expected.state, alone[member].state)
+
+
+def test_a_step_that_plays_another_game_than_was_chosen_is_found_out(monkeypatch):
+    monkeypatch.setattr(loop_module, "chosen", lambda settings, values: settings)
+    assert trained(make(), steps=1, loss="hinge").hyperparams == {"loss": "non-saturating"}
+
+
 CHANGES = {
     "lr_g": 1e-3,
     "lr_d": 1e-3,
@@ -92,7 +114,7 @@ GAMES: list[dict[str, Any]] = [{}, {"loss": "hinge"}, {"loss": "wgan-gp", "discr
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [(name, arguments) for arguments in GAMES for name in GanTask(**arguments).space],
+    [(name, arguments) for arguments in GAMES for name in GanTask(**arguments).settings.scalars()],
 )
 def test_changing_one_scalar_alone_changes_the_next_state(name, arguments):
     loop = make(**arguments)

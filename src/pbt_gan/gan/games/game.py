@@ -137,6 +137,7 @@ class Game:
     loss: Loss
     penalties: tuple[Penalty, ...] = ()
     augmentation: Augmentation = Augmentation()
+    names: Mapping[str, str] = field(default_factory=dict)  # by which settings name what it was made of
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def compose(loss: str, penalties: Sequence[str] = (), augment: str = "none", *, 
     Raises:
         ConfigError: there is none of such a name, or one is there twice.
     """
-    game = find_game(loss)
+    game = replace(find_game(loss), names={"loss": loss, "augment": augment})
     every = (*game.penalties, *(_find("task.penalties", name, PENALTIES) for name in penalties))
     if len({penalty.name for penalty in every}) < len(every):
         raise ConfigError(

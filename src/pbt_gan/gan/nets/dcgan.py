@@ -1,7 +1,6 @@
 """The nets: DCGAN-style generator and discriminator for any square image whose size can be halved."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,13 +12,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pbt_gan.gan.drawn import NOTHING, Drawn
+from pbt_gan.gan.nets import heads
+from pbt_gan.gan.nets.conditional import BatchNorms, initial_statistics, norm_shapes, statistics
+from pbt_gan.gan.nets.discriminator import LayeredDiscriminator
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
-from pbt_gan.gan.nets.net import Answers, Buffers, ImageShape, Net, Pair, Params
+from pbt_gan.gan.nets.net import Buffers, ImageShape, Net, Pair, Params
 from pbt_gan.gan.nets.settings import Init, NetSettings
 from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.gan.nets.spectral import SpectralNorm
-from pbt_gan.gan.shown import Shown
 
 SLOPE = 0.2
 """Of LeakyReLU below 0."""
@@ -35,6 +36,7 @@ class Generator(Net):
 
     size: int  # height and width of the images
     channels: int
+    classes: int
     width: int
     z_size: int
     kernel: int
@@ -55,7 +57,7 @@ class Generator(Net):
         shapes: dict[str, Shape] = {"dense.weight": (features, self.z_size)}
         if self.bias_before_norm:
             shapes["dense.bias"] = (features,)
-        shapes |= _norm_shapes("norm0", features)
+        shapes |= norm_shapes("norm0", features, self.classes)
         for n in range(1, halvings(self.size) + 1):
             last = n == len(self.widths)
             outs = self.channels if last else self.widths[n]
@@ -63,7 +65,7 @@ class Generator(Net):
             if last or self.bias_before_norm:
                 shapes[f"double{n}.bias"] = (outs,)
             if not last:
-                shapes |= _norm_shapes(f"norm{n}", outs)
+                shapes |= norm_shapes(f"norm{n}", outs, self.classes)
         if self.full_size_layer:
             shapes |= {"keep.weight": (self.channels, self.width, 3, 3), "keep.bias": (self.channels,)}
         return Layout(shapes)
@@ -71,8 +73,7 @@ class Generator(Net):
     @cached_property
     def buffers(self) -> Layout:
         """The statistics of the batch norms."""
-        norms = {name.removesuffix(".scale"): shape for name, shape in self.layout.shapes.items() if "scale" in name}
-        return Layout({f"{norm}.{moment}": norms[norm] for norm in norms for moment in ("mean", "variance")})
+        return statistics(self.layout)
 
     @property
     def exact(self) -> bool:
@@ -85,8 +86,7 @@ class Generator(Net):
 
     def initial_buffers(self) -> Tensor:
         """Return means of 0 and variances of 1."""
-        shapes = self.buffers.shapes
-        return self.buffers.flat({name: torch.full(shapes[name], float(name.endswith("variance"))) for name in shapes})
+        return initial_statistics(self.buffers)
 
     def __call__(
         self,
@@ -99,18 +99,8 @@ class Generator(Net):
         training: bool,
     ) -> tuple[Tensor, Buffers]:
         """Return images [P, B, C, H, W] of latents [P, B, Z], and the statistics that normalised them."""
-        layers, used = self.layers, dict[str, Tensor]()
-
-        def norm(name: str, x: Tensor) -> Tensor:
-            scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
-            if training:
-                x, mean, variance = layers.batch_norm(x, scale, shift)
-            else:
-                mean, variance = buffers[f"{name}.mean"], buffers[f"{name}.variance"]
-                x = layers.normalize(x, scale, shift, mean, variance)
-            used[f"{name}.mean"], used[f"{name}.variance"] = mean, variance
-            return x
-
+        layers = self.layers
+        norm = BatchNorms(layers, params, buffers, labels, training)
         x = norm("norm0", layers.dense(x, params["dense.weight"], params.get("dense.bias")))
         x = layers.unflatten(x, _coarsest(self.size))
         for n in range(1, halvings(self.size) + 1):
@@ -120,11 +110,11 @@ class Generator(Net):
                 x = norm(f"norm{n}", x)
         if self.full_size_layer:
             x = layers.convolve(F.relu_(x), params["keep.weight"], params["keep.bias"])
-        return layers.leave(x.tanh(), self.channels), used
+        return layers.leave(x.tanh(), self.channels), norm.used
 
 
 @dataclass(frozen=True)
-class Discriminator(Net):
+class Discriminator(LayeredDiscriminator):
     """Images to one logit each: convolutions with LeakyReLU 0.2, then dense; batch norm, if any, on all but the first.
 
     Batch norm uses the statistics of the batch, always: real and fake images go through separately.
@@ -132,6 +122,7 @@ class Discriminator(Net):
 
     size: int
     channels: int
+    classes: int
     width: int
     kernel: int
     full_size_layer: bool  # a convolution at the size of the images comes first
@@ -160,41 +151,16 @@ class Discriminator(Net):
             if not normalised or self.bias_before_norm:
                 shapes[f"halve{n}.bias"] = (outs,)
             if normalised:
-                shapes |= _norm_shapes(f"norm{n}", outs)
+                shapes |= norm_shapes(f"norm{n}", outs)
             ins = outs
-        return Layout(shapes | {"dense.weight": (1, ins * _coarsest(self.size) ** 2), "dense.bias": (1,)})
-
-    @property
-    def exact(self) -> bool:
-        """As its layers are."""
-        return self.layers.exact
+        return Layout(shapes | heads.head_shapes(ins * _coarsest(self.size) ** 2, self.classes))
 
     def initial_params(self, rng: Random) -> Tensor:
         """Draw them as `init` says."""
         return initial_params(self.layout, self.init, rng)
 
-    def __call__(
-        self,
-        params: Params,
-        buffers: Buffers,
-        x: Tensor,
-        labels: Tensor | None = None,
-        drawn: Drawn = NOTHING,
-        *,
-        training: bool,
-    ) -> tuple[Tensor, Buffers]:
-        """Return logits [P, B] of images [P, B, C, H, W]."""
-        said = self.each(params, buffers, [Shown(x, labels)], drawn, training=training)
-        return said.logits[0], said.buffers
-
-    def each(
-        self, params: Params, buffers: Buffers, batches: Sequence[Shown], drawn: Drawn = NOTHING, *, training: bool
-    ) -> Answers:
-        """Return the logits of each batch as if it were alone, in less time."""
-        images = [batch.images for batch in batches]
-        return Answers([logits for x in self.layers.enter(images) for logits in self._logits(params, x)], buffers, {})
-
-    def _logits(self, params: Params, x: Tensor) -> Tensor:
+    def logits(self, params: Params, x: Tensor, labels: Tensor | None) -> Tensor:
+        """Return logits [S, P, B] of an x of S batches, and of their labels [S, P, B, K]."""
         layers = self.layers
         if self.full_size_layer:
             x = F.leaky_relu_(layers.convolve(x, params["keep.weight"], params["keep.bias"]), SLOPE)
@@ -203,14 +169,13 @@ class Discriminator(Net):
             if f"norm{n}.scale" in params:
                 x, _, _ = layers.batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
             x = F.leaky_relu_(x, SLOPE)
-        return layers.logits(x, params["dense.weight"], params["dense.bias"])
+        return heads.projected(layers, x, params, labels)
 
 
 def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
     """Return both nets for images of a shape."""
     both: dict[str, Any] = {
-        "size": shape.size,
-        "channels": shape.channels,
+        **shape._asdict(),
         "width": settings.width,
         "kernel": settings.kernel,
         "full_size_layer": settings.full_size_layer,
@@ -258,7 +223,3 @@ def _widths(size: int, width: int, full_size_layer: bool) -> list[int]:
 def _coarsest(size: int) -> int:
     """Return height and width of the coarsest layer."""
     return size >> halvings(size)
-
-
-def _norm_shapes(name: str, features: int) -> dict[str, Shape]:
-    return {f"{name}.scale": (features,), f"{name}.shift": (features,)}

@@ -19,13 +19,15 @@ class Sequential(NamedTuple):
     names: Mapping[str, str]  # of its tensors there, by those that they have here
 
 
-def dcgan(generator: Generator, *, running: bool) -> Sequential:
-    """Write a generator of `dcgan` down.
+def dcgan(generator: Generator, *, running: bool) -> Sequential | None:
+    """Write a generator of `dcgan` or `sngan-cnn` down; None: it knows classes, and what it makes is no `Sequential`.
 
     Args:
         generator: the net.
         running: whether kept statistics normalise; else those of each batch do.
     """
+    if generator.classes:
+        return None
     shapes = generator.layout.shapes
     side = generator.size >> len([name for name in shapes if name.startswith("double") and name.endswith("weight")])
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.gan.choices import CHOICES, chosen
 from pbt_gan.gan.data.source import ImageSource
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
@@ -21,6 +23,9 @@ from pbt_gan.gan.training.stacking import State
 from pbt_gan.gan.training.step import Batch, Step
 from pbt_gan.gan.training.team import Look, Team, Trainee
 from pbt_gan.interfaces import Streams, Training
+
+Chosen = tuple[tuple[str, Value], ...]
+"""What members have chosen: names and values."""
 
 BLOCK = 50
 """Steps whose random numbers come from one stream and are sent to the device together."""
@@ -55,17 +60,7 @@ class Loop:
         self._images = images
         self._device = device
         self._dtype = dtype_of(settings)
-        self._needs = Needs(
-            len(images),
-            settings.batch_size,
-            settings.z_size,
-            step.game,
-            (step.shape.channels, step.shape.size, step.shape.size),
-            step.generator.draws,
-            step.discriminator.draws,
-            flips=settings.flips,
-            classes=classes > 0,
-        )
+        self._steps: dict[Chosen, Step] = {(): step}  # by what members may choose instead of what is set
         # A row for each class, with a 1 at its place; looked up where the indices go.
         self._labels = None if labels is None else torch.from_numpy(labels).to(images.device)
         self._classes = classes
@@ -83,13 +78,32 @@ class Loop:
     ) -> list[Training]:
         """Take `steps` steps with each member, in place where a state is alone and lies on this device.
 
-        One whose weights are not finite any more is trained no further, `LAG` blocks later. Where the bits of a member
-        would depend on its group on a CPU, there are groups of one only; they would be no slower.
+        One whose weights are not finite any more is trained no further, `LAG` blocks later. Members that have chosen
+        different games are groups of their own. Where the bits of a member would depend on its group on a CPU, there
+        are groups of one only; they would be no slower.
         """
-        if self._device == "cpu" and not self.step.generator.exact and len(states) > 1:
-            members = zip(states, hyperparams, streams, strict=True)
-            return [self.train([state], [values], steps, [blocks])[0] for state, values, blocks in members]
+        alone = self._device == "cpu" and not self.step.generator.exact
         trainees = [self._trainee(*member) for member in zip(states, hyperparams, streams, strict=True)]
+        groups: dict[tuple[Chosen, int], list[Trainee]] = {}
+        for place, trainee in enumerate(trainees):
+            groups.setdefault((tuple(trainee.choices.items()), place if alone else 0), []).append(trainee)
+        for (choices, _), group in groups.items():
+            self._train_group(self._step_of(choices), group, steps)
+        return [self._training(trainee, values) for trainee, values in zip(trainees, hyperparams, strict=True)]
+
+    def _trainee(self, state: State, hyperparams: Hyperparams, streams: Streams) -> Trainee:
+        scalars = {name: hyperparams.get(name, getattr(self._settings, name)) for name in Scalars.model_fields}
+        choices = {name: hyperparams[name] for name in CHOICES if name in hyperparams}
+        return Trainee(state, scalars, choices, streams)
+
+    def _step_of(self, choices: Chosen) -> Step:
+        """Return the step of members that have chosen this: the same nets, in another game."""
+        if choices not in self._steps:
+            self._steps[choices] = replace(self.step, game=chosen(self._settings, dict(choices)).game)
+        return self._steps[choices]
+
+    def _train_group(self, step: Step, trainees: Sequence[Trainee], steps: int) -> None:
+        """Train members side by side; what has become of them stands in the trainees."""
         team = Team(trainees, self._device)
         looks: deque[Look] = deque()
         for block, start in enumerate(range(0, steps, BLOCK)):
@@ -98,32 +112,41 @@ class Loop:
             if len(rest) < len(team.trainees):
                 team.dissolve()
                 if not rest:
-                    break
+                    return
                 team = Team(rest, self._device)
-            self._train_block(team, block, min(BLOCK, steps - start))
+            self._train_block(step, team, block, min(BLOCK, steps - start))
             looks.append(Look(team))
         team.dissolve()
-        return [self._training(trainee, values) for trainee, values in zip(trainees, hyperparams, strict=True)]
 
-    def _trainee(self, state: State, hyperparams: Hyperparams, streams: Streams) -> Trainee:
-        scalars = {name: getattr(self._settings, name) for name in Scalars.model_fields} | dict(hyperparams)
-        return Trainee(state, scalars, streams)
-
-    def _train_block(self, team: Team, block: int, steps: int) -> None:
+    def _train_block(self, step: Step, team: Team, block: int, steps: int) -> None:
         n_critic = [trainee.n_critic for trainee in team.trainees]
         rngs = [trainee.streams(block) for trainee in team.trainees]
         destination = Destination(self._dtype, self._device, self._images.device)
-        draws = draw(self._needs, steps, n_critic, rngs, destination)
+        draws = draw(self._needs(step), steps, n_critic, rngs, destination)
         for numbers in (*draws.critic, draws.generator):
             if "indices" in numbers:
                 self._images.expect(numbers["indices"])
         losses = []
-        for step in range(steps):
-            critic = [self._batch(numbers, step) for numbers in draws.critic]
-            generator = self._batch(draws.generator, step)
-            of_step, used = self.step(team.state, team.hyper, critic, generator, block * BLOCK + step)
+        for number in range(steps):
+            critic = [self._batch(numbers, number) for numbers in draws.critic]
+            generator = self._batch(draws.generator, number)
+            of_step, used = step(team.state, team.hyper, critic, generator, block * BLOCK + number)
             losses.append(of_step)
         team.note(losses, used)
+
+    def _needs(self, step: Step) -> Needs:
+        settings, shape = self._settings, step.shape
+        return Needs(
+            len(self._images),
+            settings.batch_size,
+            settings.z_size,
+            step.game,
+            (shape.channels, shape.size, shape.size),
+            step.generator.draws,
+            step.discriminator.draws,
+            flips=settings.flips,
+            classes=self._classes > 0,
+        )
 
     def _batch(self, numbers: Numbers, step: int) -> Batch:
         batch = {name: each[step] for name, each in numbers.items()}
@@ -150,7 +173,7 @@ class Loop:
             # One that was used nowhere is left out, and the engine stops the run.
             hyperparams={name: trainee.used[name] for name in ordered if name in trainee.used},
             metrics=trainee.metrics(),
-            images=trainee.steps * trainee.n_critic * self._needs.batch_size,
+            images=trainee.steps * trainee.n_critic * self._settings.batch_size,
         )
 
 

@@ -116,7 +116,7 @@ class Step:
         g, d = state["g"], state["d"]
         memory = state["game"]["memory"] if "game" in state else None
         losses: Losses = {}
-        used = Used()
+        used = Used(self.game.names)
         for own_batch in critic:
             count = len(own_batch["z"])
             own = {name: column[:count] for name, column in hyper.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from pbt_gan.core.population import Value
 from pbt_gan.gan.training.stacking import State, placed, stacked, unstacked
 from pbt_gan.gan.training.step import Losses
 from pbt_gan.gan.training.used import Used
@@ -19,8 +20,9 @@ class Trainee:
 
     state: State  # as it was handed over; after the last step once its team is dissolved
     scalars: Mapping[str, float]  # as they are ordered; a step is given all but n_critic
+    choices: Mapping[str, Value]  # likewise; those of a team are alike, and its game is made of them
     streams: Streams
-    used: Mapping[str, float] = field(default_factory=dict)  # once its team is dissolved: by the last step
+    used: Mapping[str, Value] = field(default_factory=dict)  # once its team is dissolved: by the last step
     steps: int = 0  # trained so far
     losses: defaultdict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))  # [S] of each block
 
@@ -72,7 +74,7 @@ class Team:
         members = zip(self.trainees, unstacked(self.state), self._used.read(len(self.trainees)), strict=True)
         for trainee, state, values in members:
             trainee.state = state
-            trainee.used = dict(values.of(trainee.scalars))
+            trainee.used = dict(values.of({**trainee.scalars, **trainee.choices}))
 
 
 class Look:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from pbt_gan.core.population import Value
+
 Place = str
 """Where a hyperparameter acts: "d" and "g" are the updates of the nets, "average" is that of the generator's average,
 "game" is what the discriminators minimise."""
@@ -20,9 +22,14 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
 
 
 class Used:
-    """What one step used. Tensors stay where they are until somebody reads them, so that no device is waited for."""
+    """What one step used. Tensors stay where they are until somebody reads them, so that no device is waited for.
 
-    def __init__(self) -> None:
+    Args:
+        names: what the game that all played was made of, by the settings that name it.
+    """
+
+    def __init__(self, names: Mapping[str, str] | None = None) -> None:
+        self._names = names or {}
         self._notes: list[tuple[Place, Mapping[str, Tensor]]] = []
 
     def note(self, place: Place, values: Mapping[str, Tensor]) -> None:
@@ -40,7 +47,8 @@ class Used:
                 [
                     (place, {name: rows[member] for name, rows in values.items() if member < len(rows)})
                     for place, values in notes
-                ]
+                ],
+                self._names,
             )
             for member in range(members)
         ]
@@ -49,11 +57,12 @@ class Used:
 class Values:
     """What one member used in one step, place by place."""
 
-    def __init__(self, notes: list[tuple[Place, Mapping[str, float]]]) -> None:
+    def __init__(self, notes: list[tuple[Place, Mapping[str, float]]], names: Mapping[str, str]) -> None:
         self._notes = notes
+        self._names = names
 
-    def of(self, ordered: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-        """Yield each scalar that was used wherever it has to be, with its value.
+    def of(self, ordered: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+        """Yield each hyperparameter that was used wherever it has to be, with its value.
 
         Where places differ, it is a value other than the one ordered: one place that does something else is enough.
         """
@@ -61,6 +70,8 @@ class Values:
             found = [self._at(place, name) for place in PLACES.get(name, ("game",))]
             if name == "n_critic":
                 yield name, self._updates()
+            elif name in self._names:
+                yield name, self._names[name]
             elif all(found):
                 yield name, next((used for values in found for used in values if used != value), value)
 
