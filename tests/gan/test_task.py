@@ -164,7 +164,9 @@ def test_labels_that_do_not_count_are_refused_with_the_reason(tmp_path):
 
 def test_the_grid_of_reals_shows_a_class_in_each_column():
     task = GanTask(**SMALL, conditional=True)
-    labels = {image.tobytes(): label for image, label in zip(task.dataset.images, task.dataset.labels, strict=True)}
+    data = task.dataset
+    assert data.labels is not None
+    labels = {image.tobytes(): label for image, label in zip(data.images, data.labels, strict=True)}
     shown = [labels[image.tobytes()] for image in task.reals(64)]
     assert shown == 10 * [*range(10)]
     assert len({image.tobytes() for image in task.reals(64)}) == 100
