@@ -73,7 +73,7 @@ class _Convolve(_Bilinear):
         kernels = cycle([_aligned(kernel) for kernel in weights.reshape(window.members, outs, -1)])
         rows, products = images.detach().reshape(count, -1, batch).unbind(), result.view(count, outs, -1).unbind()
         for own, kernel, product in zip(rows, kernels, products, strict=False):
-            _multiply(kernel, _aligned(places.patches.sums(own).reshape(-1, side * side * batch)), product)
+            _multiply(kernel, places.patches.sums(own).reshape(-1, side * side * batch), product)
         return result
 
     @staticmethod
@@ -133,7 +133,7 @@ class _Correlate(_Bilinear):
         totals = cycle(result.view(window.members, outs, -1).unbind())
         pixels, rows = coarse.reshape(count, outs, -1).unbind(), fine.detach().reshape(count, -1, batch).unbind()
         for own, around, total in zip(pixels, rows, totals, strict=False):
-            total += torch.mm(_aligned(own), _aligned(places.patches.sums(around).reshape(total.shape[1], -1)).mT)
+            total += torch.mm(_aligned(own), places.patches.sums(around).reshape(total.shape[1], -1).mT)
         return result
 
     @staticmethod
@@ -182,11 +182,11 @@ class _Bags(NamedTuple):
 
     indices: Tensor
     offsets: Tensor
-    alone: bool  # whether each row is by itself, in the order in which they lie
+    same: bool  # each row is a sum, in their order
 
     def sums(self, rows: Tensor) -> Tensor:
-        if self.alone:
-            return rows
+        if self.same:
+            return _aligned(rows)
         # Not by torch.nn.functional, whose checks take as long as the sums.
         sums: Tensor = torch.embedding_bag(rows, self.indices, self.offsets, False, 0, False, None, True)[0]
         return sums
@@ -209,14 +209,12 @@ def _places(channels: int, size: int, kernel: int, stride: int, device: torch.de
     cut = padded.unfold(1, kernel, stride).unfold(2, kernel, stride).permute(0, 3, 4, 1, 2).flatten()
     (patches,) = torch.nonzero(cut >= 0, as_tuple=True)
     images = cut[patches]
-    alone = kernel == stride == 1
-    return _Places(
-        _bags(patches, images, len(cut), device, alone=alone),
-        _bags(images, patches, pixels.numel(), device, alone=alone),
-    )
+    return _Places(_bags(patches, images, len(cut), device), _bags(images, patches, pixels.numel(), device))
 
 
-def _bags(to: Tensor, of: Tensor, count: int, device: torch.device, *, alone: bool) -> _Bags:
+def _bags(to: Tensor, of: Tensor, count: int, device: torch.device) -> _Bags:
     offsets = F.pad(torch.bincount(to, minlength=count).cumsum(0), (1, 0))
     # In a stable order: which rows are added first decides the last bits of a sum.
-    return _Bags(of[to.argsort(stable=True)].to(device), offsets.to(device), alone)
+    indices = of[to.argsort(stable=True)]
+    same = torch.equal(indices, torch.arange(count))
+    return _Bags(indices.to(device), offsets.to(device), same)
