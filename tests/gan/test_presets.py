@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from pbt_gan.config import toml
 from pbt_gan.config.domains import build_space
 from pbt_gan.config.population import settled
 from pbt_gan.config.source import preset_text, presets, read_config
@@ -14,6 +15,7 @@ from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
+from pbt_gan.runs.launch import Project
 from pbt_gan.validation import validated
 
 SIZES = {"digits": 8, "mnist": 28, "fashion-mnist": 28, "small-data": 28, "faces-64": 64, "photos-128": 128}
@@ -37,14 +39,27 @@ def test_every_preset_says_in_one_line_what_it_is_for_and_then_why_from_whom_and
     assert "Measured" in reasons
 
 
+def images_for(name):
+    size, channels = SIZES.get(name, 32), 1 if name in ("digits", "mnist", "fashion-mnist") else 3
+    return np.random.default_rng(0).integers(0, 256, (10, size, size, channels), np.uint8)
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_the_settings_that_a_dry_run_prints_of_a_preset_are_those_of_the_same_run(name, tmp_path):
+    np.savez(tmp_path / "images.npz", images=images_for(name))
+    project = Project(read_config(name, [{"task": {"data": str(tmp_path / "images.npz")}}]))
+    (tmp_path / "printed.toml").write_text(toml.written(project.config.plain()).decode())
+    again = Project(read_config(str(tmp_path / "printed.toml")))
+    assert again.config.model_copy(update={"name": project.config.name}) == project.config
+    assert again.plan.member_steps == project.plan.member_steps
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(presets()))
 def test_every_preset_trains_in_narrow_nets(name):
-    config = read_config(name)
+    config, images = read_config(name), images_for(name)
     settings = validated(GanSettings, {**config.task.options, "width": 16, "z_size": 4, "batch_size": 2}, "task")
-    size, channels = SIZES.get(name, 32), 1 if name in ("digits", "mnist", "fashion-mnist") else 3
-    images = np.random.default_rng(0).integers(0, 256, (10, size, size, channels), np.uint8)
-    step = make_step(settings, size, channels)
+    step = make_step(settings, images.shape[1], images.shape[3])
     loop = Loop(settings, step, ImagesInMemory(images, "cpu", dtype_of(settings)), "cpu")
     values = draw(build_space(config, GanTask(**config.task.options)), stream(0, "values"))
     (training,) = loop.train([loop.init(stream(0, "init"))], [values], 2, [lambda block: stream(0, "train", block)])
