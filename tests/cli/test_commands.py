@@ -258,10 +258,11 @@ def test_data_without_a_preset_chooses_one_and_says_why_and_what_else_would_fit(
     pbt_gan, shape, labels, told, monkeypatch
 ):
     monkeypatch.setattr("pbt_gan.cli.prediction.predict", lambda config: print(config.model_dump_json()))
-    arrays = {"images": np.zeros(shape, np.uint8)}
+    images = np.zeros(shape, np.uint8)
     if labels:
-        arrays["labels"] = np.resize(labels, shape[0])
-    np.savez("my images.npz", **arrays)
+        np.savez("my images.npz", images=images, labels=np.resize(labels, len(images)))
+    else:
+        np.savez("my images.npz", images=images)
     said = pbt_gan("train", "--data", "my images.npz", "--dry-run")
     assert said.err == told
     config = json.loads(said.out)

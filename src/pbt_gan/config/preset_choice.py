@@ -18,7 +18,7 @@ FEWEST = 100
 class Found(NamedTuple):
     """What is known of the images."""
 
-    count: int
+    images: int
     size: int
     channels: int  # 1 or 3
     classes: int  # 0: they have no labels
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     def __str__(self) -> str:
         colours = "colour" if self.channels == 3 else "grey"
         labels = f", of {self.classes} classes" if self.classes else ""
-        return f"{self.count:,} {colours} images of {self.size}×{self.size}{labels}"
+        return f"{self.images:,} {colours} images of {self.size}×{self.size}{labels}"
 
 
 class Chosen(NamedTuple):
@@ -54,7 +54,7 @@ _ROWS = (
     ),
     _Row(
         "small-data",
-        lambda found: found.count < FEW,
+        lambda found: found.images < FEW,
         f"with fewer than {FEW:,} a discriminator learns them by heart unless it sees them augmented",
         "",
     ),
@@ -94,16 +94,16 @@ _ROWS = (
 def preset_for(found: Found) -> Chosen:
     """Return the preset for images.
 
-    >>> preset_for(Found(count=50_000, size=32, channels=3, classes=10)).preset
+    >>> preset_for(Found(images=50_000, size=32, channels=3, classes=10)).preset
     'sngan-cnn'
-    >>> preset_for(Found(count=500, size=32, channels=3, classes=0)).preset
+    >>> preset_for(Found(images=500, size=32, channels=3, classes=0)).preset
     'small-data'
     """
     row = next(row for row in _ROWS if row.takes(found))
     why, others = row.why, row.besides
     if row.preset == "small-data":
-        others = f"{preset_for(found._replace(count=FEW)).preset}, as for more of them,"
-        if found.count < FEWEST:
+        others = f"{preset_for(found._replace(images=FEW)).preset}, as for more of them,"
+        if found.images < FEWEST:
             why += f"; expect copies: nobody has published anything else with fewer than {FEWEST}"
     besides = [f"{others} would fit too."] if others else []
     if found.classes:
