@@ -95,10 +95,10 @@ def test_a_dry_run_tells_who_trains_how_long(pbt_gan, kept):
 
 
 def test_a_dry_run_expects_no_help_of_workers_that_a_line_alone_leaves_idle(pbt_gan, kept, monkeypatch):
-    from pbt_gan.runs.trial import Trial
+    from pbt_gan.runs.rehearsal import Pace, Rehearsal
 
-    monkeypatch.setattr(Trial, "step_s", lambda trial, group, steps: 1.0)
-    monkeypatch.setattr(Trial, "score_s", lambda trial, group: 0.0)
+    own = Rehearsal.pace
+    monkeypatch.setattr(Rehearsal, "pace", lambda rehearsal, members: own(rehearsal, members) and Pace(1.0, 0.0))
     options = ["--set", "pbt.population=[[0, 4], [0.5, 1]]", "--budget", 160, "--executor", "processes", "--workers", 2]
     said = pbt_gan("train", kept / "toy.toml", *options, "--dry-run")
     assert "\n# time:          about 2 min 00 s (" in said.out  # two times 20 s, then 80 s

@@ -25,6 +25,7 @@ from pbt_gan.cli.options import (
     TaskFile,
     Vectorize,
     Workers,
+    class_names,
     fitting,
     place,
     preset_names,
@@ -241,6 +242,8 @@ def replay(
         "pbt-gan sample runs/0001-digits --out pictures    # a folder of PNGs",
         "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
         "pbt-gan sample runs/0001-digits --classes all --out sheet.png",
+        "pbt-gan sample runs/0002-pets --class cat --class dog --out pets.png",
+        "pbt-gan sample runs/0002-pets --class all --count 5000 --out labelled.npz",
         "pbt-gan sample runs/0001-digits --interpolate --count 128 --out way.gif",
         "pbt-gan sample generator.safetensors --latents z.npy --out mine.png",
     )
@@ -272,9 +275,22 @@ def sample(
     interpolate: Annotated[
         bool, Option("--interpolate", help="A closed way through latents, 16 frames from one to the next.")
     ] = False,
+    class_: Annotated[
+        list[str] | None,
+        Option(
+            "--class",
+            metavar="NAME|NUMBER",
+            autocompletion=class_names,
+            help="Of a generator that knows classes: images of this one; may be given again, or all. As a .png of "
+            "several: a row a class; as .npz or a folder: with their labels.",
+        ),
+    ] = None,
     classes: Annotated[
         str | None,
-        Option(metavar="all|0,3,…", help="A labelled sheet: a row for each class that the run's classifier sees."),
+        Option(
+            metavar="all|0,3,…",
+            help="Of one that knows none: a sheet with a row for each class that the run's classifier sees.",
+        ),
     ] = None,
     data: MovedData = None,
     task_file: TaskFile = None,
@@ -294,6 +310,7 @@ def sample(
         latents=latents,
         interpolate=interpolate,
         classes=classes,
+        asked=tuple(class_ or ()),
     )
     sampling.sample(source, Moved(data, task_file), member, wish)
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
 from pbt_gan.config.executors import EXECUTORS
+from pbt_gan.errors import PbtGanError
 
 
 def preset_names(incomplete: str) -> list[str]:
@@ -17,6 +18,19 @@ def preset_names(incomplete: str) -> list[str]:
 def executor_names(incomplete: str) -> list[str]:
     """Complete the name of an executor."""
     return [name for name in EXECUTORS if name.startswith(incomplete)]
+
+
+def class_names(context: Context, incomplete: str) -> list[str]:
+    """Complete the name of a class of the run that is named before it."""
+    from pbt_gan.gan.data.classes import kept
+    from pbt_gan.runs.folder import scorers
+
+    try:
+        classes = kept(scorers(Path(str(context.params.get("source")))))
+    except PbtGanError:  # whoever completes a word is told nothing else
+        classes = None
+    names = [classes.name(number) for number in range(len(classes))] if classes else []
+    return [name for name in (*names, "all") if name.startswith(incomplete)]
 
 
 RunFolder = Annotated[Path, Argument(metavar="RUN", help="A run's folder, such as runs/0001-digits.")]

@@ -1,4 +1,4 @@
-"""`--dry-run`: the resolved settings, and what the run will cost, measured on one member for a moment."""
+"""`--dry-run`: the resolved settings, and what the run will cost, measured on its own workers for a moment."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -16,10 +16,10 @@ from pbt_gan.reporting.text import duration, number, size_of
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import group_of, most
 from pbt_gan.runs.launch import Project
+from pbt_gan.runs.rehearsal import Rehearsal
 from pbt_gan.runs.trial import Trial
 from pbt_gan.terminal import put
 
-_TRIAL_STEPS = 5
 _COMMITS = 2  # a commit writes new checkpoints before those of the last one go
 
 
@@ -31,25 +31,28 @@ def predict(config: Config) -> None:
         plan, workers = project.plan, workers_of(project.config)
         group = min(group_of(project.config), most(project.config))
         device = project.config.executor.devices[0]
-        trial = Trial(project.task, plan.space, scorers(Path(name)), device)
-        step_s = cache(lambda group: trial.step_s(group, _TRIAL_STEPS))
-        score_s = cache(trial.score_s)
-        state_bytes, peak_bytes = trial.state_bytes(), trial.peak_bytes(group)
-        total_s = 0.0
-        for phase, ends in spans(plan.population_size, plan.phases, plan.total_steps):
-            each = ceil(phase.members / workers)  # a member that is alone keeps one worker busy, and the others wait
-            together = min(group, each)
-            orders = (ends - phase.begins) / plan.score_interval
-            total_s += orders * each * (plan.score_interval * step_s(together) + score_s(together))
+        with Rehearsal(project, Path(name)) as rehearsal:
+            pace = cache(rehearsal.pace)
+            full, total_s = pace(min(plan.largest, workers * group)), 0.0
+            for phase, ends in spans(plan.population_size, plan.phases, plan.total_steps):
+                each = ceil(
+                    phase.members / workers
+                )  # a member that is alone keeps one worker busy, and the others wait
+                own = pace(min(phase.members, workers * group))
+                orders = (ends - phase.begins) / plan.score_interval
+                total_s += orders * each * (plan.score_interval * own.step_s + own.score_s)
+            state_bytes, peak_bytes = rehearsal.state_bytes(), rehearsal.peak_bytes()
+        if device != "cpu":
+            peak_bytes = Trial(project.task, plan.space, scorers(Path(name)), device).peak_bytes(group)
     states = plan.largest + 1  # one of each member, and the best ever
-    pace = f"{1e3 * step_s(group):.3g} ms a step, {1e3 * score_s(group):.3g} ms a score"
+    costs = f"{1e3 * full.step_s:.3g} ms a step, {1e3 * full.score_s:.3g} ms a score"
     place = "of RAM" if device == "cpu" else f"of {device}"
     put(tomli_w.dumps(project.config.plain()))
     rows = {
         "budget": f"{number(plan.member_steps)} steps of all members",
         "orders": f"{number(project.total_orders)} of {number(plan.score_interval)} steps",
         "workers": f"{workers}, each training {group} at a time" + (", stacked" if group > 1 else ""),
-        "time": f"about {duration(total_s)} ({pace})",
+        "time": f"about {duration(total_s)} ({costs})",
         **(
             {"scorers": f"about {duration(preparing_s)} before that; they are kept for the next run of these images"}
             if preparing_s

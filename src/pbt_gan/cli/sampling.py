@@ -1,6 +1,7 @@
 """`sample`: images of a trained generator, as pictures, arrays, sheets and films."""
 
 import io
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from pbt_gan import files
 from pbt_gan.errors import ConfigError
+from pbt_gan.gan.data.classes import Labels
 from pbt_gan.interfaces import Images
 from pbt_gan.places import expanded
 from pbt_gan.reporting.text import member_name, number
@@ -22,6 +24,7 @@ from pbt_gan.terminal import console
 
 if TYPE_CHECKING:
     from pbt_gan.gan.portable.generator import Generator
+    from pbt_gan.gan.portable.latents import Latents
 
 COUNT = 64
 """Images, where nobody says how many."""
@@ -30,6 +33,9 @@ LEG = 16
 """Frames from one latent to the next."""
 
 MOST_FRAMES = 10_000
+
+MOST_ROWS = 1_000
+"""Of a sheet with a row a class."""
 
 POOL = 10
 """Images that are drawn for each one of a sheet: classes are found, not asked for."""
@@ -47,7 +53,8 @@ class Wish:
     truncation: float | None = None
     latents: Path | None = None
     interpolate: bool = False
-    classes: str | None = None  # "all", or numbers
+    classes: str | None = None  # to be found by the run's classifier: "all", or names and numbers
+    asked: tuple[str, ...] = ()  # of a generator that knows classes: names and numbers; "all" among them stands for all
 
     @property
     def path(self) -> Path:
@@ -62,7 +69,7 @@ class Wish:
     @property
     def is_plain(self) -> bool:
         """Whether any task that makes images can fulfil it."""
-        return not (self.truncation is not None or self.latents or self.interpolate or self.classes)
+        return not (self.truncation is not None or self.latents or self.interpolate or self.classes or self.asked)
 
     def check(self) -> None:
         """Raise ConfigError if it cannot be fulfilled, whatever the generator."""
@@ -76,6 +83,10 @@ class Wish:
         if self.suffix in animation.SUFFIXES and not self.interpolate:
             raise ConfigError(f"--out {self.out} is a film; add --interpolate, or name a .png file for one picture.")
         animation.check_suffix(self.path)
+        if self.classes is not None and self.asked:
+            raise ConfigError(
+                "--class asks a generator for classes, --classes has the run's classifier find some; give one."
+            )
         if self.classes is not None and (self.suffix != ".png" or self.interpolate):
             raise ConfigError(
                 "--classes makes a sheet with a row a class: name a .png file, and leave --interpolate out."
@@ -96,52 +107,106 @@ def sample(source: Path, moved: Moved, member: str, wish: Wish) -> None:
     exported = not holds_run(source) and (source.is_file() or (source / "card.json").is_file())
     run = None if exported else Run.open(source, data=moved.data, task_file=moved.task_file)
     whose = f"the generator of {source}" if run is None else _whose(run, member)
-    if run is not None and wish.is_plain:  # whatever the task
-        images = run.sample(wish.count or COUNT, member=member, seed=wish.seed or 0)
+    if run is not None and wish.is_plain and run.config["task"]["name"] != "gan":  # whatever it is
+        drawn = _Drawn(run.sample(wish.count or COUNT, member=member, seed=wish.seed or 0))
     else:
         generator = load_generator(source, member) if run is None else run.generator(member)
         if wish.classes is not None:
+            if generator.num_classes:
+                raise ConfigError(
+                    f"--classes finds classes among images of a generator that knows none, and that of {source} knows "
+                    f"{generator.num_classes}: ask it for them, --class all."
+                )
             if run is None or run.folder is None:
                 raise ConfigError(f"{source} holds no classifier that could tell classes; name the run itself.")
             shown = _sheet(run.folder, generator, wish)
             console().print(f"{number(shown.images)} images of {whose}, in {wish.out}; {shown.told}", soft_wrap=True)
             return
-        images = _drawn(generator, wish)
-    _save(wish, images)
+        drawn = _drawn(generator, wish, _asked(generator, wish, source))
+    _save(wish, drawn)
     what = "frames of a way through the latents" if wish.interpolate else "images"
-    console().print(f"{number(len(images))} {what} of {whose}, in {wish.out}", soft_wrap=True)
+    if len(drawn.rows) == 1:
+        what = f"{what} of class {drawn.rows[0]}"
+    told = "; a row a class" if wish.suffix == ".png" and len(drawn.rows) > 1 else ""
+    console().print(f"{number(len(drawn.images))} {what} of {whose}, in {wish.out}{told}", soft_wrap=True, markup=False)
 
 
-def _drawn(generator: "Generator", wish: Wish) -> Images:
-    if wish.latents is None and not wish.interpolate:
-        return generator.sample(wish.count or COUNT, seed=wish.seed or 0, truncation=wish.truncation)
+class _Drawn(NamedTuple):
+    """Images, and what they were asked to show."""
+
+    images: Images
+    labels: Labels | None = None  # [N]; None: the generator knows no classes
+    rows: tuple[
+        str, ...
+    ] = ()  # names of the classes that were asked for, each with equally many images, one after another
+
+
+def _asked(generator: "Generator", wish: Wish, source: Path) -> list[int]:
+    """Return the classes that are asked for by `--class`, each once."""
+    known = generator.recipe.classes
+    if wish.asked and not len(known):
+        raise ConfigError(
+            f"--class {wish.asked[0]}: the generator of {source} was trained without classes (task.conditional is "
+            "false). --classes all sorts its images by what the run's classifier sees."
+        )
+    named = [*range(len(known))] if "all" in wish.asked else [known.number(name) for name in wish.asked]
+    asked = list(dict.fromkeys(named))
+    if wish.suffix == ".png" and len(asked) > MOST_ROWS:
+        raise ConfigError(f"--class: a sheet of more than {MOST_ROWS:,} rows is not made; name some of the classes.")
+    if wish.interpolate and len(known) and len(asked) != 1:
+        raise ConfigError("--interpolate goes through the latents of one class; name it: --class NAME.")
+    return asked
+
+
+def _drawn(generator: "Generator", wish: Wish, asked: list[int]) -> _Drawn:
+    known, rows = generator.recipe.classes, tuple(map(generator.recipe.classes.name, asked))
+    if wish.latents is None and not wish.interpolate and not asked:
+        count = wish.count or COUNT
+        images = generator.sample(count, seed=wish.seed or 0, truncation=wish.truncation)
+        return _Drawn(images, known.labels(count) if len(known) else None)
+    z = _latents(generator, wish, max(1, len(asked)))
+    if not asked:
+        return _Drawn(generator.draw(z), known.labels(len(z)) if len(known) else None)
+    labels = np.repeat(np.array(asked, np.int64), len(z))
+    return _Drawn(generator.draw(np.tile(z, (len(asked), 1)), labels), labels, rows)
+
+
+def _latents(generator: "Generator", wish: Wish, rows: int) -> "Latents":
+    """Return the latents of each of so many rows, which together have as many images as are wished for."""
     from pbt_gan.gan.portable.latents import circuit, read_latents
 
+    count = wish.count and max(1, wish.count // rows)
     if wish.latents is not None:
         z = read_latents(wish.latents, generator.latent_dim)
-        frames = wish.count or (LEG * len(z) if wish.interpolate else len(z))
+        frames = count or (LEG * len(z) if wish.interpolate else len(z))
     else:
-        frames = wish.count or COUNT
-        z = generator.latents(-(-frames // LEG), wish.seed or 0, wish.truncation)
-    if not wish.interpolate:
-        return generator.draw(z[:frames])
-    return generator.draw(circuit(z, min(frames, MOST_FRAMES)))
+        frames = count or max(1, COUNT // rows)
+        z = generator.latents(-(-frames // LEG) if wish.interpolate else frames, wish.seed or 0, wish.truncation)
+    return circuit(z, min(frames, MOST_FRAMES)) if wish.interpolate else z[:frames]
 
 
-def _save(wish: Wish, images: Images) -> None:
+def _save(wish: Wish, drawn: _Drawn) -> None:
     from pbt_gan.reporting.animation import animation
-    from pbt_gan.reporting.images import grid, picture
+    from pbt_gan.reporting.images import grid, picture, sheet
 
+    images, labels = drawn.images, drawn.labels
     if not wish.suffix:
         files.make_folder(wish.path)
-        for place, image in enumerate(images):
-            files.write(wish.path / f"{place:06d}.png", picture(image), durable=False)
+        names = [f"{place:06d}.png" for place in range(len(images))]
+        for name, image in zip(names, images, strict=True):
+            files.write(wish.path / name, picture(image), durable=False)
+        if labels is not None:  # so that `--data` finds them again
+            listed = json.dumps({"labels": list(zip(names, labels.tolist(), strict=True))})
+            files.write(wish.path / "dataset.json", listed.encode(), durable=False)
         return
-    if wish.suffix == ".png":
+    if wish.suffix == ".png" and len(drawn.rows) > 1:
+        data = sheet(dict(zip(drawn.rows, np.split(images, len(drawn.rows)), strict=True)))
+    elif wish.suffix == ".png":
         data = grid(images, LEG if wish.interpolate else None)
     elif wish.suffix == ".npz":
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, images=images)
+        arrays = {"images": images} if labels is None else {"images": images, "labels": labels}
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         data = buffer.getvalue()
     else:
         data = animation(images, wish.suffix)
@@ -160,28 +225,20 @@ def _sheet(run: Path, generator: "Generator", wish: Wish) -> _Shown:
 
     count = wish.count or COUNT
     pool = min(POOL * count, MOST_FRAMES) if wish.latents is None else None
-    images = _drawn(generator, replace(wish, count=pool))
+    images = _drawn(generator, replace(wish, count=pool), []).images
     seen = classes_seen(run, images)
-    wanted = _classes(wish.classes or "all", seen.known)
+    named = (wish.classes or "all").split(",")
+    wanted = range(len(seen.known)) if named == ["all"] else [seen.known.number(name.strip()) for name in named]
+    wanted = list(dict.fromkeys(wanted))
     each = max(1, count // len(wanted))
-    rows = {str(label): images[seen.classes == label][:each] for label in wanted}
+    rows = {seen.known.name(label): images[seen.classes == label][:each] for label in wanted}
     _write(wish.path, sheet(rows))
-    short = [f"{len(found)} of class {label}" for label, found in rows.items() if len(found) < each]
+    short = [f"{len(found)} of class {name}" for name, found in rows.items() if len(found) < each]
     among = f", but among {number(len(images))} there were only {', '.join(short)}" if short else ""
     told = (
         f"a row a class, as the run's classifier sees them (accuracy {number(seen.accuracy)}), the first {each}{among}"
     )
     return _Shown(sum(map(len, rows.values())), told)
-
-
-def _classes(text: str, count: int) -> list[int]:
-    """Return the classes that are named: `all`, or numbers such as `0,3,7`."""
-    if text == "all":
-        return list(range(count))
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and len(part) < 6 and int(part) < count for part in parts):
-        raise ConfigError(f"--classes {text}: write all, or numbers from 0 to {count - 1} such as 0,{count - 1}.")
-    return list(dict.fromkeys(map(int, parts)))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -13,6 +13,7 @@ from pbt_gan.core.space import Domain
 from pbt_gan.errors import ConfigError, DataError, TaskError
 from pbt_gan.gan.choices import check_choices, choices
 from pbt_gan.gan.data import Dataset, load_dataset
+from pbt_gan.gan.data.classes import UNLABELLED, Classes, keep, kept
 from pbt_gan.gan.data.fit import RESOLUTIONS
 from pbt_gan.gan.data.gathering import examined
 from pbt_gan.gan.data.telling import lines
@@ -78,14 +79,14 @@ class GanTask(Problem):
         """The real images.
 
         Raises:
-            DataError: these are no images that can be trained on.
+            DataError: these are no images that can be trained on, or the nets are to know classes and they have none.
         """
         dataset = load_dataset(self.settings.data, self.settings.fitting)
         find_architecture(self.settings.net).check_size(dataset.images.shape[1])
         if self.settings.conditional and dataset.labels is None:
             raise DataError(
-                f"task.conditional is true, but {dataset.name} has no labels that can be learnt; leave it out, or give "
-                "images in a folder for each class."
+                f"task.conditional = true, but {dataset.name} has no labels that can teach: two classes or more, with "
+                "ten images each on average. Leave it out, or give images in a folder for each class."
             )
         return dataset
 
@@ -116,11 +117,28 @@ class GanTask(Problem):
         return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
-        """Put the scorers for the images into the folder; where there are none yet, say what the images are."""
+        """Put scorers and the names of classes into the folder; where it is new, say what the images are."""
         self._tell_of_images(folder)
+        new = not folder.is_dir()
         judge.prepare_scorers(self.dataset, folder, self.metrics)
         self.metrics = judge.as_chosen(self.metrics, folder)
+        if new or self.settings.conditional:  # the folder of a run that began without stays as it is
+            keep(folder, Classes.of(self.dataset))
         self._prepared = folder
+
+    def classes(self, folder: Path | None) -> Classes:
+        """Return the classes that the nets know; none, if they know of none.
+
+        Args:
+            folder: one that was prepared, which says them without the data; None: there is none.
+
+        Raises:
+            DataError: they stand nowhere but in the data, and it cannot be read.
+            DamageError: the folder is damaged.
+        """
+        if not self.settings.conditional:
+            return UNLABELLED
+        return (None if folder is None else kept(folder)) or Classes.of(self.dataset)
 
     def rehearse(self, folder: Path) -> float:
         """Put scorers into the folder, stand-ins for those to be made; return the seconds that making them takes."""
@@ -146,11 +164,25 @@ class GanTask(Problem):
     def reals(self, count: int) -> Images:
         """Return images of the data, evenly spread over it and shuffled, always the same ones.
 
-        One is drawn from each of `count` equal stretches: sorted data shows all of its classes.
+        One is drawn from each of `count` equal stretches: sorted data shows all of its classes. Where the nets know
+        classes, there are as many as a preview has, and each column of their grid shows one class, as there.
         """
+        if self.settings.conditional:
+            return self._by_class()
         total, rng = len(self.dataset.images), stream(0, "reals")
         edges = np.linspace(0, total, min(count, total) + 1).astype(int)
         return np.asarray(self.dataset.images[rng.permutation(rng.integers(edges[:-1], edges[1:]))])
+
+    def _by_class(self) -> Images:
+        labels, rng = self.dataset.labels, stream(0, "reals")
+        assert labels is not None
+        columns = Classes.of(self.dataset).columns()
+        places = np.empty((len(columns), len(columns)), np.int64)
+        for number in dict.fromkeys(columns.tolist()):
+            # Of a class with few images some come again.
+            own, shown = rng.permutation(np.flatnonzero(labels == number)), places[:, columns == number]
+            places[:, columns == number] = np.resize(own, shown.shape)
+        return np.asarray(self.dataset.images[places.ravel()])
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the digests of the data and of the scorers."""
@@ -159,7 +191,7 @@ class GanTask(Problem):
     def cards(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the cards of all metrics."""
         weights = "an average of its weights over the last steps (EMA)" if self.settings.ema else "its latest weights"
-        cards = judge.cards(self.dataset, self.metrics, self._folder)
+        cards = judge.cards(self.dataset, self.metrics, self._folder, conditional=self.settings.conditional)
         return {name: {**card, "generator": weights} for name, card in cards.items()}
 
     def _tell_of_images(self, folder: Path) -> None:

@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.random import Generator as Random
 
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError
 from pbt_gan.gan.data import Dataset
+from pbt_gan.gan.data.classes import UNLABELLED, Classes
 from pbt_gan.gan.data.source import source_of
 from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.portable.recipe import Recipe, of_member
 from pbt_gan.gan.scores.judge import Judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
-from pbt_gan.gan.training.sampler import Sampler, generating
+from pbt_gan.gan.training.sampler import Sampler, fresh, generating, in_batches
 from pbt_gan.gan.training.stacking import placed
 from pbt_gan.interfaces import GroupTrainer, Images, Streams, Training, Tree
 
@@ -40,14 +42,14 @@ class GanTrainer(GroupTrainer):
         self._settings = settings
         self._size, self._channels = dataset.images.shape[1], dataset.images.shape[3]
         self._device = device
-        self._classes = dataset.classes if settings.conditional else 0
-        self._step = make_step(settings, self._size, self._channels, device, self._classes)
+        self._classes = Classes.of(dataset) if settings.conditional else UNLABELLED
+        self._step = make_step(settings, self._size, self._channels, device, len(self._classes))
         images = source_of(dataset.images, device, dtype_of(settings))
         labels = dataset.labels if settings.conditional else None
-        self._loop = Loop(settings, self._step, images, device, labels, self._classes)
+        self._loop = Loop(settings, self._step, images, device, labels, len(self._classes))
         running = settings.sampling_norm == "running"
-        self._sampler = Sampler(self._step.generator, settings.z_size, running=running, device=device)
-        self._judge = Judge(dataset, metrics, folder, device)
+        self._sampler = Sampler(self._step.generator, settings.z_size, self._classes, running=running, device=device)
+        self._judge = Judge(dataset, metrics, folder, device, self._classes)
 
     def init(self, rng: Random) -> Tree:
         """Return two nets with random weights."""
@@ -64,11 +66,22 @@ class GanTrainer(GroupTrainer):
         return self._judge.measure(lambda count, latents: self._sampler.images(states, count, latents), rng)
 
     def preview(self, state: Tree, rng: Random) -> Images:
-        """Return a fixed number of images; a member that has diverged shows grey."""
-        return self._sampler.show(state, PREVIEW_IMAGES, rng)
+        """Return a fixed number of images; a member that has diverged shows grey.
+
+        Where the nets know classes, the images make a square grid with a class in each column, and what a column shows
+        of its class comes from the same latents in all of them.
+        """
+        if not len(self._classes):
+            return self._sampler.show(state, PREVIEW_IMAGES, rng)
+        columns = self._classes.columns()
+        side, each = len(columns), int((columns == columns[0]).sum())
+        z = fresh(side * each, self._settings.z_size, rng).reshape(-1, self._settings.z_size)[: side * each]
+        latents = np.tile(z.reshape(side, each, -1), (1, side // each, 1)).reshape(side * side, -1)
+        shown = self._sampler.draw(state, in_batches(latents), in_batches(np.tile(columns, side)))
+        return shown[: side * side]
 
     def sample(self, state: Tree, count: int, rng: Random) -> Images:
-        """Return images from fresh latents."""
+        """Return images from fresh latents, of all classes in turn if the nets know any."""
         return self._sampler.show(state, count, rng)
 
     def adopt(self, state: Tree) -> Tree:
@@ -89,13 +102,16 @@ class GanTrainer(GroupTrainer):
     def export(self, state: Tree) -> Tree:
         """Return the generator that images are made with, its parameters and buffers by name, and how to make it.
 
-        The settings under `net` and the shape of the images are what `pbt_gan.gan.nets.table.make_nets` takes.
+        The settings under `net` and the shape of the images are what `pbt_gan.gan.nets.table.make_nets` takes; the
+        names are those of the classes, by number.
         """
         params, buffers = of_member(self._step.generator, generating(state))
-        recipe = Recipe.of(self._settings, ImageShape(self._size, self._channels, self._classes))
+        shape = ImageShape(self._size, self._channels, len(self._classes))
+        recipe = Recipe.of(self._settings, shape, self._classes)
         return {
             "net": recipe.net.model_dump(),
-            "images": {"size": self._size, "channels": self._channels},
+            "images": shape._asdict(),
+            "class_names": [self._classes.name(number) for number in range(shape.classes)],
             "sampling_norm": recipe.sampling_norm,
             "params": params,
             "buffers": buffers,

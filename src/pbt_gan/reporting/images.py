@@ -22,6 +22,7 @@ TILE = 40
 
 _SAMPLES = re.compile(r"m\d{2,}-i\d{4,}\.png")  # what `sample_path` calls them
 _GAP = 2
+_LONGEST_LABEL = 24  # characters
 _LAYOUT = "pbt-gan:layout"  # the PNG's own text field that tells how to cut it up again
 
 
@@ -64,17 +65,19 @@ def sheet(rows: Mapping[str, Images]) -> bytes:
     """Lay images out in rows, each behind its label, enlarged as in `grid`; return the PNG's bytes.
 
     Args:
-        rows: uint8[N, H, W, C] by label, all of one size, and not all empty; N may differ, and be 0.
+        rows: uint8[N, H, W, C] by label, all of one size, and not all empty; N may differ, and be 0. Of a long label
+            the beginning is shown.
     """
     _, height, width, channels = next(iter(rows.values())).shape
     scale = enlargement(height, TILE)
     tile, longest = (height * scale, width * scale), max(map(len, rows.values()))
     font = ImageFont.load_default(max(10, min(tile[0] // 2, 16)))
-    margin = math.ceil(max(font.getlength(label) for label in rows)) + 3 * _GAP
+    labels = [label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…" for label in rows]
+    margin = math.ceil(max(map(font.getlength, labels))) + 3 * _GAP
     size = margin + longest * (tile[1] + _GAP) + _GAP, len(rows) * (tile[0] + _GAP) + _GAP
     canvas = Image.new("L" if channels == 1 else "RGB", size, "white")
     pen = ImageDraw.Draw(canvas)
-    for row, (label, images) in enumerate(rows.items()):
+    for row, (label, images) in enumerate(zip(labels, rows.values(), strict=True)):
         top = _GAP + row * (tile[0] + _GAP)
         pen.text((_GAP, top + tile[0] / 2), label, "black", font, anchor="lm")
         for column, image in enumerate(images):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pbt_gan import references
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.errors import printable
 from pbt_gan.interfaces import RunView
@@ -15,6 +16,9 @@ from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
 
 Card = Mapping[str, Any]
+
+_CLASSES = 100
+"""That are named on the page; the card names all."""
 
 _ROWS = 30
 """Of the schedule on the page; the card has them all."""
@@ -101,20 +105,37 @@ def _what(card: Card) -> str:
     }
     return (
         f"It makes {kind} images of {size}×{size} pixels from {card['latent_dim']} latent numbers, drawn from N(0, 1). "
-        f"{statistics[card['sampling_norm']]} Trained by pbt-gan {card['pbt_gan']}."
+        f"{_classes(card)}{statistics[card['sampling_norm']]} Trained by pbt-gan {card['pbt_gan']}."
     )
+
+
+def _classes(card: Card) -> str:
+    count, names = card["num_classes"], card["classes"]["names"]
+    if not count:
+        return ""
+    some = ", ".join(f"{number} `{_plain(name)}`" for number, name in enumerate(names[:_CLASSES]))
+    told = f": {some}{', …' if count > _CLASSES else ''}" if names else ""
+    return f"It was trained with {count} classes, and wants a label with each image, from 0 to {count - 1}{told}. "
 
 
 def _use(card: Card, use: str, loader: str | None, needs: str) -> list[str]:
     file, own = card["file"]["name"], "With pbt-gan: `pbt_gan.load_generator"
-    if loader is None:
+    asked = ", labels=None" if card["num_classes"] else ""
+    whole = f'{own}("{file}")` gives a module of torch with `sample(n{asked}, seed=0)`.'
+    if loader is None and references.is_reference(card["net"]["net"]):
         return [
             f"The net is its author's own, `{_plain(card['net']['net'])}`: the file holds its weights by name. "
             "With the code at hand, pbt-gan loads it from the run; torch-export and ONNX need no code."
         ]
+    if loader is None:
+        return [
+            "The net is more than layers one after another, which a few lines of torch do not build: the file holds "
+            "its weights by name. Exported as torch-export or ONNX it needs no pbt-gan.",
+            whole,
+        ]
     lines = [f"Needed: {needs}. `{loader}.py` lies beside `{file}`.", f"```python\nfrom {loader} import load\n{use}```"]
     if card["file"]["format"] == "safetensors":
-        lines.append(f'{own}("{file}")` gives a module of torch with `sample(n, seed=0)`.')
+        lines.append(whole)
     return lines
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pbt_gan import codec
 from pbt_gan.errors import ConfigError, DamageError
+from pbt_gan.gan.data.classes import Classes, kept
 from pbt_gan.gan.scores.scorers import scorer_file
 from pbt_gan.interfaces import Images
 from pbt_gan.runs.folder import scorers
@@ -17,7 +18,7 @@ class Sight(NamedTuple):
     """What was seen."""
 
     classes: NDArray[np.int64]  # [N], the most probable of each image
-    known: int  # classes that the classifier tells apart
+    known: Classes  # that the classifier tells apart
     accuracy: float  # of the classifier, on real images that it was not trained on
 
 
@@ -43,7 +44,9 @@ def classes_seen(run: Path, images: Images) -> Sight:
             from pbt_gan.gan.scores.classifier import load_classifier
 
             _, probabilities = load_classifier(scorer["weights"], **card["shape"]).measure(torch.from_numpy(images))
-            return Sight(probabilities.argmax(1).numpy(), int(card["shape"]["classes"]), float(card["accuracy"]))
+            # Runs of earlier versions keep no names.
+            known = kept(scorers(run)) or Classes(counts=(1,) * int(card["shape"]["classes"]))
+            return Sight(probabilities.argmax(1).numpy(), known, float(card["accuracy"]))
     raise ConfigError(
         f"{run} has no classifier: its images have no labels, or were scored without. Leave --classes out."
     )

@@ -9,7 +9,7 @@ from pbt_gan.errors import ConfigError
 from pbt_gan.gan.task import GanTask
 from pbt_gan.interfaces import Tree
 from pbt_gan.places import expanded
-from pbt_gan.runs.folder import holds_run
+from pbt_gan.runs.folder import holds_run, scorers
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
@@ -104,10 +104,11 @@ def _recipe(run: "Run", task: GanTask, state: Tree) -> "Recipe":
     from pbt_gan.gan.nets.net import ImageShape
     from pbt_gan.gan.portable.recipe import Recipe, shape_of
 
-    shape = shape_of(task.settings, state)
+    classes = task.classes(None if run.folder is None else scorers(run.folder))
+    shape = shape_of(task.settings, state, len(classes))
     if shape is None:  # nets of one's own: only the images tell what they were made for
         problem = run.problem()
         assert isinstance(problem, GanTask)
         images = problem.dataset.images
-        shape = ImageShape(images.shape[1], images.shape[3])
-    return Recipe.of(task.settings, shape)
+        shape = ImageShape(images.shape[1], images.shape[3], len(classes))
+    return Recipe.of(task.settings, shape, classes)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from pbt_gan.core.rng import stream
+from pbt_gan.gan.data.classes import Classes
 from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.portable.discriminator import Discriminator
 from pbt_gan.gan.portable.generator import Generator
@@ -26,17 +27,20 @@ class Member:
     shape: ImageShape
     step: Step
     state: Any
+    classes: Classes
 
     def generator(self) -> Generator:
-        recipe = Recipe.of(self.settings, self.shape)
-        return Generator(recipe, *of_member(self.step.generator, generating(self.state)))
+        return Generator(self._recipe(), *of_member(self.step.generator, generating(self.state)))
 
     def discriminator(self) -> Discriminator:
-        return Discriminator(Recipe.of(self.settings, self.shape), *of_member(self.step.discriminator, self.state["d"]))
+        return Discriminator(self._recipe(), *of_member(self.step.discriminator, self.state["d"]))
+
+    def _recipe(self) -> Recipe:
+        return Recipe.of(self.settings, self.shape, self.classes)
 
     def sample(self, count: int, seed: int) -> NDArray[np.uint8]:
         running = self.settings.sampling_norm == "running"
-        sampler = Sampler(self.step.generator, self.settings.z_size, running=running, device="cpu")
+        sampler = Sampler(self.step.generator, self.settings.z_size, self.classes, running=running, device="cpu")
         return sampler.show(self.state, count, stream(seed, "sample"))
 
 
@@ -47,15 +51,18 @@ Make = Callable[..., Member]
 def make() -> Make:
     """Make a member whose images are far from grey, and whose statistics are not those of the beginning."""
 
-    def make(size: int = 8, channels: int = 1, **changed: Any) -> Member:
-        settings = GanSettings(**{"width": 2, "z_size": 4, "batch_size": 4, **changed})
-        step = make_step(settings, size, channels)
+    def make(size: int = 8, channels: int = 1, names: tuple[str, ...] = (), **changed: Any) -> Member:
+        settings = GanSettings(**{"width": 2, "z_size": 4, "batch_size": 4, "conditional": len(names) > 0, **changed})
+        classes = Classes(counts=tuple(range(1, len(names) + 1)), names=names)
+        step = make_step(settings, size, channels, classes=len(classes))
         rng = stream(0, "init")
         nets = step.generator, step.discriminator
         g, d = (10 * net.initial_params(rng).to(dtype_of(settings)) for net in nets)
+        if names:  # at birth all classes are alike
+            g += 0.5 * torch.from_numpy(rng.standard_normal(len(g))).to(g)
         state = step.initial_state(g, d, average=settings.ema)
         own = state["g"].get("average", state["g"])
         own["statistics"] += torch.from_numpy(rng.uniform(0, 1, own["statistics"].shape)).to(g)
-        return Member(settings, ImageShape(size, channels), step, state)
+        return Member(settings, ImageShape(size, channels, len(classes)), step, state, classes)
 
     return make

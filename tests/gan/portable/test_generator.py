@@ -38,14 +38,14 @@ def test_its_shape_is_told_by_the_number_of_its_parameters(make, kind):
 @pytest.mark.parametrize("kind", KINDS[:3], ids=str)
 def test_its_forward_pass_is_that_of_the_net(make, kind):
     member = make(**kind)
-    generator, z = member.generator(), torch.randn(7, 4)
+    generator, z = member.generator(), torch.from_numpy(fresh(1, 4, stream(0, "z"))[0, :7])
     images = generator(z)
     running = member.settings.sampling_norm == "running"
     own = {name: part[None] for name, part in generating(member.state).items()}
     params, buffers = named(member.step.generator, own)
     expected, _ = member.step.generator(params, buffers, z[None], training=not running)
     assert images.shape == (7, generator.channels, generator.resolution, generator.resolution)
-    torch.testing.assert_close(images, expected[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(images, expected[0], atol=1e-4, rtol=1e-4)
     logits = member.discriminator()(images)
     d = {"params": member.state["d"]["params"][None]}
     expected, _ = member.step.discriminator(*named(member.step.discriminator, d), images[None], training=False)

@@ -78,9 +78,15 @@ def test_weights_that_are_no_floating_point_numbers_are_refused(file):
 
 
 def test_a_later_format_is_refused_with_who_wrote_it(file):
-    rewritten(file, lambda card: card.update(format=2, pbt_gan="9.9"))
+    rewritten(file, lambda card: card.update(format=safetensors.FORMAT + 1, pbt_gan="9.9"))
     with pytest.raises(RunFolderError, match=r"later pbt-gan \(9\.9\)"):
         read(file)
+
+
+def test_a_file_of_format_1_which_knew_of_no_classes_is_read(file):
+    expected = read(file).generator.sample(3)
+    rewritten(file, lambda card: (card.update(format=1), card.pop("classes")))
+    assert np.array_equal(read(file).generator.sample(3), expected)
 
 
 def test_the_code_of_a_net_that_a_file_names_is_not_run(file, tmp_path):
@@ -96,6 +102,8 @@ def test_the_code_of_a_net_that_a_file_names_is_not_run(file, tmp_path):
         (lambda card: card.update(resolution=16), "its net needs"),
         (lambda card: card.update(resolution=10**9), "does not say how its net is made"),
         (lambda card: card.update(channels=2), "does not say how its net is made"),
+        (lambda card: card["classes"].update(counts=[5, 5]), "its net needs"),
+        (lambda card: card["classes"].update(counts=[5, -1]), "does not say how its net is made"),
         (lambda card: card.pop("net"), "does not say how its net is made"),
         (lambda card: card["net"].update(width=4), "its net needs"),
         (lambda card: card["net"].update(net="nothing"), "is not known"),

@@ -17,10 +17,14 @@ class Discriminator(NetModule):
 
         Batch norm, where there is one, takes the statistics of the batch: show reals and samples apart from each other.
 
+        Args:
+            images: of any batch size.
+            labels: int64[N], the classes that they are said to show; None where the net knows of none.
+
         Raises:
-            ConfigError: labels for a net that knows of no classes.
+            ConfigError: labels are missing, are no classes of this net, or it knows of none.
         """
-        self._check(labels)
+        self._check_given(labels)
         logits, latest = self._computed(images, labels, training=self.training)
         self._keep(latest)
         return logits

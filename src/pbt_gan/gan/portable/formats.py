@@ -56,7 +56,7 @@ def load(path=pathlib.Path(__file__).with_name(WEIGHTS)):
 '''
 
 _PROGRAM = '''\
-"""Loads a generator: images [N, C, H, W] in -1 … 1 are load()(latents [N, Z]). It needs torch alone."""
+"""Loads a generator: images [N, C, H, W] in -1 … 1 are load()(INPUTS). It needs torch alone."""
 import pathlib, torch
 
 def load(path=pathlib.Path(__file__).with_name(WEIGHTS)):
@@ -67,22 +67,22 @@ def load(path=pathlib.Path(__file__).with_name(WEIGHTS)):
 '''
 
 _ONNX = '''\
-"""Loads a generator: images [N, C, H, W] in -1 … 1 are load()(latents [N, Z]). It needs onnxruntime and numpy."""
+"""Loads a generator: images [N, C, H, W] in -1 … 1 are load()(INPUTS). It needs onnxruntime and numpy."""
 import pathlib, numpy, onnxruntime
 
 def load(path=pathlib.Path(__file__).with_name(WEIGHTS)):
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return lambda latents: session.run(["images"], {"z": numpy.asarray(latents, TYPE)})[0]
+    return lambda ARGUMENTS: session.run(["images"], {"z": numpy.asarray(latents, TYPE)FEED})[0]
 '''
 
 _IN_TORCH = """\
 with torch.no_grad():
-    images = load()(torch.randn(64, LATENT))  # [64, CHANNELS, SIZE, SIZE] in -1 … 1
+    images = load()(torch.randn(64, LATENT)TORCH_CLASSES)  # [64, CHANNELS, SIZE, SIZE] in -1 … 1
 pixels = (127.5 * images + 128).clamp(0, 255).byte().permute(0, 2, 3, 1)  # as pictures, [64, SIZE, SIZE, CHANNELS]
 """
 
 _IN_NUMPY = """\
-images = load()(numpy.random.standard_normal((64, LATENT)))  # [64, CHANNELS, SIZE, SIZE] in -1 … 1
+images = load()(numpy.random.standard_normal((64, LATENT))NUMPY_CLASSES)  # [64, CHANNELS, SIZE, SIZE] in -1 … 1
 pixels = (127.5 * images + 128).clip(0, 255).astype("uint8").transpose(0, 2, 3, 1)  # as pictures
 """
 
@@ -108,7 +108,7 @@ def find_format(name: str) -> Format:
 def loader(name: str, generator: "Generator", weights: str) -> str | None:
     """Return the program that loads a generator from the file `weights` beside it.
 
-    None: there is none, for a net of a person's own, of which safetensors hold no more than the tensors.
+    None: there is none, for a net that is no sequence of layers, of which safetensors hold no more than the tensors.
     """
     import torch
 
@@ -117,14 +117,32 @@ def loader(name: str, generator: "Generator", weights: str) -> str | None:
     if name == "safetensors" and written_down(generator.recipe) is None:
         return None
     dtype = str(next(generator.parameters()).dtype).removeprefix("torch.")
-    text = find_format(name).loader.replace("WEIGHTS", repr(weights))
-    return text.replace("VERSION", torch.__version__).replace("TYPE", f"numpy.{dtype}")
+    conditional = generator.num_classes > 0
+    words = {
+        "VERSION": torch.__version__,
+        "TYPE": f"numpy.{dtype}",
+        "INPUTS": "latents [N, Z], labels [N]" if conditional else "latents [N, Z]",
+        "ARGUMENTS": "latents, labels" if conditional else "latents",
+        "FEED": ', "labels": numpy.asarray(labels, numpy.int64)' if conditional else "",
+        "WEIGHTS": repr(weights),  # last: nothing is looked for in a name that somebody has given
+    }
+    return _filled(find_format(name).loader, words)
 
 
 def use(name: str, generator: "Generator") -> str:
     """Return the lines of a program that has imported `load` from the loader."""
-    shape = {"LATENT": generator.latent_dim, "CHANNELS": generator.channels, "SIZE": generator.resolution}
-    text = find_format(name).use
-    for word, number in shape.items():
-        text = text.replace(word, str(number))
+    in_turn = {library: f", {library}.arange(64) % {generator.num_classes}" for library in ("torch", "numpy")}
+    words = {
+        "LATENT": generator.latent_dim,
+        "TORCH_CLASSES": in_turn["torch"] if generator.num_classes else "",
+        "NUMPY_CLASSES": in_turn["numpy"] if generator.num_classes else "",
+        "CHANNELS": generator.channels,
+        "SIZE": generator.resolution,
+    }
+    return _filled(find_format(name).use, words)
+
+
+def _filled(text: str, words: Mapping[str, object]) -> str:
+    for word, meant in words.items():
+        text = text.replace(word, str(meant))
     return text

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError
+from pbt_gan.gan.data.classes import Labels
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.portable.latents import truncated
 from pbt_gan.gan.portable.net_module import NetModule
 from pbt_gan.gan.training.loop import compute_of
-from pbt_gan.gan.training.sampler import BATCH, Sampler, fresh
+from pbt_gan.gan.training.sampler import BATCH, Sampler, fresh, in_batches
 
 
 class Generator(NetModule):
@@ -43,9 +44,9 @@ class Generator(NetModule):
             labels: int64[N], the classes that are wanted; None where the net knows of none.
 
         Raises:
-            ConfigError: labels for a net that knows of no classes.
+            ConfigError: labels are missing, are no classes of this net, or it knows of none.
         """
-        self._check(labels)
+        self._check_given(labels)
         images, latest = self._computed(z, labels, training=self.training or self.sampling_norm == "batch")
         self._keep(latest)
         return images
@@ -55,15 +56,19 @@ class Generator(NetModule):
 
         Args:
             n: how many; the first ones do not depend on it.
-            labels: as `forward` takes them.
-            seed: equal seeds make equal images.
+            labels: the classes that are wanted of a net that knows some: a number or a name for all images, or one for
+                each; None: all in turn, each as often as in the data.
+            seed: equal seeds make equal images, and equal latents whatever the labels.
             truncation: latents come from N(0, 1) cut off at ± this, as `latents.truncated` says; None: the whole of it.
 
         Raises:
             ConfigError: `n`, `labels` or `truncation` cannot be.
         """
         self._check(labels)
-        return self._drawn(self._batches(n, seed, truncation))[:n]
+        batches = self._batches(n, seed, truncation)
+        if labels is None:
+            return self._drawn(batches)[:n]
+        return self.draw(batches.reshape(-1, self.latent_dim)[:n], labels)
 
     def latents(self, n: int, seed: int = 0, truncation: float | None = None) -> NDArray[np.float32]:
         """Return the latents of the images of `sample`, [n, latent_dim].
@@ -76,11 +81,12 @@ class Generator(NetModule):
     def draw(self, z: Any, labels: Any = None) -> NDArray[np.uint8]:
         """Return images of given latents, uint8[n, H, W, C], each a function of its own latents alone.
 
-        Where a run samples with the statistics of the batch, those of a fixed batch of fresh latents take their place.
+        Each is a function of its label, too, where there are any. Where a run samples with the statistics of the batch,
+        those of a fixed batch of fresh latents take their place.
 
         Args:
             z: [n, latent_dim], what NumPy takes for an array.
-            labels: as `forward` takes them.
+            labels: as `sample` takes them.
 
         Raises:
             ConfigError: latents of another shape, or labels that are not known of.
@@ -91,10 +97,15 @@ class Generator(NetModule):
             raise ConfigError(
                 f"Latents of the shape {list(rows.shape)} were given; this generator takes [n, {self.latent_dim}]."
             )
-        batches = np.zeros((-(-len(rows) // BATCH), BATCH, self.latent_dim), np.float32)
-        batches.reshape(-1, self.latent_dim)[: len(rows)] = rows
+        asked = self._asked(labels, len(rows))
         statistics = None if self.sampling_norm == "running" else self._reference()
-        return self._drawn(batches, statistics)[: len(rows)]
+        return self._drawn(in_batches(rows), None if asked is None else in_batches(asked), statistics)[: len(rows)]
+
+    def _asked(self, labels: Any, count: int) -> Labels | None:
+        """Return the class of each image; None: the net knows of none."""
+        if not self.num_classes:
+            return None
+        return self.recipe.classes.asked(labels.cpu() if isinstance(labels, Tensor) else labels, count)
 
     def _batches(self, n: int, seed: int, truncation: float | None) -> NDArray[np.float32]:
         if n < 1:
@@ -102,7 +113,9 @@ class Generator(NetModule):
         batches = fresh(n, self.latent_dim, stream(seed, "sample"))
         return batches if truncation is None else truncated(batches, truncation)
 
-    def _drawn(self, batches: NDArray[np.float32], statistics: Tensor | None = None) -> NDArray[np.uint8]:
+    def _drawn(
+        self, batches: NDArray[np.float32], labels: Labels | None = None, statistics: Tensor | None = None
+    ) -> NDArray[np.uint8]:
         """Draw as the run itself would: with its formulation of the layers, and its dtype of products."""
         weight = self._weight()
         device = str(weight.device)
@@ -113,7 +126,8 @@ class Generator(NetModule):
         if net.buffers.size:
             own["statistics"] = net.buffers.flat(dict(self.named_buffers())) if statistics is None else statistics
         running = self.sampling_norm == "running" or statistics is not None
-        return Sampler(net, self.latent_dim, running=running, device=device).draw({"g": own}, batches)
+        sampler = Sampler(net, self.latent_dim, self.recipe.classes, running=running, device=device)
+        return sampler.draw({"g": own}, batches, labels)
 
     @torch.no_grad()
     def _reference(self) -> Tensor | None:
@@ -121,6 +135,8 @@ class Generator(NetModule):
         net = self._net(MembersInChannels(self._weight().dtype))
         if not net.buffers.size:
             return None
-        z = torch.from_numpy(fresh(BATCH, self.latent_dim, stream(0, "reference"))[0]).to(self._weight())
-        _, latest = self._computed(z, None, training=True)
+        weight, asked = self._weight(), self._asked(None, BATCH)
+        z = torch.from_numpy(fresh(BATCH, self.latent_dim, stream(0, "reference"))[0]).to(weight)
+        labels = None if asked is None else torch.from_numpy(asked).to(weight.device)
+        _, latest = self._computed(z, labels, training=True)
         return net.buffers.flat(latest)[0]

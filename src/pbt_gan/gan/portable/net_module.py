@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from pbt_gan.errors import ConfigError
@@ -51,7 +52,12 @@ class NetModule(nn.Module):
     @property
     def num_classes(self) -> int:
         """How many classes can be asked for; 0: the net knows of none."""
-        return 0
+        return len(self.recipe.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What they are called, by number."""
+        return tuple(map(self.recipe.classes.name, range(self.num_classes)))
 
     def _place(self, name: str) -> tuple[nn.Module, str]:
         """Return the module of a dotted name, made if it is missing, and the last part of the name."""
@@ -78,8 +84,8 @@ class NetModule(nn.Module):
         params, buffers = (
             {name: tensor.unsqueeze(0) for name, tensor in of} for of in (self.named_parameters(), self.named_buffers())
         )
-        asked = None if labels is None else labels.unsqueeze(0)
-        y, latest = net(params, buffers, x.to(dtype).unsqueeze(0), asked, training=training)
+        shown = None if labels is None else self._one_hot(labels, x.shape[0]).unsqueeze(0)
+        y, latest = net(params, buffers, x.to(dtype).unsqueeze(0), shown, training=training)
         return y.squeeze(0), latest
 
     def _keep(self, latest: Mapping[str, Tensor]) -> None:
@@ -90,8 +96,31 @@ class NetModule(nn.Module):
                 buffer.lerp_(latest[name].detach().squeeze(0).to(buffer), net.share(name))
 
     def _check(self, labels: object) -> None:
+        """Refuse labels where none are known."""
         if labels is not None and self.num_classes == 0:
             raise ConfigError(
                 f"Labels were given, but this {self.side} was trained without classes (num_classes is 0). "
                 "Leave them out."
             )
+
+    def _check_given(self, labels: object) -> None:
+        """Refuse labels where none are known, and that they are missing where they are."""
+        self._check(labels)
+        if labels is None and self.num_classes:
+            raise ConfigError(
+                f"This {self.side} was trained with {self.num_classes} classes: give labels, int64[N], each in "
+                f"0 … {self.num_classes - 1}."
+            )
+
+    def _one_hot(self, labels: Tensor, count: int) -> Tensor:
+        """Return labels [N] as [N, K] with a 1 at the place of each."""
+        # Sizes by `shape`: `len` would fix the number of images of a program that is being exported.
+        if labels.ndim != 1 or labels.shape[0] != count:
+            raise ConfigError(
+                f"Labels of the shape {list(labels.shape)} were given for {count} images: give [{count}]."
+            )
+        # A program that is being exported holds for any labels: there are no values to look at yet.
+        if not torch.compiler.is_compiling():
+            self.recipe.classes.check(labels.detach().cpu().numpy())
+        numbers = torch.arange(self.num_classes, device=labels.device)
+        return (labels.unsqueeze(1) == numbers).to(self._weight())

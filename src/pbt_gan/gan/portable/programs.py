@@ -1,7 +1,7 @@
 """A generator as a program that needs none of this package: of `torch.export`, or of ONNX.
 
-Both take latents [N, latent_dim] of any N and return images [N, C, H, W] in -1 … 1. TorchScript is not among them:
-torch has deprecated it.
+Both take latents [N, latent_dim] of any N, and labels int64[N] if the net knows classes, and return images [N, C, H, W]
+in -1 … 1. A label that is none of them is not noticed there. TorchScript is not among them: torch has deprecated it.
 """
 
 import io
@@ -32,7 +32,9 @@ def torch_program(generator: Generator) -> bytes:
 
 
 def onnx_program(generator: Generator) -> bytes:
-    """Return the content of an `.onnx` file; its input is called `z`, its output `images`.
+    """Return the content of an `.onnx` file.
+
+    Its inputs are called `z` and, if there are classes, `labels`; its output is called `images`.
 
     Raises:
         ConfigError: torch cannot export this net, or the packages are missing that torch needs for it.
@@ -42,7 +44,8 @@ def onnx_program(generator: Generator) -> bytes:
         raise ConfigError(f"onnx needs {' and '.join(missing)}: pip install 'pbt-gan[onnx]'.")
     program = _exported(generator)
     with _quiet(), _explained("onnx"):
-        made = torch.onnx.export(program, input_names=["z"], output_names=["images"], dynamo=True, verbose=False)
+        names = ["z", "labels"] if generator.num_classes else ["z"]
+        made = torch.onnx.export(program, input_names=names, output_names=["images"], dynamo=True, verbose=False)
         assert made is not None  # it is asked for no file
         data: bytes = made.model_proto.SerializeToString()
         return data
@@ -51,8 +54,11 @@ def onnx_program(generator: Generator) -> bytes:
 def _exported(generator: Generator) -> torch.export.ExportedProgram:
     # Two at the least: torch takes a size of 0 or 1 for one that never changes.
     z = torch.zeros(2, generator.latent_dim).to(next(generator.parameters()))
+    labels = torch.zeros(2, dtype=torch.int64, device=z.device)
+    inputs = (z, labels) if generator.num_classes else (z,)
+    batch = torch.export.Dim("batch")
     with _quiet(), _explained("torch-export"):
-        return torch.export.export(generator, (z,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        return torch.export.export(generator, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pbt_gan import references
 from pbt_gan.errors import DamageError, DataError
+from pbt_gan.gan.data.classes import UNLABELLED, Classes
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.nets.net import ImageShape, Net, Pair
@@ -33,16 +34,18 @@ class Recipe(Settings):
     channels: Literal[1, 3]
     sampling_norm: Literal["running", "batch"]
     dtype: DType = "float32"  # of the operands of products while it trained
+    classes: Classes = UNLABELLED  # that can be asked for; none: the nets know of none
 
     @classmethod
-    def of(cls, settings: GanSettings, shape: ImageShape) -> Self:
-        """Return that of the task's nets for images of a shape."""
+    def of(cls, settings: GanSettings, shape: ImageShape, classes: Classes = UNLABELLED) -> Self:
+        """Return that of the task's nets for images of a shape, and of classes if they are conditional."""
         own = {
             "net": settings.resolved(shape.size).model_dump(include=set(NetSettings.model_fields)),
             "resolution": shape.size,
             "channels": shape.channels,
             "sampling_norm": settings.sampling_norm,
             "dtype": settings.dtype,
+            "classes": classes,
         }
         return cls.model_validate(own)
 
@@ -53,15 +56,15 @@ class Recipe(Settings):
 
     def nets(self, layers: Layers) -> Pair:
         """Make both nets, which hold no weights."""
-        return make_nets(self.net, ImageShape(self.resolution, self.channels), layers)
+        return make_nets(self.net, ImageShape(self.resolution, self.channels, len(self.classes)), layers)
 
     def plain_nets(self) -> Pair:
         """Make both nets of torch's own operations, for weights in float32."""
         return self.nets(MembersInChannels(torch.float32))
 
 
-def shape_of(settings: GanSettings, state: State) -> ImageShape | None:
-    """Return the shape of the images for which the nets have as many parameters as those of a member.
+def shape_of(settings: GanSettings, state: State, classes: int = 0) -> ImageShape | None:
+    """Return the shape of the images of so many classes for which the nets have as many parameters as a member's.
 
     None: there is not exactly one, or the nets are a person's own, of which it is not known what they can be made for.
     """
@@ -75,7 +78,7 @@ def shape_of(settings: GanSettings, state: State) -> ImageShape | None:
         except DataError:
             continue
         for channels in (1, 3):
-            shape = ImageShape(size, channels)
+            shape = ImageShape(size, channels, classes)
             nets = make_nets(settings.resolved(size), shape, MembersInChannels(torch.float32))
             if tuple(net.layout.size for net in nets) == wanted:
                 found.append(shape)

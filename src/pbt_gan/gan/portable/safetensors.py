@@ -20,8 +20,8 @@ from pbt_gan.gan.portable.generator import Generator
 from pbt_gan.gan.portable.recipe import Recipe, check_fit
 from pbt_gan.validation import validated
 
-FORMAT = 1
-"""Of the card, as far as a generator is made from it."""
+FORMAT = 2
+"""Of the card, as far as a generator is made from it. The first one knew of no classes."""
 
 MOST_BYTES = 2**32
 """Of a file that is read: a generator of 4 GiB is none of ours."""
@@ -48,9 +48,9 @@ def encode(generator: Generator, card: Card) -> bytes:
 
 
 def written_down(recipe: Recipe) -> Sequential | None:
-    """Return the generator as layers of `torch.nn`; None: its architecture cannot be written so."""
+    """Return the generator as layers of `torch.nn`, one after another; None: it is more than that."""
     sequential = find_architecture(recipe.net.net).sequential
-    if sequential is None:
+    if sequential is None or len(recipe.classes):
         return None
     running = recipe.sampling_norm == "running"
     written: Sequential | None = references.load(sequential)(recipe.plain_nets().generator, running=running)
@@ -129,8 +129,8 @@ def _card(path: Path, texts: Mapping[str, str]) -> Card:
 
 def _recipe(path: Path, card: Card) -> Recipe:
     try:
-        return validated(Recipe, {name: card[name] for name in Recipe.model_fields})
-    except (KeyError, ConfigError) as error:
+        return validated(Recipe, {name: card[name] for name in Recipe.model_fields if name in card})
+    except ConfigError as error:
         raise _unclear(path, error) from error
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from numpy.random import Generator
 
 from pbt_gan.gan.data import Dataset
+from pbt_gan.gan.data.classes import UNLABELLED, Classes
+from pbt_gan.gan.scores import class_accuracy
+from pbt_gan.gan.scores.class_accuracy import tells
 from pbt_gan.gan.scores.examination import Findings, judged
 from pbt_gan.gan.scores.ladder import rung_of, samples
 from pbt_gan.gan.scores.naming import Role, key, short
@@ -44,15 +47,26 @@ class Judge:
         metrics: how many samples are drawn.
         folder: the one that `prepare_scorers` filled.
         device: where the networks run; the formulas are computed in float64 on the CPU.
+        classes: that samples are asked for, `classes.labels`; none: they are asked for nothing.
     """
 
-    def __init__(self, dataset: Dataset, metrics: MetricsSettings, folder: Path, device: str) -> None:
-        from pbt_gan.gan.scores.making import scorer_of  # imports torch
+    def __init__(
+        self, dataset: Dataset, metrics: MetricsSettings, folder: Path, device: str, classes: Classes = UNLABELLED
+    ) -> None:
+        import torch
+
+        from pbt_gan.gan.scores.making import scorer_of
 
         trees = {role: read_scorer(folder, role, dataset) for role in RECIPES}
         self._scorers = {role: scorer_of(tree, device, given(metrics)) for role, tree in trees.items()}
         self._kinds = {role: kind_of(tree["card"]) for role, tree in trees.items()}
         self._samples = {role: samples(metrics, role, rung_of(tree["card"])) for role, tree in trees.items()}
+        self._asked = {
+            role: torch.from_numpy(classes.labels(self._samples[role]))
+            if len(classes) and tells(role, tree["card"])
+            else None
+            for role, tree in trees.items()
+        }
 
     def measure(self, sample: Sample, rng: Generator) -> list[dict[str, float]]:
         """Return every metric of each member, nan where its samples are not finite.
@@ -62,7 +76,9 @@ class Judge:
         use different latents. An equal `rng`, not the same one again, gives equal latents.
         """
         roles = [
-            self._scorers[role].measure(sample(self._samples[role], latents), error=role == "select")
+            self._scorers[role].measure(
+                sample(self._samples[role], latents), error=role == "select", asked=self._asked[role]
+            )
             for role, latents in zip(RECIPES, rng.spawn(2), strict=True)
         ]
         return [self._named(dict(zip(RECIPES, measured, strict=True))) for measured in zip(*roles, strict=True)]
@@ -80,8 +96,17 @@ class Judge:
         return {"score": score if SCORES[best].better == "higher" else -score, **error, **metrics}
 
 
-def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return for each metric of `Judge.measure` how it comes about, as JSON values."""
+def cards(
+    dataset: Dataset, metrics: MetricsSettings, folder: Path, *, conditional: bool = False
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return for each metric of `Judge.measure` how it comes about, as JSON values.
+
+    Args:
+        dataset: as of `Judge`.
+        metrics: likewise.
+        folder: likewise.
+        conditional: whether samples are asked for classes.
+    """
     cards: dict[str, Mapping[str, Any]] = {}
     checksums = digests(folder)
     ranked = ""
@@ -105,6 +130,19 @@ def cards(dataset: Dataset, metrics: MetricsSettings, folder: Path) -> Mapping[s
                 "network_sha256": checksums[f"scorers/{role}"],
                 **_of_network(card),
                 **_of_examination(findings, name, count),
+            }
+        if conditional and tells(role, card):
+            cards[key(kind, class_accuracy.KEY, role)] = {
+                "short": short(kind, class_accuracy.KEY, role),
+                "name": full_name(kind, class_accuracy.KEY, class_accuracy.NAME),
+                "formula": class_accuracy.FORMULA,
+                "better": "higher",
+                "used_for": "judging only (held out)",
+                "samples": count,
+                "latents": f"the same for every member; those of {role}",
+                "network": f"scorers/{role}.safetensors",
+                "network_sha256": checksums[f"scorers/{role}"],
+                **_of_network(card),
             }
     sign = "" if cards[ranked]["better"] == "higher" else "negated "
     first = {

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from pbt_gan.gan.scores import class_accuracy
 from pbt_gan.gan.scores.classifier import load_classifier
 from pbt_gan.gan.scores.score import Reals, Seen
 from pbt_gan.gan.scores.table import measurable
@@ -62,15 +63,18 @@ class Scorer:
         self.ranks_by = ranks_by or next(iter(self._scores))
         self._references = {key: score.reference and score.reference(reals) for key, score in self._scores.items()}
 
-    def measure(self, members: Sequence[Tensor | None], *, error: bool = False) -> list[dict[str, float]]:
+    def measure(
+        self, members: Sequence[Tensor | None], *, error: bool = False, asked: Tensor | None = None
+    ) -> list[dict[str, float]]:
         """Return every score of each member's images, all nan for None.
 
         Args:
             members: uint8[N, H, W, C] each; N may differ.
             error: whether to add `error`, the standard error of the score that ranks, if that has a cheap one.
+            asked: int64[N], the class that each image was asked for: adds `class_accuracy` of a network that tells.
         """
         return [
-            self._nothing(error) if seen is None else self._measured(seen, error)
+            self._nothing(error, asked) if seen is None else self._measured(seen, error, asked)
             for together in _groups(members)
             for seen in self._seen(together)
         ]
@@ -86,14 +90,17 @@ class Scorer:
         seen = map(Seen, torch.split(features, counts), parts)
         return [None if images is None else next(seen) for images in members]
 
-    def _measured(self, seen: Seen, error: bool) -> dict[str, float]:
+    def _measured(self, seen: Seen, error: bool, asked: Tensor | None) -> dict[str, float]:
         measured = {key: score.measure(seen, self._references[key]) for key, score in self._scores.items()}
         if error and self._has_error:
             measured["error"] = self._scores[self.ranks_by].error(seen, self._references[self.ranks_by])
+        if asked is not None:
+            assert seen.probabilities is not None
+            measured[class_accuracy.KEY] = class_accuracy.class_accuracy(seen.probabilities, asked)
         return measured
 
-    def _nothing(self, error: bool) -> dict[str, float]:
-        names = [*self._scores, "error"] if error and self._has_error else [*self._scores]
+    def _nothing(self, error: bool, asked: Tensor | None) -> dict[str, float]:
+        names = [*self._scores, *["error"] * (error and self._has_error), *[class_accuracy.KEY] * (asked is not None)]
         return dict.fromkeys(names, math.nan)
 
     @property

@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import one_hot
 
+from pbt_gan.gan.data.classes import UNLABELLED, Classes, Labels
 from pbt_gan.gan.nets.net import Net
 from pbt_gan.gan.training.stacking import State, leaves, placed
 from pbt_gan.gan.training.step import named, weights
+
+T = TypeVar("T", bound=np.generic)
 
 BATCH = 100
 """Images are always made in batches of this size, whatever their number: batch norm may depend on it."""
@@ -23,25 +28,33 @@ class Sampler:
     Args:
         generator: the net.
         z_size: latent numbers an image.
+        classes: that the net was made for, if any: where nobody asks for labels, images have `classes.labels`.
         running: whether it uses the buffers that are kept, not those of the batch.
         device: where it runs.
     """
 
-    def __init__(self, generator: Net, z_size: int, *, running: bool, device: str) -> None:
+    def __init__(
+        self, generator: Net, z_size: int, classes: Classes = UNLABELLED, *, running: bool, device: str
+    ) -> None:
         self._generator = generator
         self._z_size = z_size
+        self._classes = classes
         self._running = running
         self._device = device
 
     def images(self, states: Sequence[State], count: int, rng: Random) -> list[Tensor | None]:
-        """Return images of each member, uint8[count, H, W, C], all from the same latents; None: it has diverged."""
+        """Return images of each member, uint8[count, H, W, C]; None: it has diverged.
+
+        All are made from the same latents, and with the same labels.
+        """
         if self._device == "cpu" and not self._generator.exact and len(states) > 1:
             return [self.images([state], count, deepcopy(rng))[0] for state in states]
         finite = torch.stack([torch.stack([leaf.isfinite().all() for leaf in leaves(state)]).all() for state in states])
         whole = [place for place, fine in enumerate(finite.tolist()) if fine]
         found: list[Tensor | None] = [None] * len(states)
         if whole:
-            images, finite = self._made([states[place] for place in whole], fresh(count, self._z_size, rng))
+            batches = fresh(count, self._z_size, rng)
+            images, finite = self._made([states[place] for place in whole], batches, self._labels(batches))
             for place, own, fine in zip(whole, images[:, :count], finite.tolist(), strict=True):
                 found[place] = own if fine else None
         return found
@@ -50,22 +63,41 @@ class Sampler:
         """Return images of fresh latents, uint8[count, H, W, C]; grey where they are not finite."""
         return self.draw(state, fresh(count, self._z_size, rng))[:count]
 
-    def draw(self, state: State, batches: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return images of latents [batches, BATCH, Z], uint8[batches · BATCH, H, W, C]; grey as in `show`."""
-        images, _ = self._made([state], batches)
+    def draw(self, state: State, batches: NDArray[np.float32], labels: Labels | None = None) -> NDArray[np.uint8]:
+        """Return images of latents [batches, BATCH, Z], uint8[batches · BATCH, H, W, C]; grey as in `show`.
+
+        Args:
+            state: of the member.
+            batches: the latents.
+            labels: [batches, BATCH], of a net that knows classes; None: as often as in the data.
+        """
+        images, _ = self._made([state], batches, self._labels(batches) if labels is None else labels)
         return images[0].cpu().numpy()
 
+    def _labels(self, batches: NDArray[np.float32]) -> Labels | None:
+        """Return the classes of images for which nobody has asked for any; None: the net knows of none."""
+        if not len(self._classes):
+            return None
+        places = batches.shape[:2]
+        return self._classes.labels(places[0] * places[1]).reshape(places)
+
     @torch.no_grad()
-    def _made(self, states: Sequence[State], batches: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    def _made(
+        self, states: Sequence[State], batches: NDArray[np.float32], labels: Labels | None
+    ) -> tuple[Tensor, Tensor]:
         """Return uint8[P, N, H, W, C], grey where they are not finite, and whether they all are [P]."""
         nets = [placed(generating(state), self._device) for state in states]
         # Copied, also for one: so the weights of every member begin where a new tensor would, and give the same bits.
         params, buffers = named(self._generator, {name: torch.stack([net[name] for net in nets]) for name in nets[0]})
         members, dtype = len(states), nets[0]["params"].dtype
         parts, finite = [], torch.ones(members, dtype=torch.bool, device=self._device)
-        for latents in torch.from_numpy(batches).to(self._device, dtype):
+        shown = (
+            None if labels is None else one_hot(torch.from_numpy(labels), len(self._classes)).to(self._device, dtype)
+        )
+        for place, latents in enumerate(torch.from_numpy(batches).to(self._device, dtype)):
             expanded = latents.expand(members, -1, -1)
-            images, _ = self._generator(params, buffers, expanded, training=not self._running)
+            asked = None if shown is None else shown[place].expand(members, -1, -1)
+            images, _ = self._generator(params, buffers, expanded, asked, training=not self._running)
             finite &= images.isfinite().flatten(1).all(1)
             parts.append(to_uint8(images.nan_to_num(0.0)))
         return torch.cat(parts, 1), finite
@@ -74,6 +106,12 @@ class Sampler:
 def fresh(count: int, z_size: int, rng: Random) -> NDArray[np.float32]:
     """Draw at least `count` latents, [batches, BATCH, Z]; the first ones do not depend on how many follow."""
     return rng.standard_normal((-(-count // BATCH), BATCH, z_size), np.float32)
+
+
+def in_batches(rows: NDArray[T]) -> NDArray[T]:
+    """Return rows [N, …] as [batches, BATCH, …]; the last batch is filled up with the first ones, again and again."""
+    batches = -(-len(rows) // BATCH)
+    return np.resize(rows, (batches, BATCH, *rows.shape[1:]))
 
 
 def generating(state: State) -> dict[str, Tensor]:
