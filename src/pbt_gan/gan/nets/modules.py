@@ -54,6 +54,7 @@ class ModuleNet(Net):
         # What is not finite, a mask say, would be taken for divergence if it were part of a member's state.
         self._kept = {name: part for name, part in buffers.items() if part.isfinite().all()}
         self._fixed = {name: part for name, part in buffers.items() if name not in self._kept}
+        self._shapes = {name: part.shape for name, part in self.params.items()}
 
     @property
     def params(self) -> Named:
@@ -88,7 +89,9 @@ class ModuleNet(Net):
         """Draw them as the module's constructor does."""
         with seeded(rng):
             made = dict(self._make().named_parameters())
-        return self.layout.flat({name: made[name].detach().float().reshape(s) for name, s in self.layout.shapes.items()})
+        return self.layout.flat(
+            {name: made[name].detach().float().reshape(s) for name, s in self.layout.shapes.items()}
+        )
 
     def initial_buffers(self) -> Tensor:
         """Return those of one module for all members."""
@@ -155,10 +158,6 @@ class ModuleNet(Net):
             made.flatten() if self._side == "discriminator" else made,
             {name: latest[name].to(x.dtype).reshape(shapes[name]) for name in buffers},
         )
-
-    @cached_property
-    def _shapes(self) -> Mapping[str, torch.Size]:
-        return {name: part.shape for name, part in self.params.items()}
 
 
 def _layout(parts: Named) -> Layout:

@@ -12,11 +12,34 @@ from pbt_gan import references
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, PbtGanError, one_line, own_place
 from pbt_gan.gan.nets.modules import LABELS, ModuleNet, Side
-from pbt_gan.gan.nets.net import ImageShape
+from pbt_gan.gan.nets.net import ImageShape, Net, Pair
+from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.randomness import seeded
 
 _FEW = 4
 """Images with which a net is tried."""
+
+
+def with_own(settings: NetSettings, shape: ImageShape, pair: Pair | None) -> Pair:
+    """Return the nets of settings that name a person's own.
+
+    Args:
+        settings: resolved.
+        shape: of the images.
+        pair: of the table, from which the other one is taken if only one is their own.
+
+    Raises:
+        ConfigError: as of `own_net`.
+    """
+
+    def net(side: Side, reference: str | None) -> Net:
+        if reference is not None:
+            return own_net(side, reference, shape, settings.z_size, settings.width)
+        assert pair is not None
+        other: Net = getattr(pair, side)
+        return other
+
+    return Pair(net("generator", settings.generator), net("discriminator", settings.discriminator))
 
 
 @cache
@@ -36,17 +59,17 @@ def own_net(side: Side, reference: str, shape: ImageShape, z_size: int, width: i
     """
     where = f"task.{side} = {reference!r}"
     given = {**shape._asdict(), "z_size": z_size, **({} if width is None else {"width": width})}
-    factory = references.load(reference)
+    factory = _explained(where, partial(references.load, reference))
     make = partial(_made, where, factory, _arguments(where, factory, given))
     rng = stream(0, "example")
-    latent, pixels = (_FEW, z_size), (_FEW, shape.channels, shape.size, shape.size)
-    example = torch.from_numpy(rng.standard_normal(latent if side == "generator" else pixels)).float()
+    pixels = (_FEW, shape.channels, shape.size, shape.size)
+    example = torch.from_numpy(rng.standard_normal((_FEW, z_size) if side == "generator" else pixels)).float()
     with seeded(rng):
-        conditional = _takes_labels(where, make(), shape.classes)
-        net = ModuleNet(where, side, make, example, conditional=conditional)
-    if not net.layout.size:
-        raise ConfigError(f"{where} has no parameters, so there is nothing to train. Does it keep its layers in a list?")
-    _check(net, side, where, pixels)
+        net = ModuleNet(where, side, make, example, conditional=shape.classes > 0)
+        _check_labels(where, net.module, shape.classes)
+        if not net.layout.size:
+            raise ConfigError(f"{where} has no parameters to be trained. Does it keep its layers in a plain list?")
+        _check_calls(net, side, where, pixels)
     return net
 
 
@@ -73,20 +96,21 @@ def _made(where: str, factory: Callable[..., Any], arguments: Mapping[str, Any])
     return module
 
 
-def _takes_labels(where: str, module: nn.Module, classes: int) -> bool:
-    """Whether `forward` is to be given labels."""
+def _check_labels(where: str, module: nn.Module, classes: int) -> None:
+    """Hold `forward` to taking labels where there are some."""
     parameters = inspect.signature(module.forward).parameters
     if classes and LABELS not in parameters:
         raise ConfigError(
-            f"{where}: task.conditional is true, but its forward takes no {LABELS!r}. Write forward(self, x, {LABELS}), "
-            "where they are int64[B], or leave conditional out."
+            f"{where}: task.conditional is true, but its forward has no {LABELS!r}. Write forward(self, x, {LABELS}); "
+            "they are int64[B]. Or leave conditional out."
         )
     if not classes and LABELS in parameters and parameters[LABELS].default is inspect.Parameter.empty:
-        raise ConfigError(f"{where}: its forward needs {LABELS!r}; set task.conditional = true, or give them a default.")
-    return classes > 0
+        raise ConfigError(
+            f"{where}: its forward needs {LABELS!r}; set task.conditional = true, or give them a default."
+        )
 
 
-def _check(net: ModuleNet, side: Side, where: str, pixels: tuple[int, ...]) -> None:
+def _check_calls(net: ModuleNet, side: Side, where: str, pixels: tuple[int, ...]) -> None:
     """Call a net as it will be called."""
     for training in (True, False):
         first, other = (_explained(where, partial(_tried, net, training=training)) for _ in range(2))
@@ -105,7 +129,7 @@ def _check(net: ModuleNet, side: Side, where: str, pixels: tuple[int, ...]) -> N
             what = f"it has {', '.join(layers)}" if layers else "something in its forward is drawn"
             raise ConfigError(
                 f"{where} depends on global random numbers ({what}), which cannot be drawn for each member apart. "
-                "Take that out or make it of the latents; or train your nets by a ModuleTask, where such draws are seeded."
+                "Take that out, or make it of the latents; or train by a ModuleTask, where such draws are seeded."
             )
 
 
