@@ -6,9 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 import pbt_gan as package
+from pbt_gan.cli.app import app
+from pbt_gan.cli.options import class_names
+from pbt_gan.config.settings import Config
+from pbt_gan.runs.launch import Project, start
+from pbt_gan.validation import validated
 
 
 def images_in(path: Path) -> np.ndarray:
@@ -101,3 +107,98 @@ def test_an_exported_generator_is_sampled_as_the_run_is(pbt_gan, plain, kept):
     assert "leave the member out" in plain(pbt_gan("sample", file, "--member", "1", "--out", "x.png"))
     file.write_bytes(file.read_bytes()[:-4])
     assert "damaged" in plain(pbt_gan("sample", file, "--out", "x.png"), code=1)
+
+
+# Classes
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """A run whose nets know classes with names, and tell them apart."""
+    folder = tmp_path_factory.mktemp("taught") / "run"
+    settings = {
+        "task": {"name": "gan", "width": 2, "z_size": 4, "batch_size": 4, "conditional": True, "ema": False},
+        "metrics": {"samples": 100, "held_out_samples": 100},
+        "executor": {"name": "serial", "workers": 1, "vectorize": "off"},
+        "pbt": {"population_size": 2, "total_steps": 20, "ready_interval": 10},
+        "space": {"lr_g": {"init": 0.05}},
+    }
+    start(Project(validated(Config, settings)), folder)
+    path = folder / "scorers" / "classes.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "names": DIGITS}))
+    return folder
+
+
+def test_classes_are_asked_for_by_name_or_number_and_come_with_their_labels(pbt_gan, taught):
+    said = pbt_gan("sample", taught, "--class", "three", "--class", 5, "--count", 6, "--out", "x.npz")
+    assert said.code == 0, said.err
+    with np.load("x.npz") as arrays:
+        assert arrays["labels"].tolist() == [3, 3, 3, 5, 5, 5]
+        generator = package.load_generator(taught)
+        assert not np.array_equal(arrays["images"][:3], arrays["images"][3:])
+        assert np.array_equal(arrays["images"][:3], generator.sample(3, labels="three"))
+        assert np.array_equal(arrays["images"][3:], generator.sample(3, labels=5))
+
+
+def test_a_folder_of_samples_is_a_data_set_with_labels(pbt_gan, taught):
+    assert pbt_gan("sample", taught, "--count", 100, "--out", "pictures").code == 0
+    listed = dict(json.loads(Path("pictures/dataset.json").read_text())["labels"])
+    assert [*listed.values()] == package.load_generator(taught).recipe.classes.labels(100).tolist()
+    assert set(json.loads(pbt_gan("data", "pictures", "--json").out)["classes"].values()) == {10}
+
+
+def test_a_sheet_of_classes_has_a_row_each_and_one_class_is_a_grid(pbt_gan, taught):
+    said = pbt_gan("sample", taught, "--class", "all", "--count", 30, "--out", "sheet.png")
+    assert "30 images of m0" in said.out
+    assert said.out.strip().endswith("a row a class")
+    with Image.open("sheet.png") as picture:
+        assert picture.size[1] == 10 * 42 + 2
+    said = pbt_gan("sample", taught, "--class", "nine", "--count", 9, "--out", "nine.png")
+    assert "9 images of class nine of m0" in said.out
+    with Image.open("nine.png") as picture:
+        assert picture.size == (3 * 42 + 2, 3 * 42 + 2)
+
+
+def test_a_way_through_the_latents_stays_in_one_class(pbt_gan, plain, taught):
+    assert pbt_gan("sample", taught, "--class", "two", "--interpolate", "--count", 5, "--out", "way.gif").code == 0
+    for more in ((), ("--class", "all")):
+        refused = plain(pbt_gan("sample", taught, *more, "--interpolate", "--count", 5, "--out", "way.gif"))
+        assert "--interpolate goes through the latents of one class" in refused
+
+
+def test_given_latents_are_shown_as_each_class(pbt_gan, taught):
+    generator = package.load_generator(taught)
+    np.save("z.npy", generator.latents(4))
+    assert pbt_gan("sample", taught, "--latents", "z.npy", "--class", "0", "--class", "1", "--out", "x.npz").code == 0
+    assert np.array_equal(images_in(Path("x.npz"))[4:], generator.draw(generator.latents(4), "one"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--class", "fuor"), "There is no class 'fuor'. Did you mean 'four'?"),
+        (("--class", "10"), "There is no class '10'"),
+        (("--class", "0", "--classes", "all"), "give one"),
+        (("--classes", "all"), "ask it for them, --class all"),
+    ],
+)
+def test_classes_that_cannot_be_are_refused(pbt_gan, plain, taught, asked, said):
+    assert said in plain(pbt_gan("sample", taught, *asked, "--out", "x.png"))
+
+
+def test_a_generator_that_knows_no_classes_is_asked_for_none(pbt_gan, plain, kept):
+    refused = plain(pbt_gan("sample", kept / "gan", "--class", "1", "--out", "x.png"))
+    assert "was trained without classes" in refused
+    assert "--classes all" in refused
+
+
+def test_names_of_classes_complete_what_was_begun(taught, tmp_path):
+    def completed(source, incomplete):
+        context = typer.Context(typer.main.get_command(app))
+        context.params = {"source": source}
+        return class_names(context, incomplete)
+
+    assert completed(taught, "s") == ["six", "seven"]
+    assert completed(tmp_path, "") == ["all"]

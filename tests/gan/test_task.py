@@ -9,6 +9,7 @@ import torch
 
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, DataError
+from pbt_gan.gan.data.classes import Classes
 from pbt_gan.gan.data.fit import Fit
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.trainer import PREVIEW_IMAGES
@@ -150,3 +151,50 @@ def test_real_images_are_shown_shuffled_and_evenly_spread_over_sorted_data(tmp_p
     assert len(set(shown)) == len(shown) == min(count, 101)
     assert not np.array_equal(shown, np.sort(shown))
     assert np.diff(np.sort(shown)).max() <= 2 * 101 / min(count, 101)
+
+
+# Classes
+
+
+def test_labels_that_do_not_count_are_refused_with_the_reason(tmp_path):
+    np.savez(tmp_path / "one.npz", images=np.zeros((40, 8, 8, 1), np.uint8), labels=np.ones(40, np.int64))
+    with pytest.raises(DataError, match="has no labels that can teach: two classes or more"):
+        GanTask(data=str(tmp_path / "one.npz"), conditional=True).arguments()
+
+
+def test_the_grid_of_reals_shows_a_class_in_each_column():
+    task = GanTask(**SMALL, conditional=True)
+    data = task.dataset
+    assert data.labels is not None
+    labels = {image.tobytes(): label for image, label in zip(data.images, data.labels, strict=True)}
+    shown = [labels[image.tobytes()] for image in task.reals(64)]
+    assert shown == 10 * [*range(10)]
+    assert len({image.tobytes() for image in task.reals(64)}) == 100
+
+
+def test_classes_are_known_from_the_folder_without_the_data(tmp_path, monkeypatch):
+    task = GanTask(**SMALL, conditional=True)
+    task.prepare(tmp_path)
+    again = GanTask(**SMALL, conditional=True)
+    expected = Classes.of(task.dataset)
+    monkeypatch.setattr(type(again), "dataset", None)
+    assert again.classes(tmp_path) == expected
+    assert len(GanTask(**SMALL).classes(tmp_path)) == 0
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_a_folder_that_was_prepared_before_gets_names_of_classes_only_if_nets_know_them(tmp_path, conditional):
+    task = GanTask(**SMALL, conditional=conditional)
+    task.prepare(tmp_path / "scorers")
+    (tmp_path / "scorers" / "classes.json").unlink()
+    task.prepare(tmp_path / "scorers")
+    assert (tmp_path / "scorers" / "classes.json").exists() == conditional
+
+
+def test_a_conditional_task_measures_a_number_for_every_card(tmp_path):
+    task = GanTask(**SMALL, conditional=True)
+    task.prepare(tmp_path)
+    trainer = task.attach(tmp_path, "cpu")
+    measured = trainer.score(trainer.init(stream(0, "init")), stream(0, "eval"))
+    assert set(measured) - {"score_error"} == set(task.cards())
+    assert 0 <= measured["held_out_class_accuracy"] <= 1

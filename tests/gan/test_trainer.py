@@ -7,12 +7,13 @@ import torch
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import TaskError
+from pbt_gan.gan.data.classes import Classes
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.nets.table import make_nets
 from pbt_gan.gan.task import GanTask
-from pbt_gan.gan.training.sampler import to_uint8
+from pbt_gan.gan.training.sampler import fresh, in_batches, to_uint8
 from pbt_gan.gan.training.stacking import leaves
 
 
@@ -83,3 +84,45 @@ def test_a_state_of_other_nets_is_refused_with_the_place(tmp_path, changed, plac
 def test_what_is_no_state_is_refused(tmp_path):
     with pytest.raises(TaskError, match="A state to be trained on has"):
         make(tmp_path).adopt({"g": 5})
+
+
+def labelled(state):
+    """Return a state whose generator tells classes apart as it never could after a few steps."""
+    rng = np.random.default_rng(0)
+    for part in (state["g"], state["g"]["average"]):
+        part["params"] += torch.from_numpy(rng.standard_normal(len(part["params"]), np.float32))
+    return state
+
+
+def test_a_preview_shows_a_class_in_each_column_and_the_same_latents_along_a_row(tmp_path):
+    trainer = make(tmp_path, conditional=True)
+    state = labelled(trained(trainer))
+    preview = trainer.preview(state, stream(0, "preview")).reshape(10, 10, 8, 8, 1)
+    z = fresh(10, 4, stream(0, "preview"))[0, :10]
+    for column in (0, 7):
+        labels = np.full((1, 100), column)
+        drawn = trainer._sampler.draw(state, in_batches(z), labels)
+        assert np.array_equal(drawn[:10], preview[:, column])
+    assert not np.array_equal(preview[:, 0], preview[:, 7])
+
+
+def test_what_is_exported_of_a_conditional_run_makes_its_images_and_names_its_classes(tmp_path):
+    trainer = make(tmp_path, conditional=True)
+    state = labelled(trained(trainer))
+    exported = codec.decode(codec.encode(trainer.export(state)))
+    assert exported["class_names"] == [str(number) for number in range(10)]
+    settings, shape = NetSettings(**exported["net"]), ImageShape(**exported["images"])
+    generator, _ = make_nets(settings, shape, layers_for(shape.size, torch.float32, "cpu"))
+    params, buffers = (
+        {name: torch.as_tensor(tensor)[None] for name, tensor in exported[part].items()}
+        for part in ("params", "buffers")
+    )
+    z = torch.from_numpy(fresh(100, settings.z_size, stream(0, "sample")))
+    asked = Classes.of(GanTask().dataset).labels(100)
+    images, _ = generator(params, buffers, z, torch.eye(10)[torch.from_numpy(asked)][None], training=False)
+    assert np.array_equal(to_uint8(images)[0].numpy(), trainer.sample(state, 100, stream(0, "sample")))
+
+
+def test_a_state_of_nets_without_classes_is_refused_by_those_that_know_some(tmp_path):
+    with pytest.raises(TaskError, match=r"but these settings need"):
+        make(tmp_path, conditional=True).adopt(trained(make(tmp_path)))

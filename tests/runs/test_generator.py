@@ -13,10 +13,12 @@ from filelock import FileLock
 import pbt_gan
 from pbt_gan import files
 from pbt_gan.config.settings import Config
+from pbt_gan.core.records import Report
 from pbt_gan.core.rng import stream
+from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError, StorageError
 from pbt_gan.runs.export import Exported, export
-from pbt_gan.runs.launch import Project, start
+from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
@@ -191,3 +193,61 @@ def test_a_disk_that_refuses_leaves_nothing_half_written(
     with pytest.raises(StorageError, match="No space left"):
         exported(folder, out=tmp_path / "out")
     assert [*(tmp_path / "out").iterdir()] == []
+
+
+# Classes
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labelled") / "run"
+    start(Project(gan(conditional=True)), folder)
+    return folder
+
+
+def test_a_conditional_run_gives_a_generator_that_knows_its_classes_without_the_data(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_the_task = Run.open(labelled)._attached().sample(Run.open(labelled).state(), 30, stream(3, "sample"))
+    assert by_the_task is not None
+    monkeypatch.setattr("pbt_gan.gan.task.load_dataset", None)
+    generator = pbt_gan.load_generator(labelled)
+    assert (generator.num_classes, generator.class_names[9]) == (10, "9")
+    assert np.array_equal(generator.sample(30, seed=3), by_the_task)
+    images, labels = generator(torch.randn(3, 4), torch.tensor([0, 9, 5])), torch.tensor([0, 9, 5])
+    assert Run.open(labelled).discriminator()(images, labels).shape == (3,)
+
+
+def test_a_run_that_lost_the_names_of_its_classes_finds_them_in_its_data(labelled: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(labelled, tmp_path / "run"))
+    (run / "scorers" / "classes.json").unlink()
+    assert np.array_equal(pbt_gan.load_generator(run).sample(5, labels=3), Run.open(labelled).generator().sample(5, 3))
+
+
+@pytest.mark.slow
+def test_a_conditional_run_that_goes_on_ends_as_one_that_never_stopped(labelled: Path, tmp_path: Path) -> None:
+    stop = Stop()
+
+    class Enough(pbt_gan.Listener):
+        def record(self, record: Any, preview: Any) -> None:
+            stop.reason = "enough" if isinstance(record, Report) else None
+
+    start(Project(gan(conditional=True)), tmp_path / "run", listeners=lambda folder: [Enough()], stop=stop)
+    assert 0 < len(Run.open(tmp_path / "run").history.reports) < 4
+    assert go_on(tmp_path / "run") == "finished"
+    for member in ("0", "1"):
+        expected = pbt_gan.load_generator(labelled, member).sample(20)
+        assert np.array_equal(pbt_gan.load_generator(tmp_path / "run", member).sample(20), expected)
+
+
+def test_card_and_page_of_a_conditional_generator_say_what_can_be_asked_for(labelled: Path, tmp_path: Path) -> None:
+    written = exported(labelled, out=tmp_path / "out")
+    card, page = json.loads(written.card.read_text()), written.page.read_text()
+    assert card["num_classes"] == 10
+    assert sum(card["classes"]["counts"]) == 1_797
+    assert "held-out class accuracy" in page
+    assert "trained with 10 classes, and wants a label with each image, from 0 to 9." in page
+    assert "sample(n, labels=None, seed=0)" in page
+    assert not written.loader.exists()
+    again = pbt_gan.load_generator(written.weights)
+    assert np.array_equal(again.sample(5, "7"), pbt_gan.load_generator(labelled).sample(5, "7"))

@@ -13,6 +13,7 @@ import torch
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.gan.data import Dataset, load_dataset
+from pbt_gan.gan.data.classes import Classes
 from pbt_gan.gan.scores import recipes, scorers
 from pbt_gan.gan.scores.judge import Judge, cards, digests, prepare_scorers
 from pbt_gan.gan.scores.recipes import RECIPES
@@ -222,3 +223,28 @@ print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# Classes
+
+
+def shown(count, offset=0):
+    """Real images of the classes that are asked for, or of others."""
+    asked = (Classes.of(DIGITS).labels(count) + offset) % 10
+    places = [np.flatnonzero(number == LABELS)[nth % 150] for nth, number in enumerate(asked)]
+    return torch.from_numpy(DIGITS.images[places])
+
+
+def test_class_accuracy_is_how_often_the_judge_sees_the_class_that_was_asked_for(digits_folder):
+    judge = Judge(DIGITS, METRICS, digits_folder, "cpu", Classes.of(DIGITS))
+    right, wrong, lost = judge.measure(lambda count, rng: [shown(count), shown(count, 1), None], stream(0, "eval"))
+    assert right["held_out_class_accuracy"] > 0.95
+    assert wrong["held_out_class_accuracy"] < 0.05
+    assert math.isnan(lost["held_out_class_accuracy"])
+    assert wrong["score"] > 9  # it judges alone
+    assert "class_accuracy" not in right
+    told = cards(DIGITS, METRICS, digits_folder, conditional=True)
+    assert set(right) - {"score_error"} == set(told)
+    card = told["held_out_class_accuracy"]
+    assert (card["short"], card["better"], card["samples"]) == ("held-out class accuracy", "higher", 300)
+    assert card["network_accuracy"] > 0.95

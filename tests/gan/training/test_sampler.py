@@ -6,20 +6,23 @@ import torch
 
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
+from pbt_gan.gan.data.classes import UNLABELLED, Classes
 from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training.loop import Loop, make_step
-from pbt_gan.gan.training.sampler import BATCH, Sampler, to_uint8
+from pbt_gan.gan.training.sampler import BATCH, Sampler, fresh, in_batches, to_uint8
 
 MEMBERS = 3
 SMALL = {"width": 4, "z_size": 8, "batch_size": 8}
 
 
-def make(*, running=True):
+def make(*, running=True, classes=UNLABELLED):
     """Return a sampler and members that have trained a little."""
     images = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8)
-    settings = GanSettings.model_validate(SMALL)
-    loop = Loop(settings, make_step(settings, 8, 1), ImagesInMemory(images, "cpu", torch.float32), "cpu")
+    labels = classes.labels(100) if len(classes) else None
+    settings = GanSettings.model_validate({**SMALL, "conditional": len(classes) > 0})
+    step = make_step(settings, 8, 1, classes=len(classes))
+    loop = Loop(settings, step, ImagesInMemory(images, "cpu", torch.float32), "cpu", labels, len(classes))
     trained = loop.train(
         [loop.init(stream(0, "init", member)) for member in range(MEMBERS)],
         [{}] * MEMBERS,
@@ -27,24 +30,50 @@ def make(*, running=True):
         [partial(stream, 0, "train", member) for member in range(MEMBERS)],
     )
     states = [training.state for training in trained]
-    return Sampler(loop.step.generator, settings.z_size, running=running, device="cpu"), states
+    return Sampler(loop.step.generator, settings.z_size, classes, running=running, device="cpu"), states
 
 
+THREE = Classes(counts=(1, 2, 1))
+
+
+@pytest.mark.parametrize("classes", [UNLABELLED, THREE])
 @pytest.mark.parametrize("running", [True, False])
-def test_the_first_images_do_not_depend_on_how_many_follow(running):
-    sampler, (state, *_) = make(running=running)
+def test_the_first_images_do_not_depend_on_how_many_follow(running, classes):
+    sampler, (state, *_) = make(running=running, classes=classes)
     (few,), (many,) = (sampler.images([state], count, stream(0, "eval")) for count in (7, 2 * BATCH + 30))
     assert few.shape == (7, 8, 8, 1)
     assert many.shape == (230, 8, 8, 1)
     assert torch.equal(few, many[:7])
 
 
+@pytest.mark.parametrize("classes", [UNLABELLED, THREE])
 @pytest.mark.parametrize("running", [True, False])
-def test_members_make_the_same_images_together_as_each_alone(running):
-    sampler, states = make(running=running)
+def test_members_make_the_same_images_together_as_each_alone(running, classes):
+    sampler, states = make(running=running, classes=classes)
     together = sampler.images(states, 30, stream(0, "eval"))
     for state, images in zip(states, together, strict=True):
         assert torch.equal(images, sampler.images([state], 30, stream(0, "eval"))[0])
+
+
+def test_where_nobody_asks_every_member_shows_the_classes_as_often_as_the_data_does():
+    sampler, states = make(classes=THREE)
+    batches = fresh(30, 8, stream(0, "eval"))
+    labels = in_batches(THREE.labels(100))
+    for state in states:  # after a few steps classes are still alike
+        weights = state["g"]["average"]["params"]
+        weights += torch.from_numpy(stream(0, "other").standard_normal(len(weights), np.float32))
+    for state, images in zip(states, sampler.images(states, 30, stream(0, "eval")), strict=True):
+        assert np.array_equal(sampler.draw(state, batches, labels)[:30], images)
+        assert not np.array_equal(sampler.draw(state, batches, np.roll(labels, 1))[:30], images)
+
+
+@pytest.mark.parametrize("count", [1, BATCH, BATCH + 1, 3 * BATCH])
+def test_batches_hold_all_rows_in_their_order_and_are_filled_up(count):
+    rows = np.arange(2 * count).reshape(count, 2)
+    batches = in_batches(rows)
+    assert batches.shape == (-(-count // BATCH), BATCH, 2)
+    assert np.array_equal(batches.reshape(-1, 2)[:count], rows)
+    assert np.isin(batches.reshape(-1, 2)[count:, 0], rows[:, 0]).all()
 
 
 def test_images_come_from_the_average_where_there_is_one():
