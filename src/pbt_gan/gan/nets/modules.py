@@ -128,8 +128,9 @@ class ModuleNet(Net):
         try:
             for training in (True, False):
                 self.module.train(training)
-                y, _ = vmap(self._one)(params, buffers, *inputs)
-                torch.autograd.grad(y.sum(), [*params.values()], allow_unused=True)
+                with torch.enable_grad():  # images may be what is being made
+                    y, _ = vmap(self._one)(params, buffers, *inputs)
+                    torch.autograd.grad(y.sum(), [*params.values()], allow_unused=True)
         except Exception as error:
             why = one_line(error)[:200]
             log.warning("%s cannot be stacked (%s); its members are computed one after another.", self.name, why)

@@ -29,7 +29,7 @@ def with_own(settings: NetSettings, shape: ImageShape, pair: Pair | None) -> Pai
         pair: of the table, from which the other one is taken if only one is their own.
 
     Raises:
-        ConfigError: as of `own_net`.
+        ConfigError: as of `own_net`; or a width is set that neither of them takes.
     """
 
     def net(side: Side, reference: str | None) -> Net:
@@ -39,7 +39,11 @@ def with_own(settings: NetSettings, shape: ImageShape, pair: Pair | None) -> Pai
         other: Net = getattr(pair, side)
         return other
 
-    return Pair(net("generator", settings.generator), net("discriminator", settings.discriminator))
+    made = Pair(net("generator", settings.generator), net("discriminator", settings.discriminator))
+    own = [reference for reference in (settings.generator, settings.discriminator) if reference is not None]
+    if pair is None and settings.width is not None and not any(map(_takes_width, own)):
+        raise ConfigError(f"task.width = {settings.width} has no effect: neither net of yours takes it. Leave it out.")
+    return made
 
 
 @cache
@@ -71,6 +75,10 @@ def own_net(side: Side, reference: str, shape: ImageShape, z_size: int, width: i
             raise ConfigError(f"{where} has no parameters to be trained. Does it keep its layers in a plain list?")
         _check_calls(net, side, where, pixels)
     return net
+
+
+def _takes_width(reference: str) -> bool:
+    return "width" in inspect.signature(references.load(reference)).parameters
 
 
 def _arguments(where: str, factory: Callable[..., Any], given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -83,7 +83,7 @@ def find_architecture(name: str) -> Architecture:
         ConfigError: there is none of that name.
     """
     if references.is_reference(name):
-        return Architecture(name)
+        return Architecture(name, defaults=_dcgan)  # nobody knows what it reads
     if name not in NETS:
         raise unknown("task.net", name, NETS)
     return NETS[name]
