@@ -1,6 +1,7 @@
 # Each target makes the virtual environment that it needs; nothing has to be installed by hand.
 #   make demo     train on the embedded data set, compare with random search, leave everything in runs/
 #   make test     the test suite
+#   make test-all the suite, and every combination of nets, losses, penalties and augmentation that makes sense
 #   make test-fast  most of its tests in half a minute, with fewer examples: the loop of everyday work
 #   make lint     format, lint, types, import rules, and whether the documents are true to the code
 #   make check    make lint, then the tests, then the documentation
@@ -16,13 +17,16 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # What should be marked slow. (The loop keeps its compiled tests: to compile them takes as long as a third of them.)
 SLOWEST = --durations 5 --durations-min 1
 
-.PHONY: demo test test-fast check lint docs package bench golden environment environment-dev environment-docs
+.PHONY: demo test test-all test-fast check lint docs package bench golden environment environment-dev environment-docs
 
 demo: environment
 	$(BIN)/pbt-gan demo
 
 test: environment-dev
 	$(PYTEST) --numprocesses auto --dist worksteal
+
+test-all: environment-dev
+	$(PYTEST) --numprocesses auto --dist worksteal -m "product or not product"
 
 test-fast: environment-dev
 	PYTHONDONTWRITEBYTECODE= $(PYTEST) -n auto --dist worksteal --hypothesis-profile fast -m "not slow" $(SLOWEST) tests

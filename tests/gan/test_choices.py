@@ -65,7 +65,7 @@ def test_a_number_that_every_value_uses_evolves_beside_a_choice(mirror):
         ),
         (
             {"loss": {"values": ["hinge", "wgan-gp"]}},
-            "space.loss.values: no member can have loss = 'wgan-gp'. task: loss = 'wgan-gp' penalises the gradient",
+            "space.loss.values: no member can have loss = 'wgan-gp'. task: loss = 'wgan-gp': a penalty",
         ),
         (
             {"loss": {"values": ["non-saturating", "hinge"]}, "label_smoothing": [0.0, 0.2]},

@@ -24,9 +24,10 @@ DOMAINS: Mapping[str, Float | Integer] = {
     "dragan_weight": Float(10.0, (0.1, 1_000.0), "log", _TWICE),
     "r1_weight": Float(1.0, (1e-4, 100.0), "log", _TWICE),
     "r2_weight": Float(1.0, (1e-4, 100.0), "log", _TWICE),
-    "lecam_weight": Float(0.1, (1e-4, 10.0), "log", _TWICE),
+    "lecam_weight": Float(0.3, (1e-4, 10.0), "log", _TWICE),
     "augment_p": Float(1.0, (0.0, 1.0), step=0.1),
     "augment_target": Float(0.6, (0.0, 1.0), step=0.1),
+    "augment_kimg": Float(500.0, (1.0, 10_000.0), "log", _TWICE),
     "instance_noise": Float(0.05, (1e-3, 1.0), "log", _TWICE),
     "reconstruction_weight": Float(1.0, (1e-2, 100.0), "log", _TWICE),
 }

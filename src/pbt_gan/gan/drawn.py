@@ -1,6 +1,7 @@
 """What is drawn for each image outside of a step, and handed to those who asked for it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,17 @@ Drawn = Mapping[str, "Tensor"]
 
 Draw = Callable[[Random, tuple[int, ...]], NDArray[np.float32]]
 """Draws one number, or more along further axes, for each place of a shape."""
+
+
+@dataclass(frozen=True)
+class EachPixel:
+    """What is drawn for each number of an image, [C, H, W]; those who draw know how many there are."""
+
+    draw: Draw
+
+
+Declared = Mapping[str, Draw | EachPixel]
+"""What is to be drawn for each image, by name."""
 
 NOTHING: Drawn = MappingProxyType({})
 """Nothing was drawn."""

@@ -11,10 +11,12 @@ from pbt_gan.gan.data.fit import RESOLUTIONS, Fit, Way
 from pbt_gan.gan.data.pictures.fitting import colour
 from pbt_gan.gan.domains import domain
 from pbt_gan.gan.games.game import Game
+from pbt_gan.gan.games.sense import objection
 from pbt_gan.gan.games.table import compose
 from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.nets.table import ALL, find_architecture
 from pbt_gan.places import placed
+from pbt_gan.references import is_reference
 from pbt_gan.validation import Settings
 
 DType = Literal["float32", "tf32", "float64", "bfloat16"]
@@ -73,9 +75,10 @@ class Scalars(Settings):
     dragan_weight: float = Field(10.0, ge=0)  # λ of DRAGAN's
     r1_weight: float = Field(1.0, ge=0)  # γ of the penalty on slopes at reals
     r2_weight: float = Field(1.0, ge=0)  # and at fakes
-    lecam_weight: float = Field(0.1, ge=0)  # λ of LeCam's
+    lecam_weight: float = Field(0.3, ge=0)  # λ of LeCam's
     augment_p: float = Field(1.0, ge=0, le=1)  # the chance of each transform to happen to an image
     augment_target: float = Field(0.6, ge=-1, le=1)  # adaptive: mean sign of the logits of reals that is aimed at
+    augment_kimg: float = Field(500.0, gt=0)  # adaptive: thousand reals in which the chance can go from 0 to 1
     instance_noise: float = Field(0.05, ge=0)  # standard deviation of the noise on all that the discriminator sees
     reconstruction_weight: float = Field(1.0, ge=0)  # of what the discriminator can rebuild of reals
 
@@ -131,17 +134,17 @@ class GanSettings(NetSettings, Scalars):
             raise ValueError(
                 f"discriminator_norm = {norm!r} is not there for net = {self.net!r}; it has {' or '.join(norms)}"
             )
-        if game.each_image and norm == "batch":
-            raise ValueError(
-                f"{self._penalised} penalises the gradient at each sample, but batch norm in the discriminator mixes "
-                "the samples of a batch; "
-                + ("set discriminator_norm = 'none'" if "none" in norms else "choose another net")
-            )
+        if reason := objection(game, norm, own_net=is_reference(self.net)):
+            raise ValueError(f"{self._played}: {reason}")
         return self
 
     @property
-    def _penalised(self) -> str:
-        return f"penalties = {list(self.penalties)}" if self.penalties else f"loss = {self.loss!r}"
+    def _played(self) -> str:
+        """The game as it is set."""
+        added = {"penalties": list(self.penalties), "augment": self.augment}
+        standard = {"penalties": [], "augment": "none"}
+        told = {"loss": self.loss, **{name: value for name, value in added.items() if value != standard[name]}}
+        return ", ".join(f"{name} = {value!r}" for name, value in told.items())
 
     @property
     def game(self) -> Game:
@@ -195,6 +198,7 @@ WITHOUT: Mapping[str, str] = {
     "lecam_weight": "penalties has no 'lecam'",
     "augment_p": "augment = {self.augment!r} has nothing that happens by a chance that is given",
     "augment_target": "adaptive is false",
+    "augment_kimg": "adaptive is false",
     "instance_noise": "augment = {self.augment!r} has no 'noise'",
     "reconstruction_weight": "the discriminator of net = {self.net!r} rebuilds nothing",
 }

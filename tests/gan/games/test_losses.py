@@ -1,12 +1,11 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from pbt_gan.gan.games.game import Update
-from pbt_gan.gan.games.gradient_penalty import gradient_penalty
 from pbt_gan.gan.games.table import LOSSES
-from pbt_gan.gan.shown import Shown
 
 REAL = torch.tensor([[-2.0, -0.5, 0.3, 1.7], [0.1, -3.0, 1.2, 0.0]], dtype=torch.float64)
 FAKE = torch.tensor([[-1.5, 0.4, 0.9, 3.0], [-0.2, 2.0, -4.0, 0.6]], dtype=torch.float64)
@@ -24,7 +23,11 @@ def discriminator(name):
 
 
 def generator(name):
-    return slopes(lambda fake: LOSSES[name].generator(fake, None, HYPER), FAKE)
+    """Return the slopes with respect to the fakes, and to the reals where the loss looks at them."""
+    loss = LOSSES[name]
+    if loss.pairs:
+        return slopes(lambda fake, real: loss.generator(fake, real, HYPER), FAKE, REAL)
+    return slopes(lambda fake: loss.generator(fake, None, HYPER), FAKE)
 
 
 def test_the_slopes_of_the_non_saturating_loss_are_those_of_the_hand_formula():
@@ -58,47 +61,68 @@ def test_the_slopes_of_the_wasserstein_loss_are_those_of_the_hand_formula():
     torch.testing.assert_close(of_fake, torch.full_like(FAKE, 0.25))
 
 
+def test_the_slopes_of_least_squares_are_those_of_the_hand_formula():
+    of_real, of_fake = discriminator("least-squares")
+    torch.testing.assert_close(of_real, (REAL - 1) / 4)
+    torch.testing.assert_close(of_fake, FAKE / 4)
+    (of_fake,) = generator("least-squares")
+    torch.testing.assert_close(of_fake, (FAKE - 1) / 4)
+
+
+def test_least_squares_is_half_the_mean_squared_error_of_1_for_real_and_0_for_fake():
+    loss = LOSSES["least-squares"]
+    ones, zeros = torch.ones(4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
+    for p in range(2):
+        theirs = (F.mse_loss(REAL[p], ones) + F.mse_loss(FAKE[p], zeros)) / 2
+        torch.testing.assert_close(loss.critic(REAL, FAKE, HYPER)[p], theirs)
+        torch.testing.assert_close(loss.generator(FAKE, None, HYPER)[p], F.mse_loss(FAKE[p], ones) / 2)
+
+
+def test_the_slopes_of_pairing_are_those_of_the_hand_formula():
+    of_real, of_fake = discriminator("pairing")
+    torch.testing.assert_close(of_real, -(FAKE - REAL).sigmoid() / 4)
+    torch.testing.assert_close(of_fake, (FAKE - REAL).sigmoid() / 4)
+    of_fake, of_real = generator("pairing")
+    torch.testing.assert_close(of_fake, -(REAL - FAKE).sigmoid() / 4)
+    torch.testing.assert_close(of_real, (REAL - FAKE).sigmoid() / 4)
+
+
+def test_pairing_is_the_cross_entropy_of_which_of_two_is_real():
+    ones = torch.ones(4, dtype=torch.float64)
+    loss = LOSSES["pairing"]
+    for p in range(2):
+        theirs = F.binary_cross_entropy_with_logits(REAL[p] - FAKE[p], ones)
+        torch.testing.assert_close(loss.critic(REAL, FAKE, HYPER)[p], theirs)
+        theirs = F.binary_cross_entropy_with_logits(FAKE[p] - REAL[p], ones)
+        torch.testing.assert_close(loss.generator(FAKE, REAL, HYPER)[p], theirs)
+
+
+@given(shift=st.floats(-50, 50))
+def test_where_only_differences_count_a_number_added_to_all_logits_changes_nothing(shift):
+    for loss in (loss for loss in LOSSES.values() if not loss.centred):
+        torch.testing.assert_close(loss.critic(REAL + shift, FAKE + shift, HYPER), loss.critic(REAL, FAKE, HYPER))
+
+
+def test_in_the_other_losses_it_does():
+    for loss in (loss for loss in LOSSES.values() if loss.centred):
+        assert (loss.critic(REAL + 10, FAKE + 10, HYPER) > loss.critic(REAL, FAKE, HYPER) + 1).all()
+
+
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_a_better_fake_costs_the_generator_less_and_the_discriminator_more(name):
     loss = LOSSES[name]
-    assert (loss.generator(FAKE + 1, None, HYPER) < loss.generator(FAKE, None, HYPER)).all()
-    assert (loss.critic(REAL, FAKE + 1, HYPER) > loss.critic(REAL, FAKE, HYPER)).all()
+    worse, better = torch.full((2, 4), 0.2, dtype=torch.float64), torch.full((2, 4), 0.6, dtype=torch.float64)
+    assert (loss.generator(better, REAL, HYPER) < loss.generator(worse, REAL, HYPER)).all()
+    assert (loss.critic(REAL, better, HYPER) > loss.critic(REAL, worse, HYPER)).all()
 
 
-def update(critic, real, fake, mix):
-    """Return an update of discriminators that are a function of images."""
-    nothing = torch.empty(0)
-    return Update(lambda shown: critic(shown.images), Shown(real), Shown(fake), nothing, nothing, {"mix": mix}, {})
-
-
-def test_the_penalty_of_a_linear_critic_is_known_and_so_is_its_gradient():
-    weight = torch.tensor([[3.0, 4.0], [6.0, 8.0]], dtype=torch.float64, requires_grad=True)
-    real, fake = torch.randn(2, 2, 5, 2, 1, 1, dtype=torch.float64)
-    mix = torch.rand(2, 5, dtype=torch.float64)
-    penalty = gradient_penalty(update(lambda images: (images.flatten(2) * weight[:, None]).sum(2), real, fake, mix))
-    assert penalty.tolist() == pytest.approx([(5 - 1) ** 2, (10 - 1) ** 2])
-    (of_weight,) = torch.autograd.grad(penalty.sum(), weight)
-    torch.testing.assert_close(of_weight[0], 2 * (5 - 1) * weight[0].detach() / 5)
-    torch.testing.assert_close(of_weight[1], 2 * (10 - 1) * weight[1].detach() / 10)
-
-
-def test_the_penalty_is_taken_between_each_real_and_its_own_fake():
-    real, fake = torch.zeros(2, 3, 1, 1, 1), torch.ones(2, 3, 1, 1, 1)
-    mix = torch.tensor([[0.0, 0.25, 1.0], [0.5, 0.75, 0.0]])
-    seen = []
-
-    def critic(images):
-        seen.append(images.detach().flatten(1))
-        return images.flatten(1)
-
-    gradient_penalty(update(critic, real, fake, mix))
-    assert torch.equal(torch.as_tensor(seen[0]), mix)
-
-
-def test_a_critic_without_slope_has_a_finite_penalty_and_gradient():
-    weight = torch.zeros(2, requires_grad=True)
-    images = torch.randn(1, 4, 2, 1, 1)
-    penalty = gradient_penalty(update(lambda x: (x.flatten(2) * weight).sum(2), images, images, torch.rand(1, 4)))
-    (of_weight,) = torch.autograd.grad(penalty, weight)
-    assert penalty.item() == pytest.approx(1, rel=1e-4)
-    assert of_weight.isfinite().all()
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_members_never_meet(name):
+    loss = LOSSES[name]
+    sides = (
+        lambda real, fake, hyper: loss.critic(real, fake, hyper),
+        lambda real, fake, hyper: loss.generator(fake, real, hyper),
+    )
+    for side in sides:
+        alone = [side(REAL[p : p + 1], FAKE[p : p + 1], {"label_smoothing": SMOOTHING[p : p + 1]}) for p in range(2)]
+        assert torch.equal(side(REAL, FAKE, HYPER), torch.cat(alone))

@@ -24,6 +24,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "non-saturating": {"label_smoothing": 0.1},
     "hinge": {"n_critic": 2},
     "wgan-gp": {"discriminator_norm": "none"},
+    "pairing": {"discriminator_norm": "none", "penalties": ("r1", "r2"), "penalty_interval": 2, "ema_rampup": 0.2},
+    "least-squares": {
+        "discriminator_norm": "spectral",
+        "penalties": ("dragan", "lecam"),
+        "augment": "flip,colour,translation,cutout,noise",
+        "adaptive": True,
+        "augment_target": -1.0,
+        "augment_kimg": 0.05,
+    },
 }
 
 

@@ -152,7 +152,7 @@ def test_n_critic_counts_the_updates_of_the_discriminator(monkeypatch):
     assert training.images == 12 * 8
 
 
-NEEDS = Needs(dataset_size=100, batch_size=8, z_size=4, game=TABLE["wgan-gp"])
+NEEDS = Needs(dataset_size=100, batch_size=8, z_size=4, game=TABLE["wgan-gp"], image=(1, 8, 8))
 CPU = Destination(torch.float32, "cpu", "cpu")
 
 

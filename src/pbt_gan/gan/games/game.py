@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from pbt_gan.gan.drawn import Draw, Drawn, uniform
+from pbt_gan.gan.drawn import Declared, Drawn, uniform
+from pbt_gan.gan.games import adaptive
 from pbt_gan.gan.shown import Shown
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Loss:
     generator: Callable[["Tensor", "Tensor | None", Hyper], "Tensor"]  # of the logits of fakes, and of reals if `pairs`
     reads: tuple[str, ...] = ()  # the scalars that it asks for
     pairs: bool = False  # the generator's side sees reals too, drawn for it anew
+    centred: bool = True  # a logit above 0 means real; else only how logits differ means something
+    bounded: bool = True  # the discriminator's side has a least value
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class Penalty:
     name: str  # under which it is logged
     value: Callable[[Update], "Tensor"]
     weight: str = "gp_weight"  # the scalar
-    draws: Mapping[str, Draw] = field(default_factory=dict)  # for each image of an update of the discriminator
+    draws: Declared = field(default_factory=dict)  # for each image of an update of the discriminator
     each_image: bool = False  # only right if the logit of an image depends on that image alone
+    slope: int | None = None  # what it pulls the slopes of the discriminator to, if it does
     lazy: bool = False  # as good when it is there in few steps only, and as much stronger there
     memory: Mapping[str, float] = field(default_factory=dict)  # what it keeps of a member, with the values at birth
     remember: Callable[[Update], Memory] | None = None  # what is kept after an update
@@ -69,14 +73,17 @@ class Transform:
     """What is done to reals and fakes alike before the discriminator sees them; differentiable, image by image."""
 
     apply: Callable[["Tensor", Drawn, Hyper], "Tensor"]  # images [P, B, C, H, W] to as many
-    draws: Mapping[str, Draw] = field(default_factory=dict)  # for each image that is shown
+    draws: Declared = field(default_factory=dict)  # for each image that is shown
     reads: tuple[str, ...] = ()  # the scalars that it asks for
     gated: bool = True  # happens to an image by chance
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Transforms one after another."""
+    """Transforms one after another, each of which happens to an image by chance unless it says otherwise.
+
+    How likely that is, is the scalar `augment_p`; or found out while a member trains, and remembered.
+    """
 
     transforms: Mapping[str, Transform] = field(default_factory=dict)
     adaptive: bool = False
@@ -95,30 +102,32 @@ class Augmentation:
         return images
 
     @property
-    def draws(self) -> Mapping[str, Draw]:
+    def draws(self) -> Declared:
         """What is drawn for each image that is shown."""
         own = {f"{name}.{key}": draw for name, each in self.transforms.items() for key, draw in each.draws.items()}
         return own | {f"{name}.gate": uniform for name, each in self.transforms.items() if each.gated}
 
     @property
+    def gated(self) -> bool:
+        """Whether there is a transform that happens by chance."""
+        return any(transform.gated for transform in self.transforms.values())
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The scalars that have an effect."""
         own = [name for transform in self.transforms.values() for name in transform.reads]
-        gated = any(transform.gated for transform in self.transforms.values())
-        return (*own, *(["augment_target" if self.adaptive else "augment_p"] if gated else []))
+        if self.adaptive:
+            return (*own, *adaptive.READS)
+        return (*own, *(["augment_p"] if self.gated else []))
 
     @property
     def memory(self) -> Mapping[str, float]:
         """What is kept of a member, with the values at birth."""
-        return {"augment_p": 0.0} if self.adaptive else {}
+        return adaptive.AT_BIRTH if self.adaptive else {}
 
     def remember(self, update: Update, hyper: Hyper) -> Memory:
         """Return what is kept after an update."""
-        if not self.adaptive:
-            return {}
-        from pbt_gan.gan.games.adaptive import moved
-
-        return {"augment_p": moved(update.memory["augment_p"], update.on_real, hyper["augment_target"])}
+        return adaptive.remember(update.memory, update.on_real, hyper) if self.adaptive else {}
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ class Game:
         return (*self.loss.reads, *(penalty.weight for penalty in self.penalties), *self.augmentation.reads)
 
     @property
-    def draws(self) -> Mapping[str, Draw]:
+    def draws(self) -> Declared:
         """What the penalties draw for each image of an update of the discriminator."""
         return {name: draw for penalty in self.penalties for name, draw in penalty.draws.items()}
 

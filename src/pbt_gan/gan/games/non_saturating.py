@@ -6,6 +6,7 @@ Source: Goodfellow et al. 2014, arXiv:1406.2661; smoothing of one side: Salimans
 from typing import TYPE_CHECKING
 
 from pbt_gan.gan.games.game import Hyper, Loss
+from pbt_gan.gan.games.logistic import log_sigmoid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,21 +15,13 @@ if TYPE_CHECKING:
 def critic(real: "Tensor", fake: "Tensor", hyper: Hyper) -> "Tensor":
     """Compute the cross-entropy of telling real from fake; a share `label_smoothing` of the reals is labelled fake."""
     smoothing = hyper["label_smoothing"]
-    of_real = (1 - smoothing) * _log_sigmoid(real) + smoothing * _log_sigmoid(-real)
-    return -of_real.mean(1) - _log_sigmoid(-fake).mean(1)
+    of_real = (1 - smoothing) * log_sigmoid(real) + smoothing * log_sigmoid(-real)
+    return -of_real.mean(1) - log_sigmoid(-fake).mean(1)
 
 
 def generator(fake: "Tensor", real: "Tensor | None", hyper: Hyper) -> "Tensor":
     """Compute the cross-entropy of the fakes being taken for real."""
-    return -_log_sigmoid(fake).mean(1)
-
-
-def _log_sigmoid(logits: "Tensor") -> "Tensor":
-    # Not by softplus: that rounds otherwise at the end of a tensor than within it, so a member's bits on a CPU would
-    # depend on where it lies in its group.
-    from torch.nn.functional import logsigmoid
-
-    return logsigmoid(logits)
+    return -log_sigmoid(fake).mean(1)
 
 
 LOSS = Loss(critic, generator, reads=("label_smoothing",))

@@ -6,7 +6,22 @@ from typing import TypeVar
 
 from pbt_gan import references
 from pbt_gan.errors import ConfigError
-from pbt_gan.gan.games import gradient_penalty, hinge, non_saturating, wasserstein
+from pbt_gan.gan.games import (
+    colour,
+    cutout,
+    dragan,
+    flip,
+    gradient_penalty,
+    hinge,
+    least_squares,
+    lecam,
+    noise,
+    non_saturating,
+    pairing,
+    translation,
+    wasserstein,
+    zero_slopes,
+)
 from pbt_gan.gan.games.game import Augmentation, Game, Loss, Penalty, Transform
 from pbt_gan.validation import unknown
 
@@ -14,13 +29,27 @@ Entry = TypeVar("Entry")
 
 LOSSES: Mapping[str, Loss] = {
     "non-saturating": non_saturating.LOSS,
+    "least-squares": least_squares.LOSS,
     "hinge": hinge.LOSS,
     "wasserstein": wasserstein.LOSS,
+    "pairing": pairing.LOSS,
 }
 
-PENALTIES: Mapping[str, Penalty] = {"gradient": gradient_penalty.PENALTY}
+PENALTIES: Mapping[str, Penalty] = {
+    "gradient": gradient_penalty.PENALTY,
+    "dragan": dragan.PENALTY,
+    "r1": zero_slopes.R1,
+    "r2": zero_slopes.R2,
+    "lecam": lecam.PENALTY,
+}
 
-TRANSFORMS: Mapping[str, Transform] = {}
+TRANSFORMS: Mapping[str, Transform] = {
+    "flip": flip.TRANSFORM,
+    "colour": colour.TRANSFORM,
+    "translation": translation.TRANSFORM,
+    "cutout": cutout.TRANSFORM,
+    "noise": noise.TRANSFORM,
+}
 
 GAMES: Mapping[str, Game] = {
     **{name: Game(loss) for name, loss in LOSSES.items()},
@@ -38,15 +67,20 @@ def compose(loss: str, penalties: Sequence[str] = (), augment: str = "none", *, 
         adaptive: whether how often they happen is found out while a member trains.
 
     Raises:
-        ConfigError: there is none of such a name.
+        ConfigError: there is none of such a name, or one is there twice.
     """
     game = replace(find_game(loss), names={"loss": loss, "augment": augment})
-    added = tuple(_find("task.penalties", name, PENALTIES) for name in penalties)
+    every = (*game.penalties, *(_find("task.penalties", name, PENALTIES) for name in penalties))
+    if len({penalty.name for penalty in every}) < len(every):
+        raise ConfigError(
+            f"task.penalties = {list(penalties)} with task.loss = {loss!r} has a penalty twice; leave one of them out."
+        )
     names = [] if augment == "none" else [name.strip() for name in augment.split(",")]
-    transforms = {name: _find("task.augment", name, TRANSFORMS) for name in names}
-    if not transforms and not adaptive:
-        return replace(game, penalties=(*game.penalties, *added))
-    return replace(game, penalties=(*game.penalties, *added), augmentation=Augmentation(transforms, adaptive=adaptive))
+    own = game.augmentation
+    transforms = {**own.transforms, **{name: _find("task.augment", name, TRANSFORMS) for name in names}}
+    if len(transforms) < len(own.transforms) + len(names):
+        raise ConfigError(f"task.augment = {augment!r} has a transform twice; leave one of them out.")
+    return replace(game, penalties=every, augmentation=Augmentation(transforms, adaptive=adaptive or own.adaptive))
 
 
 def _find(where: str, name: str, table: Mapping[str, Entry]) -> Entry:

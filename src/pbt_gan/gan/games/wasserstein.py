@@ -18,4 +18,4 @@ def generator(fake: "Tensor", real: "Tensor | None", hyper: Hyper) -> "Tensor":
     return -fake.mean(1)
 
 
-LOSS = Loss(critic, generator)
+LOSS = Loss(critic, generator, centred=False, bounded=False)

@@ -10,7 +10,7 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pbt_gan.gan.drawn import Draw, uniform
+from pbt_gan.gan.drawn import Declared, Draw, EachPixel, uniform
 from pbt_gan.gan.games.game import Game
 
 Numbers = Mapping[str, Tensor]
@@ -34,10 +34,9 @@ class Needs:
     batch_size: int
     z_size: int
     game: Game
-    generator: Mapping[str, Draw] = field(default_factory=dict)  # by the net, for each image that it makes
-    discriminator: Mapping[str, Draw] = field(
-        default_factory=dict
-    )  # by the net, for each real of an update of the discriminator
+    image: tuple[int, int, int]  # channels, height, width
+    generator: Declared = field(default_factory=dict)  # by the net, for each image that it makes
+    discriminator: Declared = field(default_factory=dict)  # by the net, for each real of the discriminator's updates
     flips: bool = False
     classes: bool = False
 
@@ -97,6 +96,13 @@ class _Own(NamedTuple):
 def _draw(needs: Needs, steps: int, n_critic: int, rng: Random) -> _Own:
     # In this order, and each number at once for all updates: another order would be another run of the same seed.
     game, batch = needs.game, needs.batch_size
+
+    def drawn(declared: Draw | EachPixel, *shape: int) -> NDArray[np.float32]:
+        """Draw for each image of a shape."""
+        if isinstance(declared, EachPixel):
+            return declared.draw(rng, (*shape, *needs.image))
+        return declared(rng, shape)
+
     shown = n_critic + game.loss.pairs  # updates that see reals
     indices = rng.integers(needs.dataset_size, size=(steps, shown, batch))
     z = rng.standard_normal((steps, n_critic + 1, batch, needs.z_size), np.float32)
@@ -104,13 +110,13 @@ def _draw(needs: Needs, steps: int, n_critic: int, rng: Random) -> _Own:
     generator: dict[str, NDArray[np.generic]] = {"z": z[:, -1]}
     if game.loss.pairs:
         generator["indices"] = indices[:, -1]
-    critic |= {name: draw(rng, (steps, n_critic, batch)) for name, draw in game.draws.items()}
-    for name, draw in game.augmentation.draws.items():
-        critic |= {f"{name}.{kind}": draw(rng, (steps, n_critic, batch)) for kind in ("fake", "real")}
-        generator |= {f"{name}.{kind}": draw(rng, (steps, batch)) for kind in ("fake", "real")[: 1 + game.loss.pairs]}
-    for name, draw in needs.generator.items():
-        critic[f"g.{name}"], generator[f"g.{name}"] = draw(rng, (steps, n_critic, batch)), draw(rng, (steps, batch))
-    critic |= {f"d.{name}": draw(rng, (steps, n_critic, batch)) for name, draw in needs.discriminator.items()}
+    critic |= {name: drawn(own, steps, n_critic, batch) for name, own in game.draws.items()}
+    for name, own in game.augmentation.draws.items():
+        critic |= {f"{name}.{kind}": drawn(own, steps, n_critic, batch) for kind in ("fake", "real")}
+        generator |= {f"{name}.{kind}": drawn(own, steps, batch) for kind in ("fake", "real")[: 1 + game.loss.pairs]}
+    for name, own in needs.generator.items():
+        critic[f"g.{name}"], generator[f"g.{name}"] = drawn(own, steps, n_critic, batch), drawn(own, steps, batch)
+    critic |= {f"d.{name}": drawn(own, steps, n_critic, batch) for name, own in needs.discriminator.items()}
     if needs.flips:
         flips = uniform(rng, (steps, shown, batch))
         critic["flips"] = flips[:, :n_critic]

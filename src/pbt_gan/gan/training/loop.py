@@ -16,7 +16,7 @@ from pbt_gan.gan.choices import CHOICES, chosen
 from pbt_gan.gan.data.source import ImageSource
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
-from pbt_gan.gan.nets.table import make_nets
+from pbt_gan.gan.nets.table import find_architecture, make_nets
 from pbt_gan.gan.settings import DType, GanSettings, Scalars
 from pbt_gan.gan.training.draws import Destination, Needs, Numbers, draw
 from pbt_gan.gan.training.stacking import State
@@ -135,12 +135,13 @@ class Loop:
         team.note(losses, used)
 
     def _needs(self, step: Step) -> Needs:
-        settings = self._settings
+        settings, shape = self._settings, step.shape
         return Needs(
             len(self._images),
             settings.batch_size,
             settings.z_size,
             step.game,
+            (shape.channels, shape.size, shape.size),
             step.generator.draws,
             step.discriminator.draws,
             flips=settings.flips,
@@ -178,10 +179,12 @@ class Loop:
 
 def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu", classes: int = 0) -> Step:
     """Return the step for images of size × size pixels, of so many classes if these are asked for, on a device."""
-    layers = layers_for(size, compute_of(settings.dtype), device)
-    nets = make_nets(settings.resolved(size), ImageShape(size, channels, classes), layers)
+    shape = ImageShape(size, channels, classes)
+    small = find_architecture(settings.net).patches_up_to
+    layers = layers_for(size, compute_of(settings.dtype), device, small)
     return Step(
-        *nets,
+        *make_nets(settings.resolved(size), shape, layers),
+        shape=shape,
         game=settings.game,
         discriminator_loss_scale=settings.discriminator_loss_scale,
         batch_size=settings.batch_size,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pbt_gan.gan.games.game import Game, Memory, Update
-from pbt_gan.gan.nets.net import Net
+from pbt_gan.gan.nets.net import ImageShape, Net
 from pbt_gan.gan.shown import Shown
 from pbt_gan.gan.training.optim import adam_, average_, initial_moments
 from pbt_gan.gan.training.stacking import State, first
@@ -72,6 +72,7 @@ class Step:
 
     generator: Net
     discriminator: Net
+    shape: ImageShape  # of the images
     game: Game
     discriminator_loss_scale: float
     batch_size: int
@@ -188,7 +189,7 @@ class Step:
                 losses[name.removesuffix("_weight")] = value
                 total = total + asked[name].squeeze(1) * value
             left = self.game.remember(update, asked)
-            memory = torch.stack(list(left.values()), 1) if left else flat[:, :0]
+            memory = torch.stack([left[name] for name in self.game.memory], 1) if left else flat[:, :0]
             return total.sum(), (
                 losses | {"loss_d": total},
                 _flat(self.discriminator, said.buffers, d),

@@ -1,0 +1,64 @@
+"""A group is worth its while on a GPU because its members share every launch."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pbt_gan.gan.nets.table import NETS
+from pbt_gan.gan.settings import GanSettings
+from tests.gan.training.on_meta import ready
+from tests.gan.training.parts import PARTS, TINY
+
+
+class Counting(TorchDispatchMode):
+    """Counts the operations that are asked for; on a GPU each is a launch, unless it only looks at a tensor anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts: Counter[Any] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.counts[func] += 1
+        return func(*args, **(kwargs or {}))
+
+
+GROUP_AFTER_GROUP = {torch.ops.aten.convolution.default, torch.ops.aten.slice.Tensor, torch.ops.aten.cat.default}
+"""Of the slope of a slope: there torch takes the groups of a convolution, which are the members, one after another."""
+
+
+def operations(settings, members, size):
+    step, *given = ready(settings, size, 3, [1] * members)
+    with Counting() as counting:
+        step(*given)
+    return counting.counts
+
+
+def changing(settings, size):
+    """Return the operations of which more members need more."""
+    few, many = (operations(settings, members, size) for members in (2, 5))
+    return {func for func in few | many if few[func] != many[func]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PARTS)
+def test_more_members_launch_no_more_operations(part):
+    settings = GanSettings.model_validate({**TINY, "dtype": "float32", **PARTS[part]})
+    assert changing(settings, 8) <= (GROUP_AFTER_GROUP if settings.game.each_image else set())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "norm"), [(name, norm) for name in NETS for norm in NETS[name].norms])
+@pytest.mark.parametrize("conditional", [False, True], ids=["unconditional", "conditional"])
+def test_nor_do_they_with_any_net(name, norm, conditional):
+    arguments = {"net": name, "discriminator_norm": norm, "conditional": conditional}
+    settings = GanSettings.model_validate({"width": 4, "z_size": 4, "batch_size": 4, **arguments})
+    assert not changing(settings, 32)
+
+
+def test_operations_are_counted():
+    with Counting() as counting:
+        torch.ones(3) + 1
+    assert counting.counts[torch.ops.aten.add.Tensor] == 1
