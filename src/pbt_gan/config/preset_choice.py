@@ -9,8 +9,8 @@ from typing import NamedTuple
 FEW = 2_000
 """Below so many images a discriminator learns them by heart unless it sees them augmented.
 
-Sources: FastGAN was made for 100 to 2,000 (Liu et al. 2021, arXiv:2101.04775); with 1,000, augmentation halves the Fréchet
-distance or better (Zhao et al. 2020, arXiv:2006.10738).
+Sources: FastGAN was made for 100 to 2,000 (Liu et al. 2021, arXiv:2101.04775); with 1,000, augmentation halves the
+Fréchet distance or better (Zhao et al. 2020, arXiv:2006.10738).
 """
 
 FEWEST = 100
