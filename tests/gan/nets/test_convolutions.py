@@ -57,3 +57,12 @@ def test_groups_stacked_by_vmap_are_as_each_alone(function):
     stacked = torch.func.vmap(lambda *parts: function(*parts, window))(images, weights)
     for result, *parts in zip(stacked, images, weights, strict=True):
         torch.testing.assert_close(result, function(*parts, window))
+
+
+def test_images_may_be_repeated_in_memory_and_gradients_too():
+    images, weights = numbers(2, 3, 1, 1, 1).expand(2, 3, 4, 4, SAMPLES), numbers(2, 3, 3, 1, 1).requires_grad_()
+    window = Window(2, 1, 1)
+    repeated = convolve(images, weights, window)
+    torch.testing.assert_close(repeated, convolve(images.contiguous(), weights, window))
+    (of_sum,) = torch.autograd.grad(repeated.sum(), weights)
+    torch.testing.assert_close(of_sum, images.sum((2, 3, 4))[:, None, :, None, None].expand_as(of_sum))

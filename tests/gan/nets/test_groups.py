@@ -16,6 +16,8 @@ NETS: dict[str, dict[str, Any]] = {
     "sngan-cnn": {},
     "resnet": {},
     "wgan-gp": {"discriminator_norm": "none"},
+    "fastgan": {},
+    "r3gan": {},
 }
 
 
@@ -36,7 +38,8 @@ def numbers(dtype=torch.float64):
 
 def made(net, classes, flat, z, labels, weights):
     """Return the images of generators, their statistics, and a number to differentiate."""
-    images, used = net(net.layout.views(flat), {}, z, labels[:, 0] if classes else None, training=True)
+    kept = buffers(net, len(flat), flat.dtype)
+    images, used = net(net.layout.views(flat), kept, z, labels[:, 0] if classes else None, training=True)
     return (images * weights).sum(), (images, *used.values())
 
 

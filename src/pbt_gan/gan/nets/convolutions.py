@@ -73,7 +73,7 @@ class _Convolve(_Bilinear):
         kernels = cycle([_aligned(kernel) for kernel in weights.reshape(window.members, outs, -1)])
         rows, products = images.detach().reshape(count, -1, batch).unbind(), result.view(count, outs, -1).unbind()
         for own, kernel, product in zip(rows, kernels, products, strict=False):
-            _multiply(kernel, places.patches.sums(own).view(-1, side * side * batch), product)
+            _multiply(kernel, places.patches.sums(own).reshape(-1, side * side * batch), product)
         return result
 
     @staticmethod
@@ -133,7 +133,7 @@ class _Correlate(_Bilinear):
         totals = cycle(result.view(window.members, outs, -1).unbind())
         pixels, rows = coarse.reshape(count, outs, -1).unbind(), fine.detach().reshape(count, -1, batch).unbind()
         for own, around, total in zip(pixels, rows, totals, strict=False):
-            total += torch.mm(_aligned(own), places.patches.sums(around).view(total.shape[1], -1).mT)
+            total += torch.mm(_aligned(own), places.patches.sums(around).reshape(total.shape[1], -1).mT)
         return result
 
     @staticmethod

@@ -19,7 +19,7 @@ class LayeredDiscriminator(Net):
 
     @abstractmethod
     def logits(self, params: Params, x: Tensor, labels: Tensor | None) -> Tensor:
-        """Return logits [S, P, B] of an x of S batches, and of their labels [S, P, B, K]."""
+        """Return logits [S, P, B] or [S, P, n·B] of an x of S batches, and of their labels [S, P, B, K]."""
 
     @property
     def exact(self) -> bool:
@@ -44,8 +44,12 @@ class LayeredDiscriminator(Net):
         self, params: Params, buffers: Buffers, batches: Sequence[Shown], drawn: Drawn = NOTHING, *, training: bool
     ) -> Answers:
         """Return the logits of each batch as if it were alone."""
+        pairs = self.entered(batches)
+        return Answers([logits for pair in pairs for logits in self.logits(params, *pair)], buffers, {})
+
+    def entered(self, batches: Sequence[Shown]) -> Sequence[tuple[Tensor, Tensor | None]]:
+        """Return them as one x of S batches or more, each with its labels [S, P, B, K]."""
         entered = self.layers.enter([batch.images for batch in batches])
         known = [batch.labels for batch in batches if batch.labels is not None]
         labels = torch.stack(known).chunk(len(entered)) if known else [None] * len(entered)
-        pairs = zip(entered, labels, strict=True)
-        return Answers([logits for pair in pairs for logits in self.logits(params, *pair)], buffers, {})
+        return list(zip(entered, labels, strict=True))

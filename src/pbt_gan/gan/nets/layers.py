@@ -75,6 +75,13 @@ class Layers(Protocol):
         """Return values [P, B, H, W], alike for all channels, in a shape that broadcasts with x of a single batch."""
 
 
-def layers_for(size: int, compute: torch.dtype, device: str) -> Layers:
-    """Return the formulation for images of size × size pixels, whose products are computed in a dtype."""
-    return BatchLast(compute) if size <= SMALL and device == "cpu" else MembersInChannels(compute)
+def layers_for(size: int, compute: torch.dtype, device: str, small: int = SMALL) -> Layers:
+    """Return the formulation for images of size × size pixels, whose products are computed in a dtype.
+
+    Args:
+        size: in pixels.
+        compute: the dtype.
+        device: where.
+        small: up to which size they are products with patches on a CPU.
+    """
+    return BatchLast(compute) if size <= small and device == "cpu" else MembersInChannels(compute)

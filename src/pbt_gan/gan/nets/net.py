@@ -30,7 +30,7 @@ class ImageShape(NamedTuple):
 class Answers(NamedTuple):
     """What discriminators say of batches."""
 
-    logits: Sequence[Tensor]  # of each batch, [P, B]
+    logits: Sequence[Tensor]  # of each batch, [P, B]; or several of each image, [P, n·B]
     buffers: Buffers
     lessons: Mapping[
         str, Tensor

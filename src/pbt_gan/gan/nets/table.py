@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pbt_gan import references
 from pbt_gan.gan.nets.settings import DiscriminatorNorm, NetSettings
-from pbt_gan.gan.nets.sizes import halvings
+from pbt_gan.gan.nets.sizes import doublings, halvings
 from pbt_gan.validation import unknown
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ class Architecture(NamedTuple):
     norms: tuple[DiscriminatorNorm, ...] = ("batch", "none", "spectral")
     reads: tuple[str, ...] = ALL  # of the settings in ALL
     lessons: tuple[str, ...] = ()  # the scalars that weigh what its discriminator learns besides; see `Net.lessons`
+    # Pixels along a side up to which convolutions on a CPU are products with patches: its own are slower there, unless
+    # there are many channels or groups.
+    patches_up_to: int = 28
     # Names a function that writes its generator down as a `Sequential`, or gives None where it cannot, for programs
     # without this package.
     sequential: str | None = None
@@ -55,6 +58,14 @@ def _resnet(size: int) -> Mapping[str, int]:
     return {"width": 128 if size == 32 else 2 * size if size < 32 else 1_024 // size // 4 * 4}
 
 
+def _fastgan(size: int) -> Mapping[str, int]:
+    return {"width": 4 if size < 28 else 6 if size < 64 else 8}  # 256: 64, as published
+
+
+def _r3gan(size: int) -> Mapping[str, int]:
+    return {"width": 24 if size <= 32 else 16}  # 32: 768, as published
+
+
 NETS: Mapping[str, Architecture] = {
     "dcgan": Architecture(
         "pbt_gan.gan.nets.dcgan:make_nets", halvings, _dcgan, sequential="pbt_gan.gan.nets.sequential:dcgan"
@@ -73,6 +84,23 @@ NETS: Mapping[str, Architecture] = {
         _resnet,
         norms=("spectral", "none"),
         reads=("bias_before_norm",),
+    ),
+    "fastgan": Architecture(
+        "pbt_gan.gan.nets.fastgan:make_nets",
+        doublings,
+        _fastgan,
+        norms=("batch",),
+        reads=(),
+        lessons=("reconstruction_weight",),
+        patches_up_to=0,
+    ),
+    "r3gan": Architecture(
+        "pbt_gan.gan.nets.r3gan:make_nets",
+        doublings,
+        _r3gan,
+        norms=("none",),
+        reads=(),
+        patches_up_to=0,
     ),
 }
 

@@ -12,6 +12,7 @@ from pbt_gan.errors import ConfigError
 from pbt_gan.gan.data.classes import Labels
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
+from pbt_gan.gan.nets.table import find_architecture
 from pbt_gan.gan.portable.latents import truncated
 from pbt_gan.gan.portable.net_module import NetModule
 from pbt_gan.gan.training.loop import compute_of
@@ -120,7 +121,8 @@ class Generator(NetModule):
         weight = self._weight()
         device = str(weight.device)
         half = weight.dtype.itemsize < 4
-        layers = layers_for(self.resolution, compute_of(self.recipe.dtype), device)
+        small = find_architecture(self.recipe.net.net).patches_up_to
+        layers = layers_for(self.resolution, compute_of(self.recipe.dtype), device, small)
         net = self._net(MembersInChannels(weight.dtype) if half else layers)
         own = {"params": net.layout.flat({name: tensor.detach() for name, tensor in self.named_parameters()})}
         if net.buffers.size:

@@ -16,7 +16,7 @@ from pbt_gan.gan.choices import CHOICES, chosen
 from pbt_gan.gan.data.source import ImageSource
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
-from pbt_gan.gan.nets.table import make_nets
+from pbt_gan.gan.nets.table import find_architecture, make_nets
 from pbt_gan.gan.settings import DType, GanSettings, Scalars
 from pbt_gan.gan.training.draws import Destination, Needs, Numbers, draw
 from pbt_gan.gan.training.stacking import State
@@ -180,7 +180,8 @@ class Loop:
 def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu", classes: int = 0) -> Step:
     """Return the step for images of size × size pixels, of so many classes if these are asked for, on a device."""
     shape = ImageShape(size, channels, classes)
-    layers = layers_for(size, compute_of(settings.dtype), device)
+    small = find_architecture(settings.net).patches_up_to
+    layers = layers_for(size, compute_of(settings.dtype), device, small)
     return Step(
         *make_nets(settings.resolved(size), shape, layers),
         shape=shape,
