@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 
 import pbt_gan as package
 from pbt_gan.cli.app import app
-from pbt_gan.cli.options import class_names
 from pbt_gan.config.settings import Config
 from pbt_gan.runs.launch import Project, start
 from pbt_gan.validation import validated
@@ -194,11 +192,15 @@ def test_a_generator_that_knows_no_classes_is_asked_for_none(pbt_gan, plain, kep
     assert "--classes all" in refused
 
 
-def test_names_of_classes_complete_what_was_begun(taught, tmp_path):
-    def completed(source, incomplete):
-        context = typer.Context(typer.main.get_command(app))
-        context.params = {"source": source}
-        return class_names(context, incomplete)
+def test_names_of_classes_complete_what_was_begun(taught, monkeypatch, capsys):
+    def completed(*words):
+        line = {"COMP_WORDS": f"pbt-gan sample {' '.join(map(str, words))}", "COMP_CWORD": str(1 + len(words))}
+        for name, value in {**line, "_PBT_GAN_COMPLETE": "complete_bash"}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit):
+            app(prog_name="pbt-gan")
+        return capsys.readouterr().out.split()
 
-    assert completed(taught, "s") == ["six", "seven"]
-    assert completed(tmp_path, "") == ["all"]
+    assert completed(taught, "--class", "s") == ["six", "seven"]
+    assert completed(taught, "--out", "x.png", "--class", "one", "--class", "n") == ["nine"]
+    assert completed("nowhere", "--class", "a") == ["all"]

@@ -74,3 +74,9 @@ def test_a_sheet_has_its_rows_one_below_the_other_behind_their_labels():
     assert pixels.shape[0] == 2 * 42 + 2
     assert (pixels[2:42, -42:-2] == 10).all()
     assert (pixels[44:84, -42:-2] == 255).all()
+
+
+def test_a_long_label_is_cut_off_before_it_takes_the_sheet():
+    images = np.zeros((1, 8, 8, 1), np.uint8)
+    with Image.open(io.BytesIO(sheet({"x" * 1_000: images}))) as picture:
+        assert picture.size[0] < 400

@@ -1,5 +1,6 @@
 """Options that several commands share, and the settings that they stand for."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,14 +23,16 @@ def executor_names(incomplete: str) -> list[str]:
 
 def class_names(context: Context, incomplete: str) -> list[str]:
     """Complete the name of a class of the run that is named before it."""
-    from pbt_gan.gan.data.classes import kept
+    from pbt_gan.gan.data.classes import UNLABELLED, kept
     from pbt_gan.runs.folder import scorers
 
-    try:
-        classes = kept(scorers(Path(str(context.params.get("source")))))
-    except PbtGanError:  # whoever completes a word is told nothing else
-        classes = None
-    names = [classes.name(number) for number in range(len(classes))] if classes else []
+    # An option whose value is missing yet ends the reading of a line: what stands before it is found as it was written.
+    words = [word for word in (context.params.get("source"), *context.args) if word is not None]
+    classes = UNLABELLED
+    for word in words:
+        with suppress(PbtGanError):  # whoever completes a word is told nothing else
+            classes = kept(scorers(Path(word))) or classes
+    names = map(classes.name, range(len(classes)))
     return [name for name in (*names, "all") if name.startswith(incomplete)]
 
 

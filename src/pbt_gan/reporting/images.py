@@ -1,5 +1,6 @@
 """Grids of samples as PNG files, by member and interval, always from the same latents."""
 
+import importlib.util
 import io
 import json
 import math
@@ -71,7 +72,7 @@ def sheet(rows: Mapping[str, Images]) -> bytes:
     _, height, width, channels = next(iter(rows.values())).shape
     scale = enlargement(height, TILE)
     tile, longest = (height * scale, width * scale), max(map(len, rows.values()))
-    font = ImageFont.load_default(max(10, min(tile[0] // 2, 16)))
+    font = _font(max(10, min(tile[0] // 2, 16)))
     labels = [label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…" for label in rows]
     margin = math.ceil(max(map(font.getlength, labels))) + 3 * _GAP
     size = margin + longest * (tile[1] + _GAP) + _GAP, len(rows) * (tile[0] + _GAP) + _GAP
@@ -86,6 +87,15 @@ def sheet(rows: Mapping[str, Images]) -> bytes:
             )
             canvas.paste(large, (margin + column * (tile[1] + _GAP) + _GAP, top))
     return _png(np.asarray(canvas).reshape(size[1], size[0], channels))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font that comes with Matplotlib: Pillow's own has no letter with an accent."""
+    spec = importlib.util.find_spec("matplotlib")  # found, not imported, which takes a second
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, size) if path.is_file() else ImageFont.load_default(size)
 
 
 def picture(image: NDArray[np.uint8]) -> bytes:

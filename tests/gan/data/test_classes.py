@@ -57,6 +57,11 @@ def test_labels_are_asked_for_by_number_or_name_for_all_images_or_each(asked):
     assert found.tolist() == ([0, 0, 1] if asked is None else [1, 0, 1] if np.ndim(asked) else [1, 1, 1])
 
 
+def test_a_number_that_is_no_class_is_not_taken_for_a_slip():
+    with pytest.raises(ConfigError, match=r"There is no class '12'\. There are 0 … 2\."):
+        PLAIN.number("12")
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pbt_gan import files
 from pbt_gan.errors import ConfigError, DamageError, instead, printable
@@ -38,6 +38,11 @@ class Classes(Settings):
     counts: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=MOST_CLASSES)] = ()
     names: tuple[str, ...] = ()  # none: they are called by their numbers
 
+    @field_validator("names")
+    @classmethod
+    def _on_a_line(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(printable, names))
+
     @model_validator(mode="after")
     def _one_name_each(self) -> Self:
         if self.names and len(self.names) != len(self.counts):
@@ -50,8 +55,8 @@ class Classes(Settings):
         if dataset.labels is None:
             return cls()
         counts = np.bincount(dataset.labels, minlength=dataset.classes).tolist()
-        names = tuple(map(printable, dataset.class_names))
-        return cls(counts=tuple(counts), names=names if len(set(names)) == len(counts) else ())
+        names = dataset.class_names
+        return cls(counts=tuple(counts), names=names if len(set(map(printable, names))) == len(counts) else ())
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -71,8 +76,8 @@ class Classes(Settings):
             return self.names.index(asked)
         if asked.isdecimal() and len(asked) <= len(str(len(self))) and int(asked) < len(self):
             return int(asked)
-        known = self.names or tuple(map(str, range(len(self))))
-        raise ConfigError(f"There is no class {asked!r}.{instead(asked, known)}")
+        there = instead(asked, self.names) if self.names else f" There are 0 … {len(self) - 1}."
+        raise ConfigError(f"There is no class {asked!r}.{there}")
 
     def labels(self, count: int) -> Labels:
         """Return classes for so many images, each as often as in the data; the first do not depend on how many follow.

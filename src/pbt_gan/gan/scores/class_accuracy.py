@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY = "class_accuracy"
-NAME = "class accuracy"
+SHORT = "class accuracy"
+NAME = "how often the class that was asked for is seen (class accuracy)"
 FORMULA = "share of the samples whose most probable class is the one that was asked for"
 
 

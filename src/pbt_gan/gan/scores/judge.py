@@ -133,8 +133,8 @@ def cards(
             }
         if conditional and tells(role, card):
             cards[key(kind, class_accuracy.KEY, role)] = {
-                "short": short(kind, class_accuracy.KEY, role),
-                "name": full_name(kind, class_accuracy.KEY, class_accuracy.NAME),
+                "short": f"held-out {class_accuracy.SHORT}",
+                "name": class_accuracy.NAME,
                 "formula": class_accuracy.FORMULA,
                 "better": "higher",
                 "used_for": "judging only (held out)",

@@ -27,7 +27,7 @@ class _Called(NamedTuple):
 
 # Where the literature, or this package, has a name that is more than the network's and the score's own.
 _CALLED: Mapping[NetworkKind, Mapping[str, _Called]] = {
-    "own": {"class_accuracy": _Called("class_accuracy", "class accuracy", "class accuracy")},
+    "own": {},
     "imagenet": {
         "cs": _Called("imagenet_cs", "ICS", "ImageNet classifier score"),
         "fcd": _Called("imagenet_fd", "IFD", "ImageNet Fréchet distance"),

@@ -81,6 +81,10 @@ class Sampler:
         places = batches.shape[:2]
         return self._classes.labels(places[0] * places[1]).reshape(places)
 
+    def _rows(self, labels: Labels, dtype: torch.dtype) -> Tensor:
+        """Return labels [BATCH] as [BATCH, K], a 1 at the place of each."""
+        return one_hot(torch.from_numpy(labels).to(self._device), len(self._classes)).to(dtype)
+
     @torch.no_grad()
     def _made(
         self, states: Sequence[State], batches: NDArray[np.float32], labels: Labels | None
@@ -91,12 +95,9 @@ class Sampler:
         params, buffers = named(self._generator, {name: torch.stack([net[name] for net in nets]) for name in nets[0]})
         members, dtype = len(states), nets[0]["params"].dtype
         parts, finite = [], torch.ones(members, dtype=torch.bool, device=self._device)
-        shown = (
-            None if labels is None else one_hot(torch.from_numpy(labels), len(self._classes)).to(self._device, dtype)
-        )
         for place, latents in enumerate(torch.from_numpy(batches).to(self._device, dtype)):
             expanded = latents.expand(members, -1, -1)
-            asked = None if shown is None else shown[place].expand(members, -1, -1)
+            asked = None if labels is None else self._rows(labels[place], dtype).expand(members, -1, -1)
             images, _ = self._generator(params, buffers, expanded, asked, training=not self._running)
             finite &= images.isfinite().flatten(1).all(1)
             parts.append(to_uint8(images.nan_to_num(0.0)))
