@@ -145,7 +145,8 @@ class GanSettings(NetSettings, Scalars):
                 f"discriminator_norm = {norm!r} is not there for net = {self.net!r}; it has {' or '.join(norms)}"
             )
         unknown = self.discriminator is not None  # whether it has a batch norm is seen when it is made
-        if reason := objection(game, "none" if unknown else norm, own_net=unknown or references.is_reference(self.net)):
+        own_net = unknown or references.is_reference(self.net)
+        if reason := objection(game, "none" if unknown else norm, norms, own_net=own_net):
             raise ValueError(f"{self._played}: {reason}")
         return self
 
