@@ -120,6 +120,13 @@ class GanSettings(NetSettings, Scalars):
         colour(value)
         return value
 
+    @field_validator("penalties", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"write a list, such as [{value!r}]")
+        return value
+
     @field_validator("net")
     @classmethod
     def _is_an_architecture(cls, value: str) -> str:

@@ -28,6 +28,7 @@ from pbt_gan.gan.task import GanTask
         ({"augment": "flip,colour, flip"}, r"(?s)augment = 'flip,colour, flip' has a transform twice"),
         ({"augment": "flip,color"}, r"(?s)augment = 'color' is not known.*Did you mean 'colour'"),
         ({"augment": "flip,"}, r"(?s)augment = '' is not known"),
+        ({"penalties": "r1"}, r"(?s)penalties = 'r1': write a list, such as \['r1'\]"),
         ({"penalties": ["R1"]}, r"(?s)penalties = 'R1' is not known"),
         ({"penalty_interval": 4}, r"(?s)penalty_interval = 4 has no effect: there is no penalty that may act"),
         ({"label_smoothing": 0.1, "loss": "hinge"}, r"(?s)label_smoothing = 0.1 has no effect"),
