@@ -62,9 +62,8 @@ def load(name: str) -> Any:
         ConfigError: the file, the module or the name in it does not exist. An error inside of the user's own file
             passes through unchanged: it is theirs to see.
     """
+    check(name)
     place, _, attribute = name.rpartition(":")
-    if not place or not attribute:
-        raise ConfigError(f"{name!r} is no reference; write 'module:name' or 'file.py:name'.")
     module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
     found: Any = module
     for part in attribute.split("."):
@@ -82,6 +81,15 @@ def load(name: str) -> Any:
     return found
 
 
+def check(name: str) -> None:
+    """Raise ConfigError unless a name is a reference, into a file that is there if it is one into a file."""
+    place, _, attribute = name.rpartition(":")
+    if not place or not attribute:
+        raise ConfigError(f"{name!r} is no reference; write 'module:name' or 'file.py:name'.")
+    if place.endswith(".py"):
+        _check_file(resolved(Path(place)))
+
+
 def refuse_while_loading() -> None:
     """Raise ConfigError if this is called by the top level of a file that is only being looked up in.
 
@@ -96,12 +104,6 @@ def refuse_while_loading() -> None:
 
 def _load_file(path: Path) -> Any:
     path = resolved(path)
-    if not path.is_file():
-        beside = [file.name for file in path.parent.glob("*.py")]
-        raise ConfigError(
-            f"{path} does not exist; a reference such as 'my_task.py:Classifier' names a Python file."
-            f"{suggestion(path.name, beside)}"
-        )
     running = sys.modules.get(MAIN)
     script = getattr(running, "__file__", None)
     if script and Path(script).resolve() == path:
@@ -123,6 +125,15 @@ def _load_file(path: Path) -> Any:
         del sys.modules[name]
         raise
     return module
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        beside = [file.name for file in path.parent.glob("*.py")]
+        raise ConfigError(
+            f"{path} does not exist; a reference such as 'my_task.py:Classifier' names a Python file."
+            f"{suggestion(path.name, beside)}"
+        )
 
 
 def _load_module(place: str) -> Any:

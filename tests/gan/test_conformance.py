@@ -1,5 +1,6 @@
 """The suite for tasks, with every game; and it finds out a loss that asks for a scalar and does nothing with it."""
 
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -45,6 +46,16 @@ class TestChoices(GroupTaskConformance):
 class TestWganGp(GroupTaskConformance):
     def make(self):
         return GanTask(loss="wgan-gp", discriminator_norm="none", **SMALL)
+
+
+OWN = Path(__file__).parent / "nets" / "own_nets.py"
+
+
+class TestOwnModules(GroupTaskConformance):
+    """Of which one cannot be stacked."""
+
+    def make(self):
+        return GanTask(generator=f"{OWN}:Generator", discriminator=f"{OWN}:Discriminator", **SMALL)
 
 
 def test_a_loss_that_asks_for_a_scalar_and_ignores_it_does_not_pass(monkeypatch, tmp_path):

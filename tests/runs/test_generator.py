@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 import pbt_gan
-from pbt_gan import files
+from pbt_gan import files, references
 from pbt_gan.config.settings import Config
 from pbt_gan.core.records import Report
 from pbt_gan.core.rng import stream
@@ -104,6 +104,59 @@ def test_nets_of_ones_own_are_loaded_from_the_run_and_leave_without_a_loader(tmp
     assert "torch-export and ONNX need no code" in written.page.read_text()
     with pytest.raises(ConfigError, match="Load it from its run"):
         pbt_gan.load_generator(written.weights)
+
+
+MODULES = """
+import torch
+from torch import nn
+
+class Generator(nn.Module):
+    def __init__(self, size, channels, z_size):
+        super().__init__()
+        self.dense = nn.Linear(z_size, 8)
+        self.layers = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, channels * size**2))
+        self.shape = channels, size, size
+
+    def forward(self, z):
+        return self.layers(self.dense(z)).tanh().unflatten(1, self.shape)
+
+def discriminator(size, channels):
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size**2, 1))
+"""
+
+
+@pytest.mark.slow
+def test_a_module_of_ones_own_is_loaded_from_the_run_and_leaves_as_a_program_that_needs_no_code(tmp_path: Path) -> None:
+    code = tmp_path / "my_modules.py"
+    code.write_text(MODULES)
+    start(Project(gan(generator=f"{code}:Generator", discriminator=f"{code}:discriminator")), tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    generator = run.generator()
+    assert np.array_equal(generator.sample(5), run.sample(5))
+    assert run.discriminator()(torch.zeros(3, 1, 8, 8)).shape == (3,)
+    written = exported(tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"my_modules\.py:Generator, whose code is not run since a file names it"):
+        pbt_gan.load_generator(written.weights)
+    program = torch.export.load(exported(tmp_path / "run", "torch-export").weights).module()
+    z = torch.randn(7, 4)
+    torch.testing.assert_close(program(z), generator(z))
+    own = references.load(f"{code}:Generator")(8, 1, 4)
+    own.load_state_dict(generator.state_dict())
+    torch.testing.assert_close(own.eval()(z), generator(z))
+    code.unlink()
+    with pytest.raises(RunFolderError, match=r"task\.(generator|discriminator): .* is not there any more"):
+        Run.open(tmp_path / "run").problem()
+
+
+@pytest.mark.slow
+def test_a_generator_of_the_table_needs_no_code_of_the_discriminator_beside_it(tmp_path: Path) -> None:
+    code = tmp_path / "my_modules.py"
+    code.write_text(MODULES)
+    start(Project(gan(discriminator=f"{code}:discriminator")), tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    written = exported(tmp_path / "run")
+    assert "my_modules" not in json.dumps(json.loads(written.card.read_text())["net"])
+    assert np.array_equal(pbt_gan.load_generator(written.weights).sample(5), run.sample(5))
 
 
 def test_a_task_without_a_generator_says_what_there_is_instead(tmp_path: Path) -> None:

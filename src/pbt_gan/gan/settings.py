@@ -4,9 +4,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from pbt_gan import references
 from pbt_gan.core.space import Domain
+from pbt_gan.errors import ConfigError
 from pbt_gan.gan.data.fit import RESOLUTIONS, Fit, Way
 from pbt_gan.gan.data.pictures.fitting import colour
 from pbt_gan.gan.domains import domain
@@ -14,9 +16,8 @@ from pbt_gan.gan.games.game import Game
 from pbt_gan.gan.games.sense import objection
 from pbt_gan.gan.games.table import compose
 from pbt_gan.gan.nets.settings import NetSettings
-from pbt_gan.gan.nets.table import ALL, find_architecture
+from pbt_gan.gan.nets.table import ALL, architecture_of, find_architecture
 from pbt_gan.places import placed
-from pbt_gan.references import is_reference
 from pbt_gan.validation import Settings
 
 DType = Literal["float32", "tf32", "float64", "bfloat16"]
@@ -126,15 +127,29 @@ class GanSettings(NetSettings, Scalars):
         find_architecture(value)
         return value
 
+    @field_validator("generator", "discriminator")
+    @classmethod
+    def _is_there(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            try:
+                references.check(value)
+            except ConfigError as error:
+                raise ConfigError(f"task.{info.field_name} = {value!r}: {error}") from error
+        return value
+
     @model_validator(mode="after")
     def _makes_sense(self) -> "GanSettings":
-        norms, game = find_architecture(self.net).norms, self.game
+        norms, game = architecture_of(self).norms, self.game
+        own = [side for side in ("generator", "discriminator") if getattr(self, side)]
+        if own and self.dtype == "bfloat16":
+            raise ValueError(f"dtype = 'bfloat16' is a matter of this package's layers, but {own[0]} is your own")
         norm = self.discriminator_norm or norms[0]
         if norm not in norms:
             raise ValueError(
                 f"discriminator_norm = {norm!r} is not there for net = {self.net!r}; it has {' or '.join(norms)}"
             )
-        if reason := objection(game, norm, own_net=is_reference(self.net)):
+        unknown = self.discriminator is not None  # whether it has a batch norm is seen when it is made
+        if reason := objection(game, "none" if unknown else norm, own_net=unknown or references.is_reference(self.net)):
             raise ValueError(f"{self._played}: {reason}")
         return self
 
@@ -153,7 +168,7 @@ class GanSettings(NetSettings, Scalars):
 
     def resolved(self, size: int) -> Self:
         """Return the settings with everything filled in that depends on the images' size in pixels."""
-        architecture = find_architecture(self.net)
+        architecture = architecture_of(self)
         defaults = {**architecture.defaults(size), "discriminator_norm": architecture.norms[0]}
         return self.model_copy(update={name: value for name, value in defaults.items() if getattr(self, name) is None})
 
@@ -169,10 +184,14 @@ class GanSettings(NetSettings, Scalars):
 
     def idle(self) -> Mapping[str, str]:
         """Return the settings without an effect beside the others, each with the reason."""
-        game, architecture = self.game, find_architecture(self.net)
+        game, architecture = self.game, architecture_of(self)
         reads = {*game.reads, *architecture.lessons}
         reasons = {name: why.format(self=self) for name, why in WITHOUT.items() if name not in reads}
         reasons |= {name: f"net = {self.net!r} does not ask for it" for name in ALL if name not in architecture.reads}
+        if self.discriminator is not None:
+            reasons["discriminator_norm"] = "the discriminator is your own"
+            if self.generator is not None:
+                reasons |= dict.fromkeys(("net", *ALL), "generator and discriminator are your own")
         if not game.lazy:
             reasons["penalty_interval"] = "there is no penalty that may act in few steps only"
         if not self.ema:

@@ -17,7 +17,7 @@ from pbt_gan.gan.data.classes import UNLABELLED, Classes, keep, kept
 from pbt_gan.gan.data.fit import RESOLUTIONS
 from pbt_gan.gan.data.gathering import examined
 from pbt_gan.gan.data.telling import lines
-from pbt_gan.gan.nets.table import find_architecture
+from pbt_gan.gan.nets.table import architecture_of
 from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
 from pbt_gan.interfaces import Images, Problem
@@ -80,14 +80,16 @@ class GanTask(Problem):
 
         Raises:
             DataError: these are no images that can be trained on, or the nets are to know classes and they have none.
+            ConfigError: a net is a module of a person's own that cannot be trained on them.
         """
         dataset = load_dataset(self.settings.data, self.settings.fitting)
-        find_architecture(self.settings.net).check_size(dataset.images.shape[1])
+        architecture_of(self.settings).check_size(dataset.images.shape[1])
         if self.settings.conditional and dataset.labels is None:
             raise DataError(
                 f"task.conditional = true, but {dataset.name} has no labels that can teach: two classes or more, with "
                 "ten images each on average. Leave it out, or give images in a folder for each class."
             )
+        self._try_own_modules(dataset)
         return dataset
 
     @property
@@ -193,6 +195,14 @@ class GanTask(Problem):
         weights = "an average of its weights over the last steps (EMA)" if self.settings.ema else "its latest weights"
         cards = judge.cards(self.dataset, self.metrics, self._folder, conditional=self.settings.conditional)
         return {name: {**card, "generator": weights} for name, card in cards.items()}
+
+    def _try_own_modules(self, dataset: Dataset) -> None:
+        """Make nets that are modules of a person's own: what is wrong with them is told before anything takes long."""
+        if self.settings.generator is not None or self.settings.discriminator is not None:
+            from pbt_gan.gan.training.loop import make_step
+
+            _, size, _, channels = dataset.images.shape
+            make_step(self.settings, size, channels, classes=dataset.classes if self.settings.conditional else 0)
 
     def _tell_of_images(self, folder: Path) -> None:
         if not folder.is_dir():

@@ -14,11 +14,11 @@ from pbt_gan.core.space import Domain, draw
 from pbt_gan.errors import TaskError
 from pbt_gan.interfaces import Images, Streams, Trainer, Training, Tree
 from pbt_gan.modules.bindings import Bindings
-from pbt_gan.modules.generators import seeded
 from pbt_gan.modules.handed import Handed, takes_hyperparams
 from pbt_gan.modules.parts import HYPERPARAMS, LiveParts, Parts
 from pbt_gan.modules.task import ModuleTask
 from pbt_gan.modules.watch import watched
+from pbt_gan.randomness import seeded
 
 
 class ModuleTrainer(Trainer):

@@ -70,7 +70,7 @@ def generator_of(run: "Run", member: str) -> "Generator":
 
     task = gan_of(run)
     state = run.state(member)
-    recipe = _recipe(run, task, state)
+    recipe = _recipe(run, task, state).of_generator()
     return Generator(recipe, *of_member(recipe.plain_nets().generator, generating(state)))
 
 

@@ -19,7 +19,15 @@ Table = Mapping[str, Any]
 
 _DATA = "task.data"
 _TASK = "task.name"
-_CODE = (_TASK, "pbt.policy.name", "pbt.exploit.name", "pbt.explore.name", "listeners")
+_OWN = ("generator", "discriminator", "net", "loss")  # of the task `gan`
+_CODE = (
+    _TASK,
+    *(f"task.{name}" for name in _OWN),
+    "pbt.policy.name",
+    "pbt.exploit.name",
+    "pbt.explore.name",
+    "listeners",
+)
 """What a run cannot do without; a task of one's own may have other paths among its arguments."""
 
 

@@ -3,6 +3,7 @@
 import copy
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,13 @@ import torch
 
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError
-from pbt_gan.gan.portable.recipe import shape_of
+from pbt_gan.gan.nets.settings import NetSettings
+from pbt_gan.gan.portable.generator import Generator
+from pbt_gan.gan.portable.recipe import Recipe, shape_of
 from pbt_gan.gan.training.sampler import BATCH, fresh, generating, to_uint8
 from pbt_gan.gan.training.step import named
+
+OWN_NETS = Path(__file__).parents[1] / "nets" / "own_nets.py"
 
 KINDS = [
     {"size": 8},
@@ -153,3 +158,13 @@ def test_what_cannot_be_drawn_is_refused(make, ask, said):
 def test_a_discriminator_refuses_labels_too(make):
     with pytest.raises(ConfigError, match="this discriminator was trained without classes"):
         make().discriminator()(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64))
+
+
+def test_a_layer_of_a_net_of_one_s_own_may_be_called_as_a_method_is():
+    net = NetSettings.model_validate({"generator": f"{OWN_NETS}:Clashing", "z_size": 4})
+    recipe = Recipe(net=net, resolution=8, channels=1, sampling_norm="running")
+    own = recipe.plain_nets().generator
+    generator = Generator(recipe, own.layout.views(own.initial_params(stream(0))), {})
+    assert "sample.weight" in generator.state_dict()
+    assert generator(torch.zeros(2, 4)).shape == (2, 1, 8, 8)
+    assert generator.sample(2).shape == (2, 8, 8, 1)

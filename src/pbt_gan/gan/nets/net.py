@@ -65,6 +65,11 @@ class Net(ABC):
     def exact(self) -> bool:
         """Whether the bits of a member on a CPU do not depend on how many are in its group."""
 
+    @property
+    def mixes(self) -> bool:
+        """Whether what comes of an image is known to depend on the others of its batch, whatever the settings are."""
+        return False
+
     @abstractmethod
     def initial_params(self, rng: Random) -> Tensor:
         """Draw the parameters of one member, float32[N]."""

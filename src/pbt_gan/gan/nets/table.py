@@ -76,6 +76,7 @@ NETS: Mapping[str, Architecture] = {
         _sngan_cnn,
         norms=("spectral", "none"),
         reads=("bias_before_norm",),
+        patches_up_to=16,
         sequential="pbt_gan.gan.nets.sequential:dcgan",
     ),
     "resnet": Architecture(
@@ -84,6 +85,7 @@ NETS: Mapping[str, Architecture] = {
         _resnet,
         norms=("spectral", "none"),
         reads=("bias_before_norm",),
+        patches_up_to=0,
     ),
     "fastgan": Architecture(
         "pbt_gan.gan.nets.fastgan:make_nets",
@@ -112,13 +114,37 @@ def find_architecture(name: str) -> Architecture:
         ConfigError: there is none of that name.
     """
     if references.is_reference(name):
-        return Architecture(name)
+        return Architecture(name, defaults=_dcgan)  # nobody knows what it reads
     if name not in NETS:
         raise unknown("task.net", name, NETS)
     return NETS[name]
 
 
+def architecture_of(settings: NetSettings) -> Architecture:
+    """Return what is known of the nets of settings before there are any; of modules of a person's own that is nothing.
+
+    Raises:
+        ConfigError: there is no such architecture.
+    """
+    known = find_architecture(settings.net)
+    if settings.generator and settings.discriminator:
+        return Architecture(known.make, reads=())
+    if settings.generator:
+        return known._replace(sequential=None)
+    return known._replace(norms=Architecture("").norms, lessons=()) if settings.discriminator else known
+
+
 def make_nets(settings: NetSettings, shape: "ImageShape", layers: "Layers") -> "Pair":
-    """Return the two nets of resolved settings."""
-    pair: Pair = references.load(find_architecture(settings.net).make)(shape, settings, layers)
-    return pair
+    """Return the two nets of resolved settings.
+
+    Raises:
+        ConfigError: a module of a person's own is none that can be trained.
+    """
+    pair: Pair | None = None
+    if settings.generator is None or settings.discriminator is None:
+        pair = references.load(find_architecture(settings.net).make)(shape, settings, layers)
+    if pair is not None and settings.generator is None and settings.discriminator is None:
+        return pair
+    from pbt_gan.gan.nets.own import with_own
+
+    return with_own(settings, shape, pair)

@@ -33,10 +33,10 @@ class NetModule(nn.Module):
         self.recipe = recipe
         for name, tensor in params.items():
             owner, own = self._place(name)
-            owner.register_parameter(own, nn.Parameter(tensor))
+            owner._parameters[own] = nn.Parameter(tensor)
         for name, tensor in buffers.items():
             owner, own = self._place(name)
-            owner.register_buffer(own, tensor)
+            owner._buffers[own] = tensor
         self.eval()
 
     @property
@@ -61,12 +61,13 @@ class NetModule(nn.Module):
 
     def _place(self, name: str) -> tuple[nn.Module, str]:
         """Return the module of a dotted name, made if it is missing, and the last part of the name."""
+        # Not by `add_module` and the like: a layer of a person's own net may be called `sample`, as a method is here.
         *path, own = name.split(".")
         owner: nn.Module = self
         for part in path:
-            if part not in owner._modules:
-                owner.add_module(part, nn.Module())
-            owner = owner.get_submodule(part)
+            inner = owner._modules.setdefault(part, nn.Module())
+            assert inner is not None
+            owner = inner
         return owner, own
 
     def _net(self, layers: Layers) -> Net:

@@ -7,7 +7,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from pbt_gan import references
 from pbt_gan.errors import DamageError, DataError
 from pbt_gan.gan.data.classes import UNLABELLED, Classes
 from pbt_gan.gan.nets.layers import Layers
@@ -49,10 +48,9 @@ class Recipe(Settings):
         }
         return cls.model_validate(own)
 
-    @property
-    def is_own(self) -> bool:
-        """Whether the nets are a person's own, whose code lies elsewhere."""
-        return references.is_reference(self.net.net)
+    def of_generator(self) -> Self:
+        """Return that of the generator alone: a discriminator of a person's own is not asked for then."""
+        return self.model_copy(update={"net": self.net.model_copy(update={"discriminator": None})})
 
     def nets(self, layers: Layers) -> Pair:
         """Make both nets, which hold no weights."""
@@ -68,7 +66,7 @@ def shape_of(settings: GanSettings, state: State, classes: int = 0) -> ImageShap
 
     None: there is not exactly one, or the nets are a person's own, of which it is not known what they can be made for.
     """
-    if references.is_reference(settings.net):
+    if settings.own:
         return None
     wanted = len(state["g"]["params"]), len(state["d"]["params"])
     found = []

@@ -15,7 +15,7 @@ from torch import Tensor
 from pbt_gan import codec, references
 from pbt_gan.errors import ConfigError, DamageError, PbtGanError, RunFolderError, one_line
 from pbt_gan.gan.nets.sequential import Sequential
-from pbt_gan.gan.nets.table import find_architecture
+from pbt_gan.gan.nets.table import architecture_of
 from pbt_gan.gan.portable.generator import Generator
 from pbt_gan.gan.portable.recipe import Recipe, check_fit
 from pbt_gan.validation import validated
@@ -49,7 +49,7 @@ def encode(generator: Generator, card: Card) -> bytes:
 
 def written_down(recipe: Recipe) -> Sequential | None:
     """Return the generator as layers of `torch.nn`, one after another; None: it is more than that."""
-    sequential = find_architecture(recipe.net.net).sequential
+    sequential = architecture_of(recipe.net).sequential
     if sequential is None or len(recipe.classes):
         return None
     running = recipe.sampling_norm == "running"
@@ -82,9 +82,9 @@ def read(path: Path) -> Loaded:
         raise DamageError(f"{path}: {error}") from error
     card = _card(path, texts)
     recipe = _recipe(path, card)
-    if recipe.is_own:
+    if recipe.net.own:
         raise ConfigError(
-            f"{path} holds a net of somebody's own, {recipe.net.net}, whose code is not run because a file names it. "
+            f"{path} holds a net of somebody's own, {recipe.net.own[0]}, whose code is not run since a file names it. "
             "Load it from its run, or export it as torch-export or onnx, which need no code."
         )
     if card.get("weights_sha256") != _digest(tensors):

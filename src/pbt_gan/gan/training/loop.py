@@ -82,7 +82,7 @@ class Loop:
         different games are groups of their own. Where the bits of a member would depend on its group on a CPU, there
         are groups of one only; they would be no slower.
         """
-        alone = self._device == "cpu" and not self.step.generator.exact
+        alone = self._device == "cpu" and not (self.step.generator.exact and self.step.discriminator.exact)
         trainees = [self._trainee(*member) for member in zip(states, hyperparams, streams, strict=True)]
         groups: dict[tuple[Chosen, int], list[Trainee]] = {}
         for place, trainee in enumerate(trainees):

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from pbt_gan.errors import ConfigError
 from pbt_gan.gan.games.game import Game, Memory, Update
 from pbt_gan.gan.nets.net import ImageShape, Net
 from pbt_gan.gan.shown import Shown
@@ -79,6 +80,18 @@ class Step:
     penalty_interval: int = 1  # steps from one in which lazy penalties act to the next
     rampup: float = 0.0  # the most that the half-life of an average is of the images so far; 0: it is what it is
     differentiate: Differentiate = differentiate  # under vmap: partial(torch.func.grad_and_value, has_aux=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what would be wrong and show nowhere.
+
+        Raises:
+            ConfigError: a penalty on the gradient at each image, beside a discriminator that mixes images.
+        """
+        if self.game.each_image and self.discriminator.mixes:
+            raise ConfigError(
+                "A penalty on the gradient at each sample, but the discriminator has a batch norm, which mixes the "
+                "samples of a batch. Take another norm in your discriminator, or leave the penalty out."
+            )
 
     def initial_state(self, g: Tensor, d: Tensor, *, average: bool) -> State:
         """Return the state of a member whose nets have these parameters [N].
@@ -173,6 +186,7 @@ class Step:
             on_real, on_fake = said.logits
             total = self.discriminator_loss_scale * self.game.loss.critic(on_real, on_fake, asked)
             losses = {"logit_real": on_real.mean(1), "logit_fake": on_fake.mean(1)}
+            losses |= {name: kept[name] for name in self.game.augmentation.tells}
 
             def critic(shown: Shown) -> Tensor:
                 return self.discriminator(params, buffers, shown.images, shown.labels, training=True)[0]

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from pbt_gan.core.rng import stream
-from pbt_gan.modules.generators import seeded
+from pbt_gan.randomness import seeded
 
 
 def drawn():
