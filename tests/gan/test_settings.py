@@ -1,12 +1,8 @@
 import pytest
 
-from pbt_gan.config.population import settled
-from pbt_gan.config.source import presets, read_config
 from pbt_gan.core.space import Float
 from pbt_gan.errors import ConfigError
-from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.task import GanTask
-from pbt_gan.validation import validated
 
 
 def test_a_gradient_penalty_beside_batch_norm_in_the_discriminator_is_refused_with_the_reason_and_the_way_out():
@@ -56,36 +52,3 @@ def test_each_domain_begins_at_the_value_that_is_set_and_is_sound():
 
 def test_a_beta1_of_exactly_0_can_be_set():
     assert GanTask(beta1=0.0).settings.beta1 == 0.0
-
-
-@pytest.mark.parametrize("name", sorted(presets()))
-def test_every_preset_is_a_gan_that_can_be_built(name):
-    config = read_config(name)
-    task = GanTask(metrics=config.metrics, **config.task.options)
-    assert set(config.space) <= set(task.space)
-    assert settled(config.pbt).total_steps >= 10 * config.pbt.ready_interval
-
-
-def test_the_preset_of_the_seed_project_has_every_value_of_that_project():
-    config = read_config("seed-dcgan")
-    settings = validated(GanSettings, config.task.options)
-    assert (settings.width, settings.z_size, settings.kernel) == (128, 128, 5)
-    assert (settings.full_size_layer, settings.discriminator_norm, settings.bias_before_norm) == (False, "batch", True)
-    assert (settings.init, settings.sampling_norm, settings.ema) == ("uniform", "batch", False)
-    assert (settings.loss, settings.discriminator_loss_scale, settings.label_smoothing) == ("non-saturating", 0.5, 0.0)
-    assert (settings.batch_size, settings.n_critic, settings.beta1, settings.beta2) == (64, 1, 0.5, 0.999)
-    assert {name: domain.init for name, domain in config.space.items()} == {"lr_g": 2e-4, "lr_d": 2e-4}
-    assert (config.pbt.population_size, config.pbt.total_steps) == (20, 47_000)
-    assert (config.pbt.ready_interval, config.pbt.score_interval, config.pbt.mode) == (2_000, 1_000, "sync")
-    assert (config.pbt.exploit.name, config.pbt.exploit.options) == ("truncation", {"fraction": 0.2})
-    assert (config.pbt.explore.name, config.pbt.explore.options) == ("perturb", {"factors": [0.5, 2.0]})
-    assert config.metrics["samples"] == 1_000
-
-
-def test_the_preset_of_the_paper_has_its_steps_rates_and_strategy():
-    config = read_config("paper-wgan-gp")
-    settings = validated(GanSettings, config.task.options)
-    assert (settings.loss, settings.n_critic, settings.gp_weight) == ("wgan-gp", 5, 10.0)
-    assert settings.discriminator_norm == "none"
-    assert {domain.init for domain in config.space.values()} == {(1e-4, 2e-4, 5e-4)}
-    assert (config.pbt.population_size, config.pbt.ready_interval) == (45, 5_000)

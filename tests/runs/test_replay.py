@@ -78,6 +78,13 @@ def test_a_member_of_a_population_that_shrank_or_grew_can_be_replayed(tmp_path, 
 
 
 @pytest.mark.slow
+def test_a_member_whose_hyperparameters_decayed_can_be_replayed(tmp_path):
+    schedule = {"decay": "linear", "of": ["stride"], "hold": 0.5, "to": 0.1}
+    run = trained(tmp_path / "run", pbt={"schedule": schedule})
+    assert agreement(run, replayed(run, tmp_path / "again")) == Agreement(scores=True, weights=True)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_a_branch_is_replayed_through_its_birth_bit_for_bit(tmp_path, mode):
     phases = [{"begins": 24, "members": 1}, {"begins": 72, "members": 4}]

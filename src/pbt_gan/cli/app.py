@@ -120,7 +120,8 @@ def train(
 ) -> None:
     """Train a population.
 
-    The presets digits, mnist and cifar10 begin with eight settings and go on with the better half, until one is left.
+    Most presets begin with eight settings and go on with the better half, until one is left. With --data and no preset
+    one is chosen by the number, the size and the colours of the images.
     Ctrl-C stops cleanly, and `pbt-gan resume RUN` goes on.
     """
     from pbt_gan.cli import training
@@ -496,7 +497,7 @@ def presets(
         str | None, Argument(metavar="NAME", autocompletion=preset_names, help="Print this one's file.")
     ] = None,
 ) -> None:
-    """List the presets, or print one."""
+    """List the presets, or print one with its reasons and its sources."""
     from pbt_gan.cli import reading
 
     reading.presets(name)

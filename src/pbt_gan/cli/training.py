@@ -10,6 +10,7 @@ from typing import Any
 from pbt_gan.cli.durations import seconds
 from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
+from pbt_gan.config.preset_choice import Found, preset_for
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
 from pbt_gan.core.failures import ENDINGS
@@ -29,12 +30,6 @@ from pbt_gan.validation import validated
 
 DEFAULT_PRESET = "digits"
 
-_PRESETS = {8: "digits", 28: "mnist", 32: "cifar10"}
-"""By the images' height in pixels, which they are made for."""
-
-_REACH = {16: "digits", 28: "mnist"}
-"""Up to which height each is taken for others; above, the last one."""
-
 
 def train(
     source: str | None, data: str | None, out: Path | None, change: Table, max_time: str | None, dry_run: bool
@@ -45,7 +40,10 @@ def train(
     if data is not None:
         data = data_place(data, Path.cwd())
         own = {"name": folder_name(Path(data).name.split(".")[0]), "task": {"data": data}}
-    config = read_config(source or _preset_for(data, change), [own, change])
+    if source is None:
+        source, found = _fitting(data, change)
+        own = merged(own, found)
+    config = read_config(source, [own, change])
     if dry_run:
         from pbt_gan.cli.prediction import predict
 
@@ -149,25 +147,26 @@ def deadline(max_time: str | None) -> float | None:
     return None if max_time is None else time.monotonic() + seconds(max_time, "--max-time")
 
 
-def _preset_for(data: str | None, change: Table) -> str:
-    """Return the preset for images of this size, and say which one it is, and why."""
+def _fitting(data: str | None, change: Table) -> tuple[str, Table]:
+    """Return the preset for these images, and their size as a setting; say which preset it is, why, and what else."""
     if data is None:
-        preset, why = DEFAULT_PRESET, "the data that is built in"
-    else:
-        from pbt_gan.gan.data import load_dataset
-        from pbt_gan.gan.nets.sizes import halvings
-        from pbt_gan.gan.settings import GanSettings
+        console(stderr=True).print(f"Preset {DEFAULT_PRESET}, for the data that is built in", soft_wrap=True)
+        return DEFAULT_PRESET, {}
+    from pbt_gan.gan.data import load_dataset
+    from pbt_gan.gan.data.fit import RESOLUTIONS
+    from pbt_gan.gan.nets.sizes import halvings
+    from pbt_gan.gan.settings import GanSettings
 
-        said = {key: value for key, value in change.get("task", {}).items() if key in GanSettings.of_data()}
-        size = load_dataset(data, validated(GanSettings, said, "task").fitting).images.shape[1]
-        halvings(size)  # says so if there is no net for this size
-        preset = next((name for most, name in _REACH.items() if size <= most), _PRESETS[max(_PRESETS)])
-        made_for = next(made for made, name in _PRESETS.items() if name == preset)
-        why = f"images of {size}×{size}"
-        if made_for != size:
-            why += f"; it is made for {made_for}×{made_for}, the nearest that there is"
-    console(stderr=True).print(f"Preset {preset}, for {why}", soft_wrap=True)
-    return preset
+    said = {key: value for key, value in change.get("task", {}).items() if key in GanSettings.of_data()}
+    dataset = load_dataset(data, validated(GanSettings, said, "task").fitting)
+    count, size, _, channels = dataset.images.shape
+    halvings(size)  # says so if there is no net for this size
+    found = Found(count, size, channels, dataset.classes, data)
+    chosen = preset_for(found)
+    told = f"Preset {chosen.preset}, for {found}: {chosen.why}. {chosen.besides}"
+    console(stderr=True).print(told.rstrip(), soft_wrap=True)
+    # A preset may be made for another size, and would bring them to that.
+    return chosen.preset, {"task": {"resolution": size if size in RESOLUTIONS else None}}
 
 
 @contextmanager

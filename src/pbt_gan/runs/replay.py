@@ -45,8 +45,10 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
             "one line do not repeat. Name another seed, and its schedule alone is repeated."
         )
     schedule = replay(ancestry, same_streams=seed in (None, own))
-    # Whatever the policy did besides, and how many members there were when, is no part of a schedule.
-    shared = {key: value for key, value in run.config["pbt"].items() if key not in ("policy", "phases")}
+    # Whatever the policy did besides, and how many members there were when, is no part of a schedule; what was laid
+    # over the members' own values is in its rows.
+    own_ways = ("policy", "phases", "schedule")
+    shared = {key: value for key, value in run.config["pbt"].items() if key not in own_ways}
     change = {
         "name": f"{run.config['name']}-replay",
         "seed": own if seed is None else seed,

@@ -92,11 +92,12 @@ class Augmentation:
         """Return images [P, B, C, H, W] as discriminators see them; `drawn`: by the names of `draws`."""
         import torch
 
+        if self.gated:
+            chance = memory["augment_p"][:, None].to(images.dtype) if self.adaptive else hyper["augment_p"]
         for name, transform in self.transforms.items():
             own = {key: drawn[f"{name}.{key}"] for key in transform.draws}
             made = transform.apply(images, own, hyper)
             if transform.gated:
-                chance = memory["augment_p"][:, None].to(images.dtype) if self.adaptive else hyper["augment_p"]
                 made = torch.where((drawn[f"{name}.gate"] < chance)[..., None, None, None], made, images)
             images = made
         return images
@@ -124,6 +125,11 @@ class Augmentation:
     def memory(self) -> Mapping[str, float]:
         """What is kept of a member, with the values at birth."""
         return adaptive.AT_BIRTH if self.adaptive else {}
+
+    @property
+    def tells(self) -> tuple[str, ...]:
+        """What of it is logged."""
+        return ("augment_p",) if self.adaptive else ()
 
     def remember(self, update: Update, hyper: Hyper) -> Memory:
         """Return what is kept after an update."""
