@@ -27,7 +27,7 @@ def _mixed(game: Game, norm: str) -> str | None:
         return None
     return (
         "a penalty takes the gradient at each sample, but batch norm in the discriminator mixes the samples of a "
-        "batch; set discriminator_norm = 'none'"
+        "batch; set discriminator_norm = 'none' where the net has that"
     )
 
 
