@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pbt_gan import references
 from pbt_gan.core.space import Domain
+from pbt_gan.errors import ConfigError
 from pbt_gan.gan.data.fit import RESOLUTIONS, Fit, Way
 from pbt_gan.gan.data.pictures.fitting import colour
 from pbt_gan.gan.domains import domain
@@ -128,9 +129,12 @@ class GanSettings(NetSettings, Scalars):
 
     @field_validator("generator", "discriminator")
     @classmethod
-    def _is_there(cls, value: str | None) -> str | None:
+    def _is_there(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
-            references.check(value)
+            try:
+                references.check(value)
+            except ConfigError as error:
+                raise ConfigError(f"task.{info.field_name} = {value!r}: {error}") from error
         return value
 
     @model_validator(mode="after")
