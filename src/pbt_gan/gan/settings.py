@@ -121,6 +121,13 @@ class GanSettings(NetSettings, Scalars):
         colour(value)
         return value
 
+    @field_validator("penalties", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"write a list, such as [{value!r}]")
+        return value
+
     @field_validator("net")
     @classmethod
     def _is_an_architecture(cls, value: str) -> str:
@@ -149,7 +156,8 @@ class GanSettings(NetSettings, Scalars):
                 f"discriminator_norm = {norm!r} is not there for net = {self.net!r}; it has {' or '.join(norms)}"
             )
         unknown = self.discriminator is not None  # whether it has a batch norm is seen when it is made
-        if reason := objection(game, "none" if unknown else norm, own_net=unknown or references.is_reference(self.net)):
+        own_net = unknown or references.is_reference(self.net)
+        if reason := objection(game, "none" if unknown else norm, norms, own_net=own_net):
             raise ValueError(f"{self._played}: {reason}")
         return self
 

@@ -108,8 +108,12 @@ class GanTask(Problem):
 
     @property
     def components(self) -> Mapping[str, Sequence[str]]:
-        """The two nets, each with its optimiser's state, and the generator with its average."""
-        return {"generator": ("g",), "discriminator": ("d",)}
+        """The two nets, each with its optimiser's state, the generator with its average, the discriminator with memory.
+
+        What a game remembers is of the discriminator's logits.
+        """
+        memory = ("game",) if self.settings.game.memory else ()
+        return {"generator": ("g",), "discriminator": ("d", *memory)}
 
     def arguments(self) -> Mapping[str, Any]:
         """Return every setting that has an effect, those too that the images decide: so a run always sees the same."""
