@@ -12,6 +12,7 @@ BENCHMARKS = (
     "exploit",
     "model_based",
     "training",
+    "parts",
     "scaling",
     "sharing",
     "memory",

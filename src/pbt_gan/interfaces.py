@@ -147,7 +147,7 @@ class Problem(ABC):
     @property
     @abstractmethod
     def space(self) -> Mapping[str, Domain]:
-        """Every scalar that may be evolved, with its bounds; `init` is its value when it is not evolved."""
+        """Every hyperparameter that may be evolved, with where it may go; `init`: its value when it is not evolved."""
 
     @abstractmethod
     def attach(self, folder: Path, device: str) -> Trainer:

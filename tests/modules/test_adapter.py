@@ -39,6 +39,15 @@ def test_a_wrong_binding_is_told_before_any_training(small, changes, said, tmp_p
     assert said in str(error.value)
 
 
+def test_a_task_refuses_what_does_not_go_together(small):
+    def check_space(self, space):
+        raise ConfigError(f"Not {', '.join(space)} together.")
+
+    task = small(check_space=check_space)().as_task()
+    with pytest.raises(ConfigError, match=r"Not lr together\."):
+        task.check_space(task.space)
+
+
 def test_hooks_device_and_folder_reach_the_task(small, tmp_path):
     def build(self, rng):
         assert (self.device, self.folder) == ("cpu", tmp_path)

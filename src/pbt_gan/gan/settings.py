@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pbt_gan import references
 from pbt_gan.core.space import Domain
+from pbt_gan.errors import ConfigError
 from pbt_gan.gan.data.fit import RESOLUTIONS, Fit, Way
 from pbt_gan.gan.data.pictures.fitting import colour
 from pbt_gan.gan.domains import domain
@@ -120,6 +121,13 @@ class GanSettings(NetSettings, Scalars):
         colour(value)
         return value
 
+    @field_validator("penalties", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"write a list, such as [{value!r}]")
+        return value
+
     @field_validator("net")
     @classmethod
     def _is_an_architecture(cls, value: str) -> str:
@@ -128,9 +136,12 @@ class GanSettings(NetSettings, Scalars):
 
     @field_validator("generator", "discriminator")
     @classmethod
-    def _is_there(cls, value: str | None) -> str | None:
+    def _is_there(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
-            references.check(value)
+            try:
+                references.check(value)
+            except ConfigError as error:
+                raise ConfigError(f"task.{info.field_name} = {value!r}: {error}") from error
         return value
 
     @model_validator(mode="after")
@@ -145,7 +156,8 @@ class GanSettings(NetSettings, Scalars):
                 f"discriminator_norm = {norm!r} is not there for net = {self.net!r}; it has {' or '.join(norms)}"
             )
         unknown = self.discriminator is not None  # whether it has a batch norm is seen when it is made
-        if reason := objection(game, "none" if unknown else norm, own_net=unknown or references.is_reference(self.net)):
+        own_net = unknown or references.is_reference(self.net)
+        if reason := objection(game, "none" if unknown else norm, norms, own_net=own_net):
             raise ValueError(f"{self._played}: {reason}")
         return self
 

@@ -80,6 +80,7 @@ class GanTask(Problem):
 
         Raises:
             DataError: these are no images that can be trained on, or the nets are to know classes and they have none.
+            ConfigError: a net is a module of a person's own that cannot be trained on them.
         """
         dataset = load_dataset(self.settings.data, self.settings.fitting)
         architecture_of(self.settings).check_size(dataset.images.shape[1])
@@ -88,6 +89,7 @@ class GanTask(Problem):
                 f"task.conditional = true, but {dataset.name} has no labels that can teach: two classes or more, with "
                 "ten images each on average. Leave it out, or give images in a folder for each class."
             )
+        self._try_own_modules(dataset)
         return dataset
 
     @property
@@ -106,8 +108,12 @@ class GanTask(Problem):
 
     @property
     def components(self) -> Mapping[str, Sequence[str]]:
-        """The two nets, each with its optimiser's state, and the generator with its average."""
-        return {"generator": ("g",), "discriminator": ("d",)}
+        """The two nets, each with its optimiser's state, the generator with its average, the discriminator with memory.
+
+        What a game remembers is of the discriminator's logits.
+        """
+        memory = ("game",) if self.settings.game.memory else ()
+        return {"generator": ("g",), "discriminator": ("d", *memory)}
 
     def arguments(self) -> Mapping[str, Any]:
         """Return every setting that has an effect, those too that the images decide: so a run always sees the same."""
@@ -118,7 +124,6 @@ class GanTask(Problem):
 
     def prepare(self, folder: Path) -> None:
         """Put scorers and the names of classes into the folder; where it is new, say what the images are."""
-        self._try_own_modules()
         self._tell_of_images(folder)
         new = not folder.is_dir()
         judge.prepare_scorers(self.dataset, folder, self.metrics)
@@ -145,7 +150,6 @@ class GanTask(Problem):
         """Put scorers into the folder, stand-ins for those to be made; return the seconds that making them takes."""
         from pbt_gan.gan.scores.rehearsal import rehearse_scorers  # imports torch
 
-        self._try_own_modules()
         self._tell_of_images(folder)
         seconds = rehearse_scorers(self.dataset, folder, self.metrics)
         self._prepared = folder
@@ -196,13 +200,13 @@ class GanTask(Problem):
         cards = judge.cards(self.dataset, self.metrics, self._folder, conditional=self.settings.conditional)
         return {name: {**card, "generator": weights} for name, card in cards.items()}
 
-    def _try_own_modules(self) -> None:
+    def _try_own_modules(self, dataset: Dataset) -> None:
         """Make nets that are modules of a person's own: what is wrong with them is told before anything takes long."""
         if self.settings.generator is not None or self.settings.discriminator is not None:
             from pbt_gan.gan.training.loop import make_step
 
-            _, size, _, channels = self.dataset.images.shape
-            make_step(self.settings, size, channels, classes=self.dataset.classes if self.settings.conditional else 0)
+            _, size, _, channels = dataset.images.shape
+            make_step(self.settings, size, channels, classes=dataset.classes if self.settings.conditional else 0)
 
     def _tell_of_images(self, folder: Path) -> None:
         if not folder.is_dir():

@@ -37,6 +37,10 @@ class ModuleAdapter(Problem):
         """The task's own."""
         return self.task.components
 
+    def check_space(self, space: Mapping[str, Domain]) -> None:
+        """Let the task refuse what does not go together."""
+        self.task.check_space(space)
+
     def arguments(self) -> Mapping[str, Any]:
         """Return the task's own."""
         return self.task.arguments()

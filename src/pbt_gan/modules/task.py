@@ -127,6 +127,10 @@ class ModuleTask(ABC):
         """Return `count` images from fresh latents; None: this task has no pictures."""
         return None
 
+    def check_space(self, space: Mapping[str, Domain]) -> None:
+        """Raise ConfigError where hyperparameters cannot be evolved beside each other; see `Problem.check_space`."""
+        return
+
     def prepare(self, folder: Path) -> None:
         """Put files that all members depend on into the run's own folder, once; what is there already is kept."""
         return

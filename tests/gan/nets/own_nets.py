@@ -94,6 +94,16 @@ class Larger(Generator):
         super().__init__(2 * size, channels, z_size)
 
 
+class InPlace(nn.Sequential):
+    def __init__(self, size, channels):
+        super().__init__(nn.LeakyReLU(0.2, inplace=True), nn.Flatten(), nn.Linear(channels * size**2, 1))
+
+
+class Twice(Generator):
+    def forward(self, z):
+        return super().forward(z), z
+
+
 class Patches(nn.Sequential):
     def __init__(self, channels):
         super().__init__(nn.Conv2d(channels, 1, 4, 2, 1))

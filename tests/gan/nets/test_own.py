@@ -46,6 +46,8 @@ def parts(net: Net) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         ("generator", "Lazy", "has lazy layers, which have no weights yet. Say how many channels come in."),
         ("generator", "nothing", "makes a NoneType; it must be, or return, a torch.nn.Module."),
         ("generator", "number", "is no class and no function"),
+        ("discriminator", "InPlace", "changes its input in place, which others see too; take inplace=True out there."),
+        ("generator", "Twice", "its forward returns a tuple; it must return one tensor."),
         ("generator", "Generatr", "has no 'Generatr'; check the name behind the colon. Did you mean 'Generator'?"),
         ("generator", "Labelled", "its forward needs 'labels'; set task.conditional = true, or give them a default."),
     ],

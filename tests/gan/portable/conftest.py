@@ -62,7 +62,8 @@ def make() -> Make:
             g += 0.5 * torch.from_numpy(rng.standard_normal(len(g))).to(g)
         state = step.initial_state(g, d, average=settings.ema)
         own = state["g"].get("average", state["g"])
-        own["statistics"] += torch.from_numpy(rng.uniform(0, 1, own["statistics"].shape)).to(g)
+        if "statistics" in own:
+            own["statistics"] += torch.from_numpy(rng.uniform(0, 1, own["statistics"].shape)).to(g)
         return Member(settings, ImageShape(size, channels, len(classes)), step, state, classes)
 
     return make

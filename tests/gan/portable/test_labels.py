@@ -8,6 +8,7 @@ import torch
 
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError
+from pbt_gan.gan.nets.table import NETS
 from pbt_gan.gan.portable.formats import find_format, loader, use
 from pbt_gan.gan.portable.recipe import shape_of
 from pbt_gan.gan.portable.safetensors import encode, read
@@ -102,6 +103,19 @@ def test_as_safetensors_it_comes_back_bit_for_bit_with_its_names_and_has_no_load
     for labels in (None, "dog"):
         assert np.array_equal(again.sample(5, labels=labels), generator.sample(5, labels=labels))
     assert loader("safetensors", generator, path.name) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", NETS)
+def test_every_net_tells_classes_apart_and_comes_back_from_its_file(make, tmp_path, net):
+    member = make(names=NAMES, net=net, size=16, width=4)
+    generator, path = member.generator(), tmp_path / "generator.safetensors"
+    path.write_bytes(encode(generator, {}))
+    made = generator.sample(5, labels=1)
+    assert not np.array_equal(made, generator.sample(5, labels=2))
+    assert np.array_equal(read(path).generator.sample(5, labels=1), made)
+    assert np.array_equal(generator.sample(5), member.sample(5, seed=0))
+    assert shape_of(member.settings, member.state, 3) == member.shape
 
 
 @pytest.mark.slow

@@ -45,7 +45,9 @@ def test_no_tensor_of_a_step_lies_elsewhere_and_states_keep_their_shapes(part):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [8, 28, 32])
 @pytest.mark.parametrize("net", NETS)
-def test_nor_does_one_with_any_net(net, size):
-    check(GanSettings.model_validate({"net": net, "width": 4, "z_size": 4, "batch_size": 4}), size)
+def test_nor_does_one_with_any_net(net):
+    settings = GanSettings.model_validate({"net": net, "width": 4, "z_size": 4, "batch_size": 4, "conditional": True})
+    step, *given = ready(settings, 16, 3, [1])
+    step(*given)  # what a net makes once and keeps is made
+    check(settings, 16)

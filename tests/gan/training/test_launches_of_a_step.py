@@ -50,12 +50,11 @@ def test_more_members_launch_no_more_operations(part):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "norm"), [(name, norm) for name in NETS for norm in NETS[name].norms])
-@pytest.mark.parametrize("conditional", [False, True], ids=["unconditional", "conditional"])
-def test_nor_do_they_with_any_net(name, norm, conditional):
-    arguments = {"net": name, "discriminator_norm": norm, "conditional": conditional}
-    settings = GanSettings.model_validate({"width": 4, "z_size": 4, "batch_size": 4, **arguments})
-    assert not changing(settings, 32)
+@pytest.mark.parametrize("net", NETS)
+def test_nor_do_they_with_any_net(net):
+    settings = GanSettings.model_validate({"net": net, "width": 4, "z_size": 4, "batch_size": 4, "conditional": True})
+    operations(settings, 1, 16)  # what a net makes once and keeps is made
+    assert not changing(settings, 16)
 
 
 def test_operations_are_counted():

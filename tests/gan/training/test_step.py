@@ -1,17 +1,14 @@
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._pytree import tree_map
 
 from pbt_gan.gan.settings import GanSettings, Scalars
 from pbt_gan.gan.training.loop import make_step
 from pbt_gan.gan.training.stacking import leaves, stacked, unstacked
 from pbt_gan.gan.training.step import weights
-from pbt_gan.gan.training.used import Used
+from tests.gan.training.ways import step_by_vmap
 
 MEMBERS, BATCH = 3, 8
 
@@ -71,34 +68,14 @@ def of_batch(net, flat, x):
     return net(net.layout.views(flat), {}, x, training=True)
 
 
-def step_by_vmap(step, state, hyper, critic, batch):
-    """Take one step of all members: the same functions of groups of one, stacked by vmap."""
-    g, d = state["g"], state["d"]
-
-    def of_one(gradients):
-        def stacked_by_vmap(*trees):
-            return gradients(*({name: part[None] for name, part in tree.items()} for tree in trees))
-
-        return lambda *trees: tree_map(lambda part: part.squeeze(1), torch.func.vmap(stacked_by_vmap)(*trees))
-
-    for each in critic:
-        found = of_one(step.discriminator_gradients)(weights(d), weights(g), hyper, each)
-        losses = found.losses
-        step.update_discriminator(d, hyper, found, Used())
-    found = of_one(step.generator_gradients)(weights(g), weights(d), hyper, batch)
-    step.update_generator(g, hyper, found, Used())
-    return losses | found.losses
-
-
 def trained_both_ways(size, dtype, steps, game, rates):
     """Return the same group after training natively and by vmap, with the losses of the last step."""
     step, settings = make(size, dtype=str(dtype).removeprefix("torch."), **game)
-    mapped = replace(step, differentiate=partial(torch.func.grad_and_value, has_aux=True))
     hyper = scalars(settings, MEMBERS, lr_g=rates, lr_d=rates, beta1=[0.1 * p for p in range(MEMBERS)])
     native, other = (stacked([new_state(step, dtype, seed) for seed in range(MEMBERS)]) for _ in range(2))
     for n in range(steps):
         given = together([numbers(settings, size, dtype, 1_000 * n + p) for p in range(MEMBERS)])
-        losses = step(native, hyper, *given)[0], step_by_vmap(mapped, other, hyper, *given)
+        losses = step(native, hyper, *given)[0], step_by_vmap(step, other, hyper, *given)
     return step, (native, losses[0]), (other, losses[1])
 
 

@@ -37,14 +37,19 @@ class Recorder(Step):
         return super().__call__(state, hyper, critic, batch, number)
 
 
+def loop_of(settings: GanSettings, step: Step, size: int, channels: int) -> Loop:
+    """Return what takes a step again and again, on random images."""
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, size, size, channels), np.uint8)
+    classes = CLASSES if settings.conditional else 0
+    labels = np.arange(IMAGES) % CLASSES if classes else None
+    return Loop(settings, step, ImagesInMemory(images, "cpu", dtype_of(settings)), "cpu", labels, classes)
+
+
 def alone(settings: GanSettings, size: int, channels: int, member: int, steps: int) -> tuple[State, list[Taken]]:
     """Train a member by itself, as a run does; return its state and what its steps were made of."""
     step = make(settings, size, channels)
     recorder = Recorder(**{each.name: getattr(step, each.name) for each in fields(step)})
-    images = np.random.default_rng(0).integers(0, 256, (IMAGES, size, size, channels), np.uint8)
-    classes = CLASSES if settings.conditional else 0
-    labels = np.arange(IMAGES) % CLASSES if classes else None
-    loop = Loop(settings, recorder, ImagesInMemory(images, "cpu", dtype_of(settings)), "cpu", labels, classes)
+    loop = loop_of(settings, recorder, size, channels)
     rates = dict.fromkeys(("lr_g", "lr_d"), RATES[member])
     (training,) = loop.train([newborn(step, settings, member)], [rates], steps, [partial(stream, 0, "train", member)])
     return training.state, recorder.taken
@@ -112,32 +117,38 @@ def step_by_vmap(
     return losses
 
 
-def three_ways(settings: GanSettings, size: int, channels: int = 1, *, members: int = 2, steps: int = 2) -> Any:
-    """Return what is left of a training: the leaves of the states, each [P, …], of each way; and the losses.
-
-    Losses are those of the last step, in a group and by vmap.
-    """
+def in_turn(settings: GanSettings, size: int, channels: int, members: int, steps: int) -> tuple[State, list[Taken]]:
+    """Train members one after another; return their states side by side and what the steps of a group are made of."""
     states, taken = zip(*(alone(settings, size, channels, member, steps) for member in range(members)), strict=True)
-    step, hyper = make(settings, size, channels), columns(settings, members)
-    group, mapped = (stacked([newborn(step, settings, member) for member in range(members)]) for _ in range(2))
-    for critic, batch, number in together(taken):
-        of_group, _ = step(group, hyper, critic, batch, number)
-        of_mapped = step_by_vmap(step, mapped, hyper, critic, batch, number)
-    return {
-        "alone": leaves(stacked(list(states))),
-        "group": leaves(group),
-        "vmap": leaves(mapped),
-    }, {"group": of_group, "vmap": of_mapped}
+    return stacked(list(states)), together(taken)
 
 
 def check_equal(settings: GanSettings, size: int, channels: int = 1, tolerance: float = 1e-9) -> None:
-    """Check in float64 that all three ways lead to the same."""
-    states, losses = three_ways(settings, size, channels)
-    assert all(leaf.isfinite().all() for leaf in states["alone"])
-    for way in ("group", "vmap"):
-        for one, other in zip(states["alone"], states[way], strict=True):
+    """Check in float64 that all three ways lead to the same in two steps; by vmap, from the first to the second."""
+    members = 2
+    apart, (first, second) = in_turn(settings, size, channels, members, steps=2)
+    step, hyper = make(settings, size, channels), columns(settings, members)
+    group = stacked([newborn(step, settings, member) for member in range(members)])
+    step(group, hyper, *first)
+    mapped = tree_map(torch.clone, group)
+    losses, _ = step(group, hyper, *second)
+    by_vmap = step_by_vmap(step, mapped, hyper, *second)
+    assert losses.keys() == by_vmap.keys()
+    for name, value in losses.items():
+        torch.testing.assert_close(by_vmap[name], value, rtol=tolerance, atol=tolerance)
+    assert all(leaf.isfinite().all() for leaf in leaves(apart))
+    for way in (group, mapped):
+        for one, other in zip(leaves(apart), leaves(way), strict=True):
             assert one.shape == other.shape
-            assert (one - other).abs().amax() <= tolerance * one.abs().amax().clamp(min=1e-9), way
-    assert losses["group"].keys() == losses["vmap"].keys()
-    for name, value in losses["group"].items():
-        torch.testing.assert_close(losses["vmap"][name], value, rtol=tolerance, atol=tolerance)
+            assert (one - other).abs().amax() <= tolerance * one.abs().amax().clamp(min=1e-9)
+
+
+def check_bits(settings: GanSettings, size: int, channels: int = 1) -> None:
+    """Check that three members become in a group what they become alone, to the bit."""
+    members = 3
+    apart, taken = in_turn(settings, size, channels, members, steps=2)
+    step, hyper = make(settings, size, channels), columns(settings, members)
+    group = stacked([newborn(step, settings, member) for member in range(members)])
+    for critic, batch, number in taken:
+        step(group, hyper, critic, batch, number)
+    assert all(torch.equal(one, other) for one, other in zip(leaves(apart), leaves(group), strict=True))

@@ -32,7 +32,7 @@ class Update(NamedTuple):
     critic: Critic
     real: Shown
     fake: Shown
-    on_real: "Tensor"  # logits [P, B]
+    on_real: "Tensor"  # logits [P, B], or several of each image [P, n·B]
     on_fake: "Tensor"
     drawn: Drawn  # for each image
     memory: Memory  # as earlier updates left it
@@ -92,11 +92,12 @@ class Augmentation:
         """Return images [P, B, C, H, W] as discriminators see them; `drawn`: by the names of `draws`."""
         import torch
 
+        if self.gated:
+            chance = memory["augment_p"][:, None].to(images.dtype) if self.adaptive else hyper["augment_p"]
         for name, transform in self.transforms.items():
             own = {key: drawn[f"{name}.{key}"] for key in transform.draws}
             made = transform.apply(images, own, hyper)
             if transform.gated:
-                chance = memory["augment_p"][:, None].to(images.dtype) if self.adaptive else hyper["augment_p"]
                 made = torch.where((drawn[f"{name}.gate"] < chance)[..., None, None, None], made, images)
             images = made
         return images
@@ -125,9 +126,16 @@ class Augmentation:
         """What is kept of a member, with the values at birth."""
         return adaptive.AT_BIRTH if self.adaptive else {}
 
+    @property
+    def tells(self) -> tuple[str, ...]:
+        """What of it is logged."""
+        return ("augment_p",) if self.adaptive else ()
+
     def remember(self, update: Update, hyper: Hyper) -> Memory:
         """Return what is kept after an update."""
-        return adaptive.remember(update.memory, update.on_real, hyper) if self.adaptive else {}
+        if not self.adaptive:
+            return {}
+        return adaptive.remember(update.memory, update.on_real, update.real.images.shape[1], hyper)
 
 
 @dataclass(frozen=True)

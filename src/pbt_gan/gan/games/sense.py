@@ -3,31 +3,35 @@
 What contradicts itself, or can have no effect, is refused; what is only unusual is not.
 """
 
+from collections.abc import Collection
+
 from pbt_gan.gan.games.game import Game
 
 
-def objection(game: Game, norm: str, *, own_net: bool = False) -> str | None:
+def objection(game: Game, norm: str, norms: Collection[str], *, own_net: bool = False) -> str | None:
     """Return why a game cannot be played, and the way out; None: it can be.
 
     Args:
         game: with all that is added to it.
         norm: what the discriminator has, "batch", "spectral" or "none".
+        norms: what it could have.
         own_net: whether it is somebody's own, which may be held back by what nobody here knows.
     """
     return (
-        _mixed(game, norm)
+        _mixed(game, norm, norms)
         or _contradictory(game)
-        or (None if own_net else _unbounded(game, norm))
+        or (None if own_net else _unbounded(game, norm, norms))
         or _without_chance(game)
     )
 
 
-def _mixed(game: Game, norm: str) -> str | None:
+def _mixed(game: Game, norm: str, norms: Collection[str]) -> str | None:
     if norm != "batch" or not game.each_image:
         return None
+    way_out = "set discriminator_norm = 'none'" if "none" in norms else "leave it out, or choose another net"
     return (
         "a penalty takes the gradient at each sample, but batch norm in the discriminator mixes the samples of a "
-        "batch; set discriminator_norm = 'none'"
+        f"batch; {way_out}"
     )
 
 
@@ -40,13 +44,13 @@ def _contradictory(game: Game) -> str | None:
     )
 
 
-def _unbounded(game: Game, norm: str) -> str | None:
+def _unbounded(game: Game, norm: str, norms: Collection[str]) -> str | None:
     if game.loss.bounded or game.penalties or norm == "spectral":
         return None
-    return (
-        "what the discriminator minimises has no least value, and nothing holds it back; add a penalty, such as "
-        "'gradient', or set discriminator_norm = 'spectral'"
-    )
+    way_out = f"add a penalty, such as {'lecam' if norm == 'batch' else 'gradient'!r}"
+    if "spectral" in norms:
+        way_out += ", or set discriminator_norm = 'spectral'"
+    return f"what the discriminator minimises has no least value, and nothing holds it back; {way_out}"
 
 
 def _without_chance(game: Game) -> str | None:

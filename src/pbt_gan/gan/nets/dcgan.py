@@ -1,4 +1,8 @@
-"""The nets: DCGAN-style generator and discriminator for any square image whose size can be halved."""
+"""The nets: DCGAN-style generator and discriminator for any square image whose size can be halved.
+
+Where there are classes, the generator's batch norms have a scale and a shift for each, and the discriminator projects
+(Miyato and Koyama 2018, arXiv:1802.05637).
+"""
 
 import math
 from dataclasses import dataclass

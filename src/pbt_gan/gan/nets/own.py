@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -122,7 +122,11 @@ def _check_calls(net: ModuleNet, side: Side, where: str, pixels: tuple[int, ...]
     """Call a net as it will be called."""
     for training in (True, False):
         first, other = (_explained(where, partial(_tried, net, training=training)) for _ in range(2))
-        (made, before, after), (again, *_) = first, other
+        made = first.made
+        if not isinstance(made, Tensor):
+            raise ConfigError(f"{where}: its forward returns a {type(made).__name__}; it must return one tensor.")
+        if first.changes_input:
+            raise ConfigError(f"{where} changes its input in place, which others see too; take inplace=True out there.")
         if side == "generator" and made.shape != pixels:
             raise ConfigError(
                 f"{where} makes {list(made.shape)} of latents {list(net.examples[0].shape)}, but images are "
@@ -132,7 +136,7 @@ def _check_calls(net: ModuleNet, side: Side, where: str, pixels: tuple[int, ...]
             raise ConfigError(
                 f"{where} makes {list(made.shape)} of images {list(pixels)}; return one logit an image, [B] or [B, 1]."
             )
-        if not torch.equal(before, after) or not torch.allclose(made, again, equal_nan=True):
+        if first.draws or not torch.allclose(made, other.made, equal_nan=True):
             layers = sorted({type(part).__name__ for part in net.module.modules() if "Dropout" in type(part).__name__})
             what = f"it has {', '.join(layers)}" if layers else "something in its forward is drawn"
             raise ConfigError(
@@ -141,13 +145,25 @@ def _check_calls(net: ModuleNet, side: Side, where: str, pixels: tuple[int, ...]
             )
 
 
-def _tried(net: ModuleNet, *, training: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what comes of the example, and the state of torch's generator before and after."""
+class _Tried(NamedTuple):
+    """What came of a call."""
+
+    made: Any
+    draws: bool  # from torch's global generator
+    changes_input: bool
+
+
+def _tried(net: ModuleNet, *, training: bool) -> _Tried:
     net.module.train(training)
+    inputs = [part.clone() for part in net.examples]
+    before = torch.get_rng_state()
     with torch.no_grad():
-        before = torch.get_rng_state()
-        made, _ = net.called(net.own(), *net.examples)
-        return made, before, torch.get_rng_state()
+        made, _ = net.called(net.own(), *inputs)
+    return _Tried(
+        made,
+        draws=not torch.equal(before, torch.get_rng_state()),
+        changes_input=not all(map(torch.equal, inputs, net.examples)),
+    )
 
 
 def _explained(where: str, call: Callable[[], Any]) -> Any:

@@ -76,6 +76,7 @@ NETS: Mapping[str, Architecture] = {
         _sngan_cnn,
         norms=("spectral", "none"),
         reads=("bias_before_norm",),
+        patches_up_to=16,
         sequential="pbt_gan.gan.nets.sequential:dcgan",
     ),
     "resnet": Architecture(
@@ -84,6 +85,7 @@ NETS: Mapping[str, Architecture] = {
         _resnet,
         norms=("spectral", "none"),
         reads=("bias_before_norm",),
+        patches_up_to=0,
     ),
     "fastgan": Architecture(
         "pbt_gan.gan.nets.fastgan:make_nets",

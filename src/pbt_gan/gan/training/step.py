@@ -186,6 +186,7 @@ class Step:
             on_real, on_fake = said.logits
             total = self.discriminator_loss_scale * self.game.loss.critic(on_real, on_fake, asked)
             losses = {"logit_real": on_real.mean(1), "logit_fake": on_fake.mean(1)}
+            losses |= {name: kept[name] for name in self.game.augmentation.tells}
 
             def critic(shown: Shown) -> Tensor:
                 return self.discriminator(params, buffers, shown.images, shown.labels, training=True)[0]
