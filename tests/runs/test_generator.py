@@ -112,10 +112,10 @@ import torch
 from torch import nn
 
 class Generator(nn.Module):
-    def __init__(self, size, channels, z_size):
+    def __init__(self, size, channels, z_size, width):
         super().__init__()
-        self.dense = nn.Linear(z_size, 8)
-        self.layers = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, channels * size**2))
+        self.dense = nn.Linear(z_size, width)
+        self.layers = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, channels * size**2))
         self.shape = channels, size, size
 
     def forward(self, z):
@@ -141,7 +141,7 @@ def test_a_module_of_ones_own_is_loaded_from_the_run_and_leaves_as_a_program_tha
     program = torch.export.load(exported(tmp_path / "run", "torch-export").weights).module()
     z = torch.randn(7, 4)
     torch.testing.assert_close(program(z), generator(z))
-    own = references.load(f"{code}:Generator")(8, 1, 4)
+    own = references.load(f"{code}:Generator")(8, 1, 4, 2)
     own.load_state_dict(generator.state_dict())
     torch.testing.assert_close(own.eval()(z), generator(z))
     code.unlink()

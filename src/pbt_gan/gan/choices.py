@@ -69,6 +69,6 @@ def _refusal(settings: GanSettings, values: Mapping[str, Value]) -> str:
         game = chosen(settings, values).game
     except ConfigError as error:
         return str(error)
-    if {*game.memory} != {*settings.game.memory}:
+    if [*game.memory] != [*settings.game.memory]:
         return "Its game remembers other things of a member than that of the other values."
     return ""

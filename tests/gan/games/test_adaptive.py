@@ -22,7 +22,7 @@ def at_birth(members=1):
 def after(memory, logits, hyper):
     """Return what is remembered after updates, whose logits of reals are [updates, P, B]."""
     for on_real in logits:
-        memory = remember(memory, on_real, hyper)
+        memory = remember(memory, on_real, on_real.shape[1], hyper)
     return memory
 
 
@@ -66,7 +66,7 @@ def test_it_rises_while_a_discriminator_knows_all_reals_by_heart_and_falls_when_
 def test_it_moves_after_every_fourth_update_and_stays_where_it_is_between():
     memory, seen = at_birth(), []
     for _ in range(9):
-        memory = remember(memory, torch.ones(1, BATCH), scalars())
+        memory = remember(memory, torch.ones(1, BATCH), BATCH, scalars())
         seen.append(memory["augment_p"].item())
     step = UPDATES * BATCH / 500
     assert seen == pytest.approx([0, 0, 0, *[step] * 4, *[2 * step] * 2])
@@ -76,3 +76,13 @@ def test_each_member_has_its_own():
     logits = torch.stack([torch.full((8, BATCH), 1.0), torch.full((8, BATCH), -1.0)], 1)
     hyper = {name: value.expand(2, 1) for name, value in scalars().items()}
     assert after(at_birth(2), logits, hyper)["augment_p"].tolist() == pytest.approx([8 * BATCH / 500, 0])
+
+
+def test_several_logits_of_an_image_count_as_one_image():
+    def chance(logits):
+        memory = at_birth()
+        for _ in range(UPDATES):
+            memory = remember(memory, torch.ones(1, logits), BATCH, scalars())
+        return memory["augment_p"].item()
+
+    assert 0 < chance(BATCH) == chance(50 * BATCH)

@@ -104,7 +104,7 @@ def test_an_adaptive_one_remembers_how_sure_the_discriminator_is_of_reals_and_fo
     augmentation = Augmentation({"black": BLACK}, adaptive=True)
     hyper = {"augment_target": torch.tensor([[0.6]]), "augment_kimg": torch.tensor([[0.5]])}
     memory: Memory = {name: torch.tensor([value]) for name, value in AT_BIRTH.items()}
-    nothing = Shown(torch.empty(0))
+    nothing = Shown(torch.empty(1, 5, 0))
     for _ in range(4):
         update = Update(lambda shown: shown.images, nothing, nothing, torch.ones(1, 5), -torch.ones(1, 5), {}, memory)
         memory = augmentation.remember(update, hyper)

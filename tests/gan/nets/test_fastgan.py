@@ -32,6 +32,8 @@ def test_at_256_pixels_the_nets_have_as_many_parameters_as_the_published_ones():
     looks = [16, 32, 64, 128, 256, 512], [32, 64, 128, 256]
     module = plain.Discriminator(4, *looks, [128, 64, 64, 32], 3, 1024, 3)
     assert discriminator.layout.size == count(module)
+    # In the authors' code there are 192 more: a convolution of single pixels makes a second image of 64 channels.
+    assert (generator.layout.size, discriminator.layout.size) == (29_127_654, 11_526_160)
 
 
 CASES = [("batch last", 8), ("batch last", 16), ("members in channels", 28), ("members in channels", 64)]

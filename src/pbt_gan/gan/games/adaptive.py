@@ -22,13 +22,14 @@ AT_BIRTH = {"augment_p": 0.0, "augment_signs": 0.0, "augment_updates": 0.0}
 
 
 def remember(
-    memory: Mapping[str, "Tensor"], on_real: "Tensor", hyper: Mapping[str, "Tensor"]
+    memory: Mapping[str, "Tensor"], on_real: "Tensor", reals: int, hyper: Mapping[str, "Tensor"]
 ) -> Mapping[str, "Tensor"]:
     """Return what is remembered after an update of the discriminator.
 
     Args:
         memory: before it, [P].
-        on_real: the logits of reals, [P, B].
+        on_real: the logits of reals, [P, B], or several of each.
+        reals: how many there are, B.
         hyper: [P, 1]. `augment_target`: what r_t is to be. `augment_kimg`: thousand reals in which the chance can go
             from 0 to 1.
     """
@@ -37,7 +38,7 @@ def remember(
     signs = memory["augment_signs"] + on_real.detach().sign().mean(1)
     updates = memory["augment_updates"] + 1
     overfit = signs / UPDATES - hyper["augment_target"].squeeze(1)
-    reach = UPDATES * on_real.shape[1] / (1_000 * hyper["augment_kimg"].squeeze(1))
+    reach = UPDATES * reals / (1_000 * hyper["augment_kimg"].squeeze(1))
     moved = (memory["augment_p"] + reach * overfit.sign()).clamp(0, 1)
     due = updates >= UPDATES
     return {

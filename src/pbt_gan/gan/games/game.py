@@ -32,7 +32,7 @@ class Update(NamedTuple):
     critic: Critic
     real: Shown
     fake: Shown
-    on_real: "Tensor"  # logits [P, B]
+    on_real: "Tensor"  # logits [P, B], or several of each image [P, n·B]
     on_fake: "Tensor"
     drawn: Drawn  # for each image
     memory: Memory  # as earlier updates left it
@@ -133,7 +133,9 @@ class Augmentation:
 
     def remember(self, update: Update, hyper: Hyper) -> Memory:
         """Return what is kept after an update."""
-        return adaptive.remember(update.memory, update.on_real, hyper) if self.adaptive else {}
+        if not self.adaptive:
+            return {}
+        return adaptive.remember(update.memory, update.on_real, update.real.images.shape[1], hyper)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Finer and coarser images within a net, in any layout: height and width are the axes 2 and 3."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -7,7 +8,10 @@ from torch.nn import functional as F
 def pool(x: Tensor) -> Tensor:
     """Return the means of squares of 2 × 2 pixels."""
     one, other, height, width, *rest = x.shape
-    return x.reshape(one, other, height // 2, 2, width // 2, 2, *rest).mean((3, 5))
+    # One side after the other: a mean over both at once takes a CPU three times as long.
+    upper, lower = x.reshape(one, other, height // 2, 2, width, *rest).unbind(3)
+    left, right = (upper + lower).reshape(one, other, height // 2, width // 2, 2, *rest).unbind(4)
+    return (left + right) / 4
 
 
 def grow(x: Tensor) -> Tensor:
@@ -22,8 +26,9 @@ def blur(x: Tensor) -> Tensor:
 
     Images that grow and then are blurred are interpolated by [1, 3, 3, 1], and so they are if blurred and then pooled.
     """
-    for axis in (2, 3):
-        size = x.shape[axis]
-        wide = F.pad(x, [0, 0] * (x.ndim - 1 - axis) + [1, 1])
-        x = x / 2 + (wide.narrow(axis, 0, size) + wide.narrow(axis, 2, size)) / 4
-    return x
+    weights = 2 - torch.arange(-1, 2, dtype=x.dtype, device=x.device).abs()
+    kernel = torch.outer(weights, weights) / 16
+    # Each channel by itself; an axis more, of the samples, is one along which nothing is blurred.
+    if x.ndim == 4:
+        return F.conv2d(x, kernel.expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])
+    return F.conv3d(x, kernel[..., None].expand(x.shape[1], 1, 3, 3, 1), padding=(1, 1, 0), groups=x.shape[1])
