@@ -32,6 +32,11 @@ from pbt_gan.interfaces import Images
 
 JUDGED_BY = 2_000
 
+PHASES = [[0, 4], [0.2, 2], [0.35, 1]]
+"""Members from a share of the budget on, in every arm: a short search, then one that trains for long."""
+
+READY_STEPS = 75
+
 ARMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "small-data": ("small-data", {}),
     "DCGAN": ("fashion-mnist", {}),
@@ -46,7 +51,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where everything is kept")
     parser.add_argument("--data", required=True, help="labelled images, some of them for tests")
     parser.add_argument("--images", type=int, default=500)
-    parser.add_argument("--budget", type=int, default=8_000, help="steps of all members of a run together")
+    parser.add_argument("--budget", type=int, default=3_000, help="steps of all members of a run together")
     parser.add_argument("--seeds", default="300,301,302")
     parser.add_argument("--arms", default=";".join(ARMS))
     asked = parser.parse_args()
@@ -86,6 +91,8 @@ def train(folder: Path, arm: str, seed: int, few: Path, budget: int) -> None:
         preset,
         task={"data": str(few), **changed},
         budget_steps=budget,
+        population=PHASES,
+        ready_interval=READY_STEPS,
         seed=seed,
         executor={"name": "serial"},
         out=out,
