@@ -34,6 +34,23 @@ def refuse_without_effect(table: Table, said: Sequence[Table]) -> None:
             raise ConfigError(f"task.{name} = {task[name]!r} has no effect: {reason}. Leave it out.")
 
 
+def in_effect(table: Table, said: Sequence[Table]) -> dict[str, Any]:
+    """Return the configuration without what its space evolves in vain, where nobody has given that.
+
+    Args:
+        table: as above.
+        said: as above.
+    """
+    task, space = table.get("task"), table.get("space")
+    if not isinstance(task, Mapping) or not isinstance(space, Mapping) or task.get("name") not in TASKS:
+        return dict(table)
+    given = {name for part in said if isinstance(part.get("space"), Mapping) for name in part["space"]}
+    name = str(task["name"])
+    options = effective(name, {key: value for key, value in task.items() if key != "name"}, space)
+    idle = references.load(TASKS[name])(**options).idle
+    return {**table, "space": {key: domain for key, domain in space.items() if key in given or key not in idle}}
+
+
 def effective(task: str, options: Table, space: Table) -> dict[str, Any]:
     """Return the options of a task without those that have no effect; `space`: its table in the configuration."""
     idle = _without_effect(task, options, _begun(space))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pbt_gan import references
 from pbt_gan.config import toml
-from pbt_gan.config.effects import refuse_without_effect
+from pbt_gan.config.effects import in_effect, refuse_without_effect
 from pbt_gan.config.settings import Config
 from pbt_gan.config.tasks import BUILT_IN_DATA, DATA, FETCHED_DATA, TASKS
 from pbt_gan.errors import ConfigError, suggestion
@@ -56,8 +56,9 @@ def read_config_table(source: str | None, changes: Sequence[Table] = ()) -> dict
         table = merged(table, change)
     table = _with_absolute_paths(table, Path.cwd())
     table = {key: _with_absolute_references(value, Path.cwd()) for key, value in table.items()}
-    refuse_without_effect(table, [*changes, *([table] if source is not None and source.endswith(".toml") else [])])
-    return table
+    said = [*changes, *([table] if source is not None and source.endswith(".toml") else [])]
+    refuse_without_effect(table, said)
+    return in_effect(table, said)
 
 
 def read_table(source: str) -> Table:
