@@ -102,6 +102,7 @@ def test_nets_of_ones_own_are_loaded_from_the_run_and_leave_without_a_loader(tmp
     written = exported(tmp_path / "run")
     assert not written.loader.exists()
     assert "torch-export and ONNX need no code" in written.page.read_text()
+    assert str(tmp_path).encode() not in written.weights.read_bytes() + written.card.read_bytes()
     with pytest.raises(ConfigError, match="Load it from its run"):
         pbt_gan.load_generator(written.weights)
 
@@ -111,10 +112,10 @@ import torch
 from torch import nn
 
 class Generator(nn.Module):
-    def __init__(self, size, channels, z_size):
+    def __init__(self, size, channels, z_size, width):
         super().__init__()
-        self.dense = nn.Linear(z_size, 8)
-        self.layers = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, channels * size**2))
+        self.dense = nn.Linear(z_size, width)
+        self.layers = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, channels * size**2))
         self.shape = channels, size, size
 
     def forward(self, z):
@@ -140,7 +141,7 @@ def test_a_module_of_ones_own_is_loaded_from_the_run_and_leaves_as_a_program_tha
     program = torch.export.load(exported(tmp_path / "run", "torch-export").weights).module()
     z = torch.randn(7, 4)
     torch.testing.assert_close(program(z), generator(z))
-    own = references.load(f"{code}:Generator")(8, 1, 4)
+    own = references.load(f"{code}:Generator")(8, 1, 4, 2)
     own.load_state_dict(generator.state_dict())
     torch.testing.assert_close(own.eval()(z), generator(z))
     code.unlink()

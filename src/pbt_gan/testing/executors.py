@@ -19,6 +19,7 @@ from pbt_gan.testing.walk import (
     MISDEEDS,
     SECOND,
     SEED,
+    TOTAL_STEPS,
     RandomWalk,
     answers,
     collected,
@@ -53,7 +54,8 @@ class ExecutorConformance(ABC):
         with ExitStack() as stack:
 
             def start(workers: int = 2, **arguments: object) -> Executor:
-                executor = self.make(TaskReference(self.task, arguments), seed=SEED, folder=prepared, workers=workers)
+                task = TaskReference(self.task, arguments, TOTAL_STEPS)
+                executor = self.make(task, seed=SEED, folder=prepared, workers=workers)
                 return stack.enter_context(closing(executor))
 
             yield start
@@ -61,7 +63,9 @@ class ExecutorConformance(ABC):
     @pytest.fixture
     def reference(self, prepared: Path) -> Iterator[Executor]:
         """Return the serial executor, with which every other must agree."""
-        with closing(SerialExecutor(RandomWalk(), seed=SEED, folder=prepared)) as executor:
+        task = RandomWalk()
+        task.expect(TOTAL_STEPS)
+        with closing(SerialExecutor(task, seed=SEED, folder=prepared)) as executor:
             yield executor
 
     @pytest.mark.parametrize("workers", [1, 2, 3])

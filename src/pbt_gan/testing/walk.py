@@ -19,6 +19,8 @@ from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Trainer, Training, Tree
 
 SEED = 7
+TOTAL_STEPS = 1_000
+"""Of the run to which the suite's orders belong."""
 PATIENCE_S = 60.0
 """How long the suite waits for an answer before it calls an executor hung."""
 
@@ -47,6 +49,7 @@ class RandomWalk(Task):
     def __init__(self, size: int = 200, deed: str = "walk") -> None:
         self._size = size
         self._tilt = np.zeros(())
+        self._total_steps = 0
         self._before: NDArray[np.float64] | None = None
         _do(deed)
 
@@ -62,6 +65,10 @@ class RandomWalk(Task):
     def evolved(self) -> Sequence[str]:
         """The stride only."""
         return ("stride",)
+
+    def expect(self, total_steps: int) -> None:
+        """Remember the number, which reports tell."""
+        self._total_steps = total_steps
 
     def attach(self, folder: Path, device: str) -> Trainer:
         """Read the file that stands for what a real task prepares."""
@@ -104,7 +111,8 @@ class RandomWalk(Task):
         state["strides"].append(stride)
         state["deed"] = object() if deed == "keep a secret" else deed
         used = {"deed": deed} if deed == "hide the stride" else {"deed": deed, "stride": np.float64(stride)}
-        return Training(state, used, {"reach": np.abs(state["point"]).max()}, images=steps)
+        metrics = {"reach": np.abs(state["point"]).max(), "total_steps": self._total_steps}
+        return Training(state, used, metrics, images=steps)
 
 
 class GroupWalk(GroupTask, RandomWalk):

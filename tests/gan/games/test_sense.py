@@ -1,3 +1,7 @@
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +115,11 @@ def test_every_loss_says_what_it_is():
 def test_what_a_game_remembers_goes_with_the_discriminator():
     assert GanTask(penalties=["lecam"]).components == {"generator": ("g",), "discriminator": ("d", "game")}
     assert GanTask(augment="flip").components == {"generator": ("g",), "discriminator": ("d",)}
+
+
+def test_the_example_of_the_page_on_losses_is_a_task():
+    page = (Path(__file__).parents[3] / "docs" / "losses.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    config = tomllib.loads(example)
+    assert config["task"].pop("name") == "gan"
+    assert config["space"].keys() <= GanTask(**config["task"]).space.keys()

@@ -37,14 +37,19 @@ class Recorder(Step):
         return super().__call__(state, hyper, critic, batch, number)
 
 
+def loop_of(settings: GanSettings, step: Step, size: int, channels: int) -> Loop:
+    """Return what takes a step again and again, on random images."""
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, size, size, channels), np.uint8)
+    classes = CLASSES if settings.conditional else 0
+    labels = np.arange(IMAGES) % CLASSES if classes else None
+    return Loop(settings, step, ImagesInMemory(images, "cpu", dtype_of(settings)), "cpu", labels, classes)
+
+
 def alone(settings: GanSettings, size: int, channels: int, member: int, steps: int) -> tuple[State, list[Taken]]:
     """Train a member by itself, as a run does; return its state and what its steps were made of."""
     step = make(settings, size, channels)
     recorder = Recorder(**{each.name: getattr(step, each.name) for each in fields(step)})
-    images = np.random.default_rng(0).integers(0, 256, (IMAGES, size, size, channels), np.uint8)
-    classes = CLASSES if settings.conditional else 0
-    labels = np.arange(IMAGES) % CLASSES if classes else None
-    loop = Loop(settings, recorder, ImagesInMemory(images, "cpu", dtype_of(settings)), "cpu", labels, classes)
+    loop = loop_of(settings, recorder, size, channels)
     rates = dict.fromkeys(("lr_g", "lr_d"), RATES[member])
     (training,) = loop.train([newborn(step, settings, member)], [rates], steps, [partial(stream, 0, "train", member)])
     return training.state, recorder.taken
