@@ -1,5 +1,7 @@
 """A setting that would be ignored is refused with the reason where a person gives it, and left out where nobody did."""
 
+from typing import Any
+
 import pytest
 
 from pbt_gan.config.domains import build_space
@@ -10,7 +12,7 @@ from pbt_gan.errors import ConfigError
 from pbt_gan.gan.settings import Scalars
 from pbt_gan.gan.task import GanTask
 
-WGAN_GP = {"loss": "wgan-gp", "discriminator_norm": "none"}
+WGAN_GP: dict[str, Any] = {"loss": "wgan-gp", "discriminator_norm": "none"}
 
 IGNORED = [
     ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing", "loss = 'hinge' has no label smoothing"),
@@ -42,7 +44,7 @@ def test_neither_can_it_be_evolved_and_that_has_the_same_reason(task, name, reas
         build_space(config, build_task(task_reference(config)))
 
 
-READ_BY: dict[str, dict[str, object]] = {
+READ_BY: dict[str, dict[str, Any]] = {
     "gp_weight": WGAN_GP,
     **{
         f"{name}_weight": {"penalties": [name], "discriminator_norm": "none"}
