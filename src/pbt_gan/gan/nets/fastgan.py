@@ -157,11 +157,12 @@ class Seen(NamedTuple):
 
     def first(self, batches: int) -> "Seen":
         """Return what is seen of the first one of so many batches."""
-        images, finer, whole, second = (None if x is None else x[: x.shape[0] // batches] for x in self)
-        assert images is not None
-        assert finer is not None
-        assert whole is not None
-        return Seen(images, finer, whole, second)
+
+        def one(x: Tensor) -> Tensor:
+            return x[: x.shape[0] // batches]
+
+        second = None if self.second is None else one(self.second)
+        return Seen(one(self.images), one(self.finer), one(self.whole), second)
 
 
 @dataclass(frozen=True)
@@ -332,11 +333,9 @@ def initial_params(layout: Layout, rng: Random) -> Tensor:
     """Draw a net's parameters, float32[size]: weights N(0, 0.02), scales N(1, 0.02), shifts and noise 0."""
     parts: dict[str, Tensor] = {}
     for name, shape in layout.shapes.items():
-        mean, drawn = float(name.endswith("scale")), name.endswith(("weight", "scale"))
-        numbers = (
-            mean + np.float32(0.02) * rng.standard_normal(shape, np.float32) if drawn else np.zeros(shape, np.float32)
-        )
-        parts[name] = torch.from_numpy(numbers.astype(np.float32))
+        parts[name] = torch.full(shape, float(name.endswith("scale")))
+        if name.endswith(("weight", "scale")):
+            parts[name] += 0.02 * torch.from_numpy(rng.standard_normal(shape, np.float32))
     return layout.flat(parts)
 
 
