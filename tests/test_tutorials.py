@@ -49,11 +49,13 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Follow]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # whole programs, one after another
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_can_be_followed_to_its_end(page: Path, follow: Follow):
     text = page.read_text(encoding="utf-8").replace("--seeds 0-7", "--seeds 0-1")
     text = text.replace("--budget 2400", "--budget 800").replace("--steps 2000", "--steps 300")
-    follow(text.replace("--population 4 --steps 200", "--population 2 --steps 100"))
+    text = text.replace("--population 4 --steps 200", "--population 2 --steps 100")
+    follow(text.replace("--population 2", "--executor serial --population 2").replace("0.5, 5\n", "0.5, 1\n"))
 
 
 @pytest.mark.slow

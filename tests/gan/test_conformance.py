@@ -32,7 +32,7 @@ class Chosen(GanTask):
 
     @property
     def space(self):
-        return {**super().space, "loss": Choice(("hinge", "non-saturating", "wasserstein"))}
+        return {**super().space, "loss": Choice(("hinge", "non-saturating", "least-squares"))}
 
 
 class TestChoices(GroupTaskConformance):

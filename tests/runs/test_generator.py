@@ -102,6 +102,7 @@ def test_nets_of_ones_own_are_loaded_from_the_run_and_leave_without_a_loader(tmp
     written = exported(tmp_path / "run")
     assert not written.loader.exists()
     assert "torch-export and ONNX need no code" in written.page.read_text()
+    assert str(tmp_path).encode() not in written.weights.read_bytes() + written.card.read_bytes()
     with pytest.raises(ConfigError, match="Load it from its run"):
         pbt_gan.load_generator(written.weights)
 

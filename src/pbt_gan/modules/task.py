@@ -107,8 +107,8 @@ class ModuleTask(ABC):
         """Train the parts for `steps` steps; may return metrics, of which `images` counts the examples seen.
 
         One that has a further argument `hyperparams` is handed a mapping of all their values, evolved or not. It is for
-        what no part has, such as a batch size: that needs no binding, and is verified where it was asked for. Of one
-        that is not evolved it holds the `init`, and the middle of that where it is no one value.
+        what no part has, such as a batch size: that needs no binding, and is verified where it was asked for. Not
+        evolved, it has its `init`, or the middle of that where it is no one value.
         """
 
     @abstractmethod

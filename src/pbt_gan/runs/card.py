@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pbt_gan import references
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.errors import printable
+from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting.cards import explained, is_held_out, short_name
 from pbt_gan.reporting.text import number
@@ -122,9 +122,10 @@ def _use(card: Card, use: str, loader: str | None, needs: str) -> list[str]:
     file, own = card["file"]["name"], "With pbt-gan: `pbt_gan.load_generator"
     asked = ", labels=None" if card["num_classes"] else ""
     whole = f'{own}("{file}")` gives a module of torch with `sample(n{asked}, seed=0)`.'
-    if loader is None and references.is_reference(card["net"]["net"]):
+    authors = NetSettings(**card["net"]).own
+    if loader is None and authors:
         return [
-            f"The net is its author's own, `{_plain(card['net']['net'])}`: the file holds its weights by name. "
+            f"The net is its author's own, `{_plain(authors[0])}`: the file holds its weights by name. "
             "With the code at hand, pbt-gan loads it from the run; torch-export and ONNX need no code."
         ]
     if loader is None:

@@ -92,7 +92,7 @@ def test_a_file_of_format_1_which_knew_of_no_classes_is_read(file):
 def test_the_code_of_a_net_that_a_file_names_is_not_run(file, tmp_path):
     (tmp_path / "evil.py").write_text("raise SystemExit('run')")
     rewritten(file, lambda card: card["net"].update(net=f"{tmp_path / 'evil.py'}:make"))
-    with pytest.raises(ConfigError, match="is not run because a file names it"):
+    with pytest.raises(ConfigError, match="is not run since a file names it"):
         read(file)
 
 

@@ -58,12 +58,18 @@ def written_down(recipe: Recipe) -> Sequential | None:
 
 
 def recipe_card(generator: Generator) -> dict[str, Any]:
-    """Return the part of a card that a generator is made from again, and what a program asks of it."""
+    """Return the part of a card that a generator is made from again, and what a program asks of it.
+
+    Of a person's own code its file is named, and not where that lies.
+    """
+    recipe = generator.recipe
+    own = {name: Path(place).name for name, place in recipe.net if place in recipe.net.own}
     return {
         "format": FORMAT,
         "latent_dim": generator.latent_dim,
         "num_classes": generator.num_classes,
-        **generator.recipe.model_dump(),
+        **recipe.model_dump(),
+        "net": {**recipe.net.model_dump(), **own},
     }
 
 
