@@ -287,7 +287,7 @@ class Discriminator(LayeredDiscriminator):
         logits = torch.cat([layers.flatten(each, len(weight)) for each in places], -1)  # [S, P, B, n]
         if self.classes:
             assert labels is not None
-            features = torch.unflatten(layers.flatten(seen.whole, len(weight)), -1, (self.widths[-1], -1)).mean(-1)
+            features = torch.unflatten(layers.flatten(seen.whole, len(weight)), -1, (self.widths[-1], -1)).sum(-1)
             logits = logits + (features * (labels @ params["embed.weight"])).sum(-1, keepdim=True)
         return logits.flatten(2)
 
