@@ -17,11 +17,12 @@ from torch.nn import functional as F
 
 from pbt_gan.gan.drawn import NOTHING, Drawn
 from pbt_gan.gan.nets import heads
-from pbt_gan.gan.nets.conditional import BatchNorms, initial_statistics, norm_shapes, statistics
+from pbt_gan.gan.nets.conditional import BatchNorms, norm_shapes
 from pbt_gan.gan.nets.discriminator import LayeredDiscriminator
+from pbt_gan.gan.nets.generator import LayeredGenerator
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
-from pbt_gan.gan.nets.net import Buffers, ImageShape, Net, Pair, Params
+from pbt_gan.gan.nets.net import Buffers, ImageShape, Pair, Params
 from pbt_gan.gan.nets.settings import Init, NetSettings
 from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.gan.nets.spectral import SpectralNorm
@@ -31,7 +32,7 @@ SLOPE = 0.2
 
 
 @dataclass(frozen=True)
-class Generator(Net):
+class Generator(LayeredGenerator):
     """Latent numbers to images: dense, then transposed convolutions, batch norm and ReLU between, tanh at the end.
 
     The first batch norm acts on each feature of the dense layer, the others on channels. Its buffers are the statistics
@@ -74,23 +75,9 @@ class Generator(Net):
             shapes |= {"keep.weight": (self.channels, self.width, 3, 3), "keep.bias": (self.channels,)}
         return Layout(shapes)
 
-    @cached_property
-    def buffers(self) -> Layout:
-        """The statistics of the batch norms."""
-        return statistics(self.layout)
-
-    @property
-    def exact(self) -> bool:
-        """As its layers are."""
-        return self.layers.exact
-
     def initial_params(self, rng: Random) -> Tensor:
         """Draw them as `init` says."""
         return initial_params(self.layout, self.init, rng)
-
-    def initial_buffers(self) -> Tensor:
-        """Return means of 0 and variances of 1."""
-        return initial_statistics(self.buffers)
 
     def __call__(
         self,

@@ -17,13 +17,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pbt_gan.gan.drawn import NOTHING, Draw, Drawn, uniforms
-from pbt_gan.gan.nets.conditional import BatchNorms, initial_statistics, norm_shapes, statistics
+from pbt_gan.gan.nets.conditional import BatchNorms, norm_shapes
 from pbt_gan.gan.nets.discriminator import LayeredDiscriminator
 from pbt_gan.gan.nets.drawing import drawing_shapes, drawn_from, quarter
 from pbt_gan.gan.nets.gates import excitation_shapes, excited, gated
+from pbt_gan.gan.nets.generator import LayeredGenerator
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
-from pbt_gan.gan.nets.net import Answers, Buffers, ImageShape, Net, Pair, Params
+from pbt_gan.gan.nets.net import Answers, Buffers, ImageShape, Pair, Params
 from pbt_gan.gan.nets.noise import corner, windows
 from pbt_gan.gan.nets.normal import Convolution, normal, normal_shapes
 from pbt_gan.gan.nets.resampling import grow, pool
@@ -43,7 +44,7 @@ RECONSTRUCTION = "reconstruction_weight"
 
 
 @dataclass(frozen=True)
-class Generator(Net):
+class Generator(LayeredGenerator):
     """Latent numbers to images: a transposed convolution, blocks that double, a convolution, tanh.
 
     A block is nearest neighbours at twice the size, convolution, batch norm and a gated linear unit; the first one, the
@@ -85,27 +86,13 @@ class Generator(Net):
         return Layout(shapes | {"image.weight": (self.channels, widths[-1], 3, 3)})
 
     @cached_property
-    def buffers(self) -> Layout:
-        """The statistics of the batch norms."""
-        return statistics(self.layout)
-
-    @cached_property
     def draws(self) -> Mapping[str, Draw]:
         """Where each layer's noise is cut; see `pbt_gan.gan.nets.noise`."""
         return {name: uniforms(2) for name in self.layout.shapes if name.endswith("noise")}
 
-    @property
-    def exact(self) -> bool:
-        """As its layers are."""
-        return self.layers.exact
-
     def initial_params(self, rng: Random) -> Tensor:
         """Draw them as `initial_params` says."""
         return initial_params(self.layout, rng)
-
-    def initial_buffers(self) -> Tensor:
-        """Return means of 0 and variances of 1."""
-        return initial_statistics(self.buffers)
 
     def __call__(
         self,

@@ -27,11 +27,12 @@ from torch import Tensor
 
 from pbt_gan.gan.drawn import NOTHING, Drawn
 from pbt_gan.gan.nets import heads
-from pbt_gan.gan.nets.conditional import BatchNorms, initial_statistics, norm_shapes, statistics
+from pbt_gan.gan.nets.conditional import BatchNorms, norm_shapes
 from pbt_gan.gan.nets.discriminator import LayeredDiscriminator
+from pbt_gan.gan.nets.generator import LayeredGenerator
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
-from pbt_gan.gan.nets.net import Buffers, ImageShape, Net, Pair, Params
+from pbt_gan.gan.nets.net import Buffers, ImageShape, Pair, Params
 from pbt_gan.gan.nets.resampling import grow, pool
 from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.nets.sizes import halvings
@@ -64,7 +65,7 @@ def stages(size: int, width: int, *, equally_wide: bool) -> Stages:
 
 
 @dataclass(frozen=True)
-class Generator(Net):
+class Generator(LayeredGenerator):
     """Latent numbers to images: dense, then blocks that double, batch norm and ReLU, a convolution, tanh.
 
     A block is batch norm, ReLU, each pixel as four, convolution, batch norm, ReLU, convolution; to that is added a
@@ -94,23 +95,9 @@ class Generator(Net):
         shapes |= norm_shapes("norm", self.up[-1])
         return Layout(shapes | _convolution("image", self.up[-1], self.channels, 3))
 
-    @cached_property
-    def buffers(self) -> Layout:
-        """The statistics of the batch norms."""
-        return statistics(self.layout)
-
-    @property
-    def exact(self) -> bool:
-        """As its layers are."""
-        return self.layers.exact
-
     def initial_params(self, rng: Random) -> Tensor:
         """Draw them as `initial_params` says."""
         return initial_params(self.layout, rng)
-
-    def initial_buffers(self) -> Tensor:
-        """Return means of 0 and variances of 1."""
-        return initial_statistics(self.buffers)
 
     def __call__(
         self,
