@@ -40,7 +40,6 @@ READY_STEPS = 75
 ARMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "small-data": ("small-data", {}),
     "DCGAN": ("fashion-mnist", {}),
-    "DCGAN, augmented": ("fashion-mnist", {"augment": "colour,translation,cutout"}),
 }
 """The preset of each, and what is changed of its task."""
 

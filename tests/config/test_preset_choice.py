@@ -28,7 +28,8 @@ MANY = 50_000
         (Found(FEW, 64, 3, 0), "faces-64"),
         (Found(FEW - 1, 64, 3, 0), "small-data"),
         (Found(300, 128, 3, 0), "small-data"),
-        (Found(500, 28, 1, 10), "small-data"),
+        (Found(500, 28, 1, 10), "mnist"),
+        (Found(500, 28, 3, 10), "small-data"),
         (Found(300, 8, 1, 0), "digits"),
     ],
 )
