@@ -224,7 +224,9 @@ def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
     reference = task_reference(own)
     # Built a second time, and its data read, only if its settings are not those of the project's task.
     alike = (project.config, _measured_alike(project.config, own))
-    same = task is not None or reference in (project.reference, *map(task_reference, alike))
+    # How long the run is does not matter to that: a longer one has the same settings.
+    known = [(each.name, each.arguments) for each in (project.reference, *map(task_reference, alike))]
+    same = task is not None or (reference.name, reference.arguments) in known
     built = project.task if same else build_task(reference)
     return resolve(own, built, build_space(own, built))
 
