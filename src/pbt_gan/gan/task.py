@@ -119,7 +119,10 @@ class GanTask(Problem):
         """Return every setting that has an effect, those too that the images decide: so a run always sees the same."""
         size = self.dataset.images.shape[1]
         settings = self.settings.resolved(size)
-        given = {**settings.model_dump(exclude=set(self.idle)), "metrics": self.metrics.model_dump(exclude_none=True)}
+        given = {
+            **settings.model_dump(mode="json", exclude=set(self.idle), exclude_none=True),
+            "metrics": self.metrics.model_dump(exclude_none=True),
+        }
         return {**given, "resolution": size} if size in RESOLUTIONS else given
 
     def prepare(self, folder: Path) -> None:
