@@ -35,9 +35,8 @@ def predict(config: Config) -> None:
             pace = cache(rehearsal.pace)
             full, total_s = pace(min(plan.largest, workers * group)), 0.0
             for phase, ends in spans(plan.population_size, plan.phases, plan.total_steps):
-                each = ceil(
-                    phase.members / workers
-                )  # a member that is alone keeps one worker busy, and the others wait
+                # A member that is alone keeps one worker busy, and the others wait.
+                each = ceil(phase.members / workers)
                 own = pace(min(phase.members, workers * group))
                 orders = (ends - phase.begins) / plan.score_interval
                 total_s += orders * each * (plan.score_interval * own.step_s + own.score_s)

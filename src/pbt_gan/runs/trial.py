@@ -10,7 +10,7 @@ from pbt_gan import codec
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Space, middles
 from pbt_gan.executors.threads import OneThread, keep_memory
-from pbt_gan.executors.work import attached, device_clock, score, train
+from pbt_gan.executors.work import attached, device_clock, train
 from pbt_gan.interfaces import Problem, Tree
 
 
@@ -44,16 +44,6 @@ class Trial:
         began_s = self._clock()
         self._train(states, steps)
         return (self._clock() - began_s) / (steps * group)
-
-    def score_s(self, group: int) -> float:
-        """Return the device seconds of one member's score, measured in a group of so many."""
-        states = self._train(self._states(group), 1)
-        for _ in range(2):  # the first round warms up
-            began_s = self._clock()
-            with self._one_thread.held():
-                score(self._trainer, states, stream(0, "trial"))
-            scored_s = self._clock() - began_s
-        return scored_s / group
 
     def peak_bytes(self, group: int) -> int:
         """Return the memory that a group takes: of a GPU what tensors held at most, else of this whole process."""

@@ -17,6 +17,10 @@ ALL = ("kernel", "full_size_layer", "bias_before_norm", "init")
 """The settings that only some nets read."""
 
 
+NORMS: tuple[DiscriminatorNorm, ...] = ("batch", "none", "spectral")
+"""What a discriminator may have of which nothing else is known."""
+
+
 def any_size(size: int) -> None:
     """Take images of every size."""
 
@@ -31,7 +35,7 @@ class Architecture(NamedTuple):
     # The settings that follow from a size where they are not set.
     defaults: Callable[[int], Mapping[str, int]] = lambda size: {}
     # What the discriminator may have; the first is what it was published with.
-    norms: tuple[DiscriminatorNorm, ...] = ("batch", "none", "spectral")
+    norms: tuple[DiscriminatorNorm, ...] = NORMS
     reads: tuple[str, ...] = ALL  # of the settings in ALL
     lessons: tuple[str, ...] = ()  # the scalars that weigh what its discriminator learns besides; see `Net.lessons`
     # Pixels along a side up to which convolutions on a CPU are products with patches: its own are slower there, unless
@@ -131,7 +135,7 @@ def architecture_of(settings: NetSettings) -> Architecture:
         return Architecture(known.make, reads=())
     if settings.generator:
         return known._replace(sequential=None)
-    return known._replace(norms=Architecture("").norms, lessons=()) if settings.discriminator else known
+    return known._replace(norms=NORMS, lessons=()) if settings.discriminator else known
 
 
 def make_nets(settings: NetSettings, shape: "ImageShape", layers: "Layers") -> "Pair":
