@@ -37,6 +37,7 @@ class Training:
     metrics: Mapping[str, float] = field(default_factory=dict)  # losses and the like, means over the order
     images: int = 0  # real images seen
     unverified: Sequence[str] = ()  # hyperparameters that could only be set, not read back from where they act
+    diverged: str = ""  # what a health check found, such as "loss/d is nan after step 150"; training ended there
 
 
 class Trainer(ABC):

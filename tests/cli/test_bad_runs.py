@@ -14,7 +14,7 @@ from pbt_gan import files
 def test_a_run_of_another_version_is_refused_by_every_command(pbt_gan, contents, plain, run):
     journal = run / "journal.jsonl"
     first, *rest = journal.read_text().splitlines()
-    journal.write_text("\n".join([first.replace('"format":2', '"format":99'), *rest]) + "\n")
+    journal.write_text("\n".join([first.replace('"format":3', '"format":99'), *rest]) + "\n")
     before = contents(run)
     for arguments in (["show"], ["resume"], ["report"], ["sample", "--out", "x.png"], ["compare", run]):
         message = plain(pbt_gan(arguments[0], run, *arguments[1:]))

@@ -14,6 +14,7 @@ import pytest
 from pbt_gan.cli.app import app
 from pbt_gan.cli.training import changes
 from pbt_gan.config.settings import Config
+from pbt_gan.core.records import Report
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
 
@@ -133,7 +134,7 @@ def test_a_run_is_trained_further(pbt_gan, kept, run):
     said = pbt_gan("resume", run, "--steps", 40)
     assert said.code == 0
     assert "finished, 40 of 40 steps" in said.out
-    assert max(row.trained_steps for row in read_run(run).records if hasattr(row, "trained_steps")) == 40
+    assert max(row.trained_steps for row in read_run(run).records if isinstance(row, Report)) == 40
 
 
 @pytest.mark.slow

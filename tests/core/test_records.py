@@ -16,13 +16,14 @@ BIRTHS = st.builds(Birth, NUMBERS, HYPERPARAMS, st.sampled_from(["drawn", "given
 REPORTS = st.builds(
     Report, NUMBERS, NUMBERS, NUMBERS, NUMBERS, FLOATS, st.dictionaries(st.text(max_size=5), FLOATS), HYPERPARAMS,
     st.text(max_size=5), NUMBERS, st.lists(st.text(max_size=5), max_size=2).map(tuple),
-    st.none() | st.floats(0, 10), st.just(0.1), st.just("serial"),
+    st.none() | st.floats(0, 10), st.text(max_size=5), st.just(0.1), st.just("serial"),
 )  # fmt: skip
 EXPLOITS = st.builds(
     Exploit, NUMBERS, NUMBERS, st.none() | st.builds(Donor, NUMBERS, NUMBERS, NUMBERS, st.text(max_size=5)),
     st.sampled_from([(), ("weights",), ("hyperparams",), ("weights", "hyperparams")]), st.text(max_size=5), HYPERPARAMS,
     HYPERPARAMS, st.text(max_size=5), st.text(max_size=5), st.lists(FLOATS, max_size=3).map(tuple), NUMBERS,
-    st.none() | st.text(max_size=5),
+    st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2), st.none() | st.text(max_size=5),
+    st.none() | NUMBERS, st.none() | NUMBERS,
 )  # fmt: skip
 FAILURES = st.builds(
     Failure, NUMBERS, NUMBERS, NUMBERS, st.text(max_size=5), st.text(max_size=5), st.sampled_from(["task", "worker"]),

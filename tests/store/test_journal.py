@@ -132,9 +132,9 @@ def test_damage_after_the_last_commit_ends_the_journal(path: Path) -> None:
 
 
 def test_another_format_version_is_told(path: Path) -> None:
-    path.write_bytes(path.read_bytes().replace(b'"format":2', b'"format":3'))
+    path.write_bytes(path.read_bytes().replace(b'"format":3', b'"format":4'))
     with pytest.raises(
-        RunFolderError, match=r"format 3 \(written by pbt-gan 0\.1\); this pbt-gan reads format 1 and 2"
+        RunFolderError, match=r"format 4 \(written by pbt-gan 0\.1\); this pbt-gan reads formats 1 to 3"
     ):
         read(path)
 

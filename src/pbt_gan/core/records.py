@@ -46,6 +46,7 @@ class Report:
     images: int = 0  # real images seen in this order
     unverified: tuple[str, ...] = ()  # hyperparameters that could only be set, not read back from where they act
     score_error: float | None = None  # standard error of the score, as the task estimates it; None: it does not
+    diverged: str = ""  # what a health check found, after which nothing was trained any more; the score is nan then
     # What may differ between equal runs:
     cost_s: float = field(default=0.0, compare=False)  # device seconds of this order, scoring included
     worker: str = field(default="", compare=False)
@@ -65,6 +66,7 @@ class Report:
         unverified: tuple[str, ...] = (),
         images: int = 0,
         score_error: float | None = None,
+        diverged: str = "",
         cost_s: float = 0.0,
         preview: Any = None,
     ) -> "Report":
@@ -81,6 +83,7 @@ class Report:
             images=images,
             unverified=unverified,
             score_error=score_error,
+            diverged=diverged,
             cost_s=cost_s,
             worker=worker,
             attempt=order.attempt,
@@ -190,6 +193,8 @@ class Exploit:
     step: int = 0  # age of the weights in force afterwards
     sources: Sources = field(default_factory=dict)  # the state in force afterwards; empty: start anew
     memory: Any = None  # what the policy will be handed next, a JSON value; None: the same as before
+    trained_steps: int | None = None  # where in the plan it goes on; None: where it stands
+    compared_at: int | None = None  # the age, in steps, at which scores were compared; None: each one's latest were
 
     @property
     def checkpoint(self) -> str | None:
@@ -256,6 +261,8 @@ def to_json(record: Record) -> dict[str, Any]:
                 del fields["unverified"]
             if record.score_error is None:
                 del fields["score_error"]  # few tasks know it
+            if not record.diverged:
+                del fields["diverged"]
         case Measurement():
             del fields["attempt"]
             fields["time"] = {"cost_s": fields.pop("cost_s"), "worker": fields.pop("worker")}
@@ -272,8 +279,12 @@ def to_json(record: Record) -> dict[str, Any]:
                 for name, value in fields.items()
                 if name in _OF_EVERY_BIRTH or value != getattr(usual, name)
             }
-        case Exploit() | Measure() | Retire() if record.memory is None:
-            del fields["memory"]  # few policies remember
+        case Exploit():
+            for name in ("memory", "trained_steps", "compared_at"):
+                if fields[name] is None:
+                    del fields[name]  # few policies remember, and so on
+        case Measure() | Retire() if record.memory is None:
+            del fields["memory"]
     return {"type": _NAMES[type(record)], **fields}
 
 

@@ -21,7 +21,7 @@ _NEEDED: Mapping[str, Mapping[str, type]] = {
 _OPTIONAL: Mapping[str, Mapping[str, type]] = {
     "run": {"name": str, "versions": dict, "began_with": dict, "fingerprint": dict, "places": dict, "time": dict},
     "commit": {"time": dict},
-    "resume": {"versions": dict, "places": dict, "time": dict},
+    "resume": {"versions": dict, "places": dict, "damaged": list, "time": dict},
     "end": {"time": dict},
 }
 
@@ -141,7 +141,7 @@ class EffectiveJournal:
     def _unknown(self, path: Path, line: int, error: UnknownRecordError) -> RunFolderError:
         return RunFolderError(
             f"{path}, line {line}, has {error}, which this pbt-gan does not know; the run has format "
-            f"{self.run['format']}{written_by(self.writer)}, and {' and '.join(map(str, READABLE))} are read here. "
+            f"{self.run['format']}{written_by(self.writer)}, and {READABLE[0]} to {READABLE[-1]} are read here. "
             "Use a newer pbt-gan, the one that wrote it."
         )
 

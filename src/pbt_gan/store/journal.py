@@ -13,10 +13,10 @@ from pbt_gan import files
 from pbt_gan.core.records import Json
 from pbt_gan.errors import DamageError, RunFolderError, StorageError
 
-FORMAT = 2
+FORMAT = 3
 """The version of a run's folder that is written. It grows with every kind of entry, and every field, that decides."""
 
-READABLE = (1, 2)
+READABLE = (1, 2, 3)
 """Versions that are read; a run of another one is refused."""
 
 MOST_BYTES = 4 * 2**30
@@ -170,8 +170,8 @@ def _check_format(path: Path, first: Json) -> None:
     version = first.get("format") if first.get("type") == "run" else None
     if type(version) is int and version not in READABLE:
         raise RunFolderError(
-            f"{path.parent} has run format {version}{written_by(first)}; this pbt-gan reads format "
-            f"{' and '.join(map(str, READABLE))}. Use the pbt-gan that wrote it."
+            f"{path.parent} has run format {version}{written_by(first)}; this pbt-gan reads formats "
+            f"{READABLE[0]} to {READABLE[-1]}. Use the pbt-gan that wrote it."
         )
 
 
