@@ -85,7 +85,7 @@ class Order:
     trained_steps: int  # of the slot, at the start
     steps: int  # to train
     replays: tuple[int, int] | None = None  # (member, interval) whose random numbers to use; None: its own
-    deadline_s: float | None = None  # seconds after which a worker that has not answered is lost; None: never
+    deadline_s: float | None = None  # after which a worker that has not answered is lost; None: the executor decides
     repeat: int = 0  # 0: train; else no step: the n-th time that `checkpoint` is scored again
 
     @property
