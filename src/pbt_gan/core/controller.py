@@ -332,10 +332,13 @@ class Controller:
         keys = list(state.keys)
         if before is not None:
             del keys[bisect_left(keys, rank_key(before.score, changed))]
+        by_age = self.plan.comparison == "fair"
         if member is None:
-            return replace(state, measured=_without(state.measured, changed), keys=tuple(keys))
+            ages = state.ages.without(changed) if by_age else state.ages
+            return replace(state, measured=_without(state.measured, changed), keys=tuple(keys), ages=ages)
         insort(keys, rank_key(member.score, changed))
-        return replace(state, measured={**state.measured, changed: member}, keys=tuple(keys))
+        ages = state.ages.measured(member, lambda: _youngest(state)) if by_age else state.ages
+        return replace(state, measured={**state.measured, changed: member}, keys=tuple(keys), ages=ages)
 
 
 def _stretch(before: Member, record: Report) -> Stretch:
@@ -358,6 +361,11 @@ def _better(best: Member | None, member: Member) -> Member | None:
     if best is None:
         return member
     return max(best, member, key=lambda m: (m.score, -m.interval, -m.id))
+
+
+def _youngest(state: State) -> int:
+    """Return the least age with which anybody goes on."""
+    return min(member.step for member in state.members.values())
 
 
 def _latest(memory: Any, newer: Any) -> Any:
