@@ -1,11 +1,13 @@
 """The population as data: members, the orders that they are given, and what a strategy sees of them."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from types import MappingProxyType
+
+from pbt_gan.core.ordered import Ordered
+from pbt_gan.core.roster import Roster
 
 Value = float | int | str | bool
 Hyperparams = Mapping[str, Value]
@@ -110,25 +112,19 @@ def rank_key(score: float, member: int) -> RankKey:
 class Peers:
     """Members whose slots have measured a score at one age of their weights, as they were then; and their order."""
 
-    members: Mapping[int, Member] = field(default_factory=dict)
-    keys: tuple[RankKey, ...] = ()  # sorted, worst first
+    members: Roster[Member] = field(default_factory=Roster)
+    keys: Ordered[RankKey] = field(default_factory=Ordered)  # worst first
 
     def joined(self, member: Member) -> "Peers":
         """Return them with one more, or with a newer measurement of one who is there."""
-        peers = self.left(member.id)
-        key = rank_key(member.score, member.id)
-        at = bisect_left(peers.keys, key)
-        members = dict(peers.members)  # copied whole and then changed: for 10,000 members twice as fast as a display
-        members[member.id] = member
-        return Peers(members, (*peers.keys[:at], key, *peers.keys[at:]))
+        keys = self.left(member.id).keys.added(rank_key(member.score, member.id))
+        return Peers(self.members.changed(member.id, member), keys)
 
     def left(self, member: int) -> "Peers":
-        """Return them without one."""
+        """Return them without one, whether it was there or not."""
         if member not in self.members:
             return self
-        at = bisect_left(self.keys, rank_key(self.members[member].score, member))
-        others = {id: other for id, other in self.members.items() if id != member}
-        return Peers(others, (*self.keys[:at], *self.keys[at + 1 :]))
+        return Peers(self.members.without(member), self.keys.without(rank_key(self.members[member].score, member)))
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,7 @@ class PopulationView:
     """
 
     members: Mapping[int, Member]  # each with the state, step and hyperparameters that were measured
-    keys: Sequence[RankKey]  # of every evaluated member, sorted
+    keys: Ordered[RankKey] = field(default_factory=Ordered)  # of every evaluated member, worst first
     best: Member | None = None  # as it was at the best finite score of the whole run; it need not live
     current: Mapping[int, Member] = field(default_factory=dict)  # the living ones as they go on
     next_id: int = 0  # for the next birth
@@ -150,8 +146,8 @@ class PopulationView:
     @classmethod
     def of(cls, members: Sequence[Member]) -> "PopulationView":
         """Build the view of some members; those without a score are left out of the ranking."""
-        keys = sorted(rank_key(member.score, member.id) for member in members if member.scores)
-        return cls(MappingProxyType({member.id: member for member in members}), tuple(keys))
+        keys = Ordered(rank_key(member.score, member.id) for member in members if member.scores)
+        return cls(MappingProxyType({member.id: member for member in members}), keys)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -162,7 +158,7 @@ class PopulationView:
 
     def rank(self, member: Member) -> int:
         """Return a member's place in the ranking; 0 is the worst."""
-        return bisect_left(self.keys, rank_key(member.score, member.id))
+        return self.keys.rank(rank_key(member.score, member.id))
 
     def at_age(self, step: int) -> "PopulationView":
         """Return the view of those whose slots have measured a score at an age, as they were then.
@@ -192,7 +188,7 @@ class PopulationView:
     @property
     def healthy(self) -> int:
         """How many members have a finite score; they are the last ones of the ranking."""
-        return len(self.keys) - bisect_left(self.keys, (True, -math.inf, -1))
+        return len(self.keys) - self.keys.rank((True, -math.inf, -1))
 
     @cached_property
     def ranking(self) -> tuple[Member, ...]:
