@@ -157,7 +157,7 @@ def test_a_member_measured_twice_at_one_age_is_there_once():
     ages = Ages()
     for score in (3.0, 1.0):
         ages = ages.measured(Member(0, {}, 1, 10, 10, (score,), "m00-i0001"), lambda: 0)
-    seen = PopulationView({}, (), peers=ages.peers).at_age(10)
+    seen = PopulationView({}, peers=ages.peers).at_age(10)
     assert [member.score for member in seen.ranking] == [1.0]
     assert ages.without(0).peers == {}
 
