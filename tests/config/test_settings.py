@@ -28,6 +28,8 @@ def test_an_unknown_key_at_the_top_names_what_there_is():
         ({"pbt": {"population_size": 0}}, "pbt.population_size = 0"),
         ({"pbt": {"total_steps": -1}}, "pbt.total_steps = -1"),
         ({"pbt": {"mode": "parallel"}}, "pbt.mode = 'parallel'"),
+        ({"pbt": {"comparison": "just"}}, "pbt.comparison = 'just'"),
+        ({"pbt": {"comparison": "fair"}}, 'pbt: comparison = "fair" is for mode = "async"'),
         ({"pbt": {"exploit": {"name": "truncation", "copies": "half"}}}, "pbt.exploit.copies = 'half'"),
         ({"executor": {"workers": 0}}, "executor.workers = 0"),
         ({"executor": {"workers": -2}}, "executor.workers = -2"),

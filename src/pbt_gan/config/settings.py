@@ -118,6 +118,7 @@ class PBTSettings(Settings):
     ready_interval: int = Field(default=100, ge=1)  # between two ready points
     score_interval: int | None = Field(default=None, ge=1)  # between two scores; None: ready_interval
     mode: Literal["sync", "async"] = "sync"
+    comparison: Literal["latest", "fair"] = "latest"  # fair: asynchronous members are compared at equal age
     policy: Named = Named(name="pbt")  # or one of your own, "file.py:Name"; see pbt_gan.core.policy
     exploit: ExploitSettings = ExploitSettings()
     explore: ExploreSettings = ExploreSettings()
@@ -173,6 +174,15 @@ class PBTSettings(Settings):
             raise ValueError(f"phases begin at {begins}; go up, by multiples of the {score} steps between two scores")
         if begins and begins[-1] >= self.total_steps and self.budget_steps is None:
             raise ValueError(f"the last phase begins at {begins[-1]}, and total_steps = {self.total_steps} ends before")
+        return self
+
+    @model_validator(mode="after")
+    def _comparable(self) -> "PBTSettings":
+        if self.comparison == "fair" and self.mode == "sync":
+            raise ValueError(
+                'comparison = "fair" is for mode = "async"; in synchronous runs members wait for each other, and are '
+                "compared when all have trained equally long"
+            )
         return self
 
     @model_validator(mode="after")
