@@ -17,12 +17,17 @@ class Rhythm:
 
     may_train: Callable[[State, Unfinished], Sequence[tuple[int, int]]]  # which of the free ones
     may_decide: Callable[[State, Unfinished], bool]
+    gathers: bool  # whether all who are decided about together stand at one place of the plan
+
+
+def barrier(unfinished: Unfinished) -> int:
+    """Return the next place at which anybody is decided about."""
+    return min(unfinished, default=(0, 0))[0]
 
 
 def _up_to_the_next(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:
     """Synchronous: nobody passes the next ready point of anybody, or decisions there would depend on who is fast."""
-    barrier = min(unfinished, default=(0, 0))[0]
-    return state.free[: bisect_left(state.free, (barrier, -1))]
+    return state.free[: bisect_left(state.free, (barrier(unfinished), -1))]
 
 
 def _together(state: State, unfinished: Unfinished) -> bool:
@@ -41,4 +46,7 @@ def _at_once(state: State, unfinished: Unfinished) -> bool:
     return bool(state.waiting)
 
 
-MODES: Mapping[Mode, Rhythm] = {"sync": Rhythm(_up_to_the_next, _together), "async": Rhythm(_everybody, _at_once)}
+MODES: Mapping[Mode, Rhythm] = {
+    "sync": Rhythm(_up_to_the_next, _together, gathers=True),
+    "async": Rhythm(_everybody, _at_once, gathers=False),
+}

@@ -12,7 +12,8 @@ from pbt_gan.core.population import Member, Order, PopulationView, RankKey, Stre
 class State:
     """Everything the controller knows.
 
-    Each member is free, pending, waiting, to be measured again, or has trained all its steps.
+    Each member is free, pending, waiting, to be measured again, or at its end: it has trained all its steps, or has
+    diverged where nothing is decided any more.
     """
 
     members: Mapping[int, Member] = field(default_factory=dict)  # as they go on
@@ -25,6 +26,9 @@ class State:
     attempts: Mapping[int, int] = field(default_factory=dict)  # failed attempts of a member's current order
     reports: int = 0
     best: Member | None = None  # as it was at the best finite score of the whole run
+    sound: Mapping[int, Member] = field(
+        default_factory=dict
+    )  # each one that has diverged, as it was last measured before
     memory: Any = None  # of the policy, as its last decision left it
     next_id: int = 0
     past: Log[Stretch] = field(default_factory=Log, compare=False)  # one for each report, in the order of their coming
@@ -32,4 +36,6 @@ class State:
     @property
     def view(self) -> PopulationView:
         """What a policy sees."""
-        return PopulationView(self.measured, self.keys, self.best, self.members, self.next_id, self.past)
+        return PopulationView(
+            self.measured, self.keys, self.best, self.members, self.next_id, sound=self.sound, past=self.past
+        )
