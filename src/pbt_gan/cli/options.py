@@ -45,6 +45,15 @@ Population = Annotated[int | None, Option(metavar="N", help="Members at the star
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
 Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
+TargetScore = Annotated[
+    float | None, Option(metavar="X", help="Stop when the best member has this score; see stop.* for other goals.")
+]
+MaxCost = Annotated[
+    str | None, Option(metavar="12h", help="Stop when all members together have used so much time of their devices.")
+]
+Patience = Annotated[
+    int | None, Option(metavar="N", help="Stop when so many ready intervals in a row have found nothing better.")
+]
 ExecutorName = Annotated[
     str | None,
     Option(
@@ -101,6 +110,11 @@ def place(
         "executor.vectorize": vectorize,
         "executor.device": device,
     }
+
+
+def goals(target_score: float | None, max_cost: str | None, patience: int | None) -> dict[str, Any]:
+    """Return the settings that say what ends a run before its plan does."""
+    return {"stop.score": target_score, "stop.cost_s": max_cost, "stop.patience": patience}
 
 
 def fitting(resolution: int | None, fit: str | None, background: str | None, max_bad: int | None) -> dict[str, Any]:
