@@ -55,5 +55,5 @@ def contexts() -> list[Context]:
         stretch.member: Member(stretch.member, stretch.hyperparams, ROWS // MEMBERS, place, place, (stretch.after,))
         for stretch in past
     }
-    view = PopulationView(members, (), current=members, past=tuple(past))
+    view = PopulationView(members, current=members, past=tuple(past))
     return [Context(place, 0.5, (1.0,), members[n], view=view, ready_interval=100) for n in range(DECISIONS)]

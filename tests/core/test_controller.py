@@ -15,6 +15,7 @@ from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import WHOLE, Member, Order
 from pbt_gan.core.records import Birth, Donor, Exploit, Failure, Record, Report, from_json, to_json
 from pbt_gan.core.rng import stream
+from pbt_gan.core.roster import Roster
 from pbt_gan.core.schedule import Row, Schedule
 from pbt_gan.core.space import Float, Range
 from pbt_gan.core.state import State
@@ -333,9 +334,9 @@ def test_the_best_is_the_earliest_of_equals_whoever_answers_first():
 
 def test_needed_names_what_members_go_on_with_and_were_measured_on_pending_sources_and_the_best():
     state = State(
-        members={0: Member(0, {}, sources={"*": "a", "g": "e"}), 1: Member(1, {})},
-        measured={0: Member(0, {}, checkpoint="f")},
-        pending={1: Order(1, 1, 1, {}, {"*": "b"}, "c", 0, 0, 5)},
+        members=Roster({0: Member(0, {}, sources={"*": "a", "g": "e"}), 1: Member(1, {})}),
+        measured=Roster({0: Member(0, {}, checkpoint="f")}),
+        pending=Roster({1: Order(1, 1, 1, {}, {"*": "b"}, "c", 0, 0, 5)}),
         best=Member(2, {}, checkpoint="d"),
     )
     assert Controller(plan()).needed(state) == {"a", "b", "d", "e", "f"}

@@ -4,13 +4,13 @@ Frozen state in, new state and plain records out. Whatever changes a state is a 
 journaled records with `apply` and decides nothing again, so that old runs go on under new code.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
-from typing import Any, TypeVar
+from typing import Any
 
 from pbt_gan.core.modes import MODES
+from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import checked
 from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, Stretch, rank_key
@@ -52,7 +52,7 @@ class Controller:
 
     def done(self, state: State) -> bool:
         """Whether every member has trained all its steps."""
-        return not (state.pending or state.free or state.measuring or self._undecided(state))
+        return not (state.pending or state.free or state.measuring or state.waiting)
 
     def ask(self, state: State, slots: int) -> tuple[State, list[Order]]:
         """Return orders for at most `slots` free members, least trained first.
@@ -61,19 +61,20 @@ class Controller:
             TaskError: the policy leaves members waiting for whom nothing will ever change.
         """
         slots = max(slots, 0)
-        measured = sorted(state.measuring - state.pending.keys())[:slots]  # first: others may wait for what they score
-        chosen = MODES[self.plan.mode].may_train(state, self._unfinished(state))[: slots - len(measured)]
-        if slots > 0 and not (chosen or measured or state.pending) and self._undecided(state):
-            members = ", ".join(map(str, self._undecided(state)))
+        # First: others may wait for what they score.
+        measured = [member for member in state.measuring if member not in state.pending][:slots]
+        chosen = MODES[self.plan.mode].may_train(state, slots - len(measured))
+        if slots > 0 and not (chosen or measured or state.pending) and state.waiting:
+            members = ", ".join(map(str, state.waiting))
             raise TaskError(
                 f"{type(self.policy).__name__} decides nothing about members {members}, which wait, and nobody trains "
                 "whose report could change that."
             )
         orders = [self._measure_order(state, member) for member in measured]
         orders += [self._order(state, member) for _, member in chosen]
-        pending = {**state.pending, **{order.member: order for order in orders}}
-        taken = set(chosen)
-        return replace(state, free=tuple(place for place in state.free if place not in taken), pending=pending), orders
+        pending = reduce(lambda pending, order: pending.changed(order.member, order), orders, state.pending)
+        free = reduce(Ordered.without, chosen, state.free)
+        return replace(state, free=free, pending=pending), orders
 
     def tell(self, state: State, answers: Sequence[Answer]) -> tuple[State, list[Record]]:
         """Take answers in, all that came together; return their records, then decisions about those who are now due.
@@ -186,21 +187,11 @@ class Controller:
             repeat=member.measurements,
         )
 
-    def _unfinished(self, state: State) -> Iterable[tuple[int, int]]:
-        """Yield when each member that has steps left is due next, and its id."""
-        for member in state.members.values():
-            if member.trained_steps < self.plan.total_steps:
-                yield member.due, member.id
-
-    def _undecided(self, state: State) -> list[int]:
-        """Return the waiting members that have steps left; a decision for the others would reach no training."""
-        return sorted(m for m in state.waiting if state.members[m].trained_steps < self.plan.total_steps)
-
     def _due(self, state: State) -> Sequence[Record]:
-        if not MODES[self.plan.mode].may_decide(state, self._unfinished(state)):
+        if not MODES[self.plan.mode].may_decide(state):
             return ()
-        due = [state.members[member] for member in self._undecided(state)]
-        decisions = self.policy.decide(due, state.view, state.memory) if due else ()
+        due = [state.members[member] for member in state.waiting]
+        decisions = self.policy.decide(due, state.view, state.memory)
         name = type(self.policy).__name__
         return [
             replace(decision, memory=journaled(name, decision.memory))
@@ -235,19 +226,14 @@ class Controller:
         )
         state = replace(
             self._measured(state, member),
-            free=_outside(
-                state.free, before
-            ),  # it is in there when journaled records are applied: no order was pending
-            pending=_without(state.pending, member.id),
-            attempts=_without(state.attempts, member.id),
+            free=state.free.without(_place(before)),  # there when journaled records are applied: no order was pending
+            pending=state.pending.without(member.id),
+            attempts=state.attempts.without(member.id),
             reports=state.reports + 1,
             past=state.past.added(_stretch(before, record)),
             best=_better(state.best, member),
         )
-        if member.trained_steps >= member.due:
-            members = {**state.members, member.id: member}
-            return replace(state, members=members, waiting=state.waiting | {member.id})
-        return self._freed(state, member)
+        return self._waiting(state, member) if member.trained_steps >= member.due else self._freed(state, member)
 
     def _exploited(self, state: State, record: Exploit) -> State:
         member = replace(
@@ -257,14 +243,14 @@ class Controller:
             scores=record.scores,
             sources=record.sources,
         )
-        waiting, memory = state.waiting - {member.id}, _latest(state.memory, record.memory)
+        waiting, memory = state.waiting.without(member.id), _latest(state.memory, record.memory)
         return self._freed(replace(state, waiting=waiting, memory=memory), self._until_due(member, memory))
 
     def _to_measure(self, state: State, record: Measure) -> State:
         return replace(
             state,
-            waiting=state.waiting - {record.member},
-            measuring=state.measuring | {record.member},
+            waiting=state.waiting.without(record.member),
+            measuring=state.measuring.added(record.member),
             memory=_latest(state.memory, record.memory),
         )
 
@@ -277,31 +263,31 @@ class Controller:
         # Where the best one's score was luck, somebody else who is still there may be better.
         best = None if state.best is not None and state.best.checkpoint == member.checkpoint else state.best
         rivals = [member] if best is not None else state.measured.values()
-        return replace(
+        state = replace(
             state,
             best=reduce(_better, rivals, best),
-            members={**state.members, member.id: member},
-            measuring=state.measuring - {member.id},
-            waiting=state.waiting | {member.id},
-            pending=_without(state.pending, member.id),
-            attempts=_without(state.attempts, member.id),
+            measuring=state.measuring.without(member.id),
+            pending=state.pending.without(member.id),
+            attempts=state.attempts.without(member.id),
         )
+        return self._waiting(state, member)
 
     def _retired(self, state: State, record: Retire) -> State:
         gone = state.members[record.member]
-        state = replace(self._measured(state, None, gone.id), free=_outside(state.free, gone))
         return replace(
-            state,
-            members=_without(state.members, gone.id),
-            waiting=state.waiting - {gone.id},
+            self._measured(state, None, gone.id),
+            members=state.members.without(gone.id),
+            dues=state.dues.without((gone.due, gone.id)),
+            free=state.free.without(_place(gone)),
+            waiting=state.waiting.without(gone.id),
             memory=_latest(state.memory, record.memory),
         )
 
     def _failed(self, state: State, record: Failure) -> State:
         state = replace(
             state,
-            pending=_without(state.pending, record.member),
-            attempts={**state.attempts, record.member: record.attempt},
+            pending=state.pending.without(record.member),
+            attempts=state.attempts.changed(record.member, record.attempt),
         )
         return state if record.member in state.measuring else self._freed(state, state.members[record.member])
 
@@ -316,26 +302,37 @@ class Controller:
         return replace(member, due=due)
 
     def _freed(self, state: State, member: Member) -> State:
-        state = replace(state, members={**state.members, member.id: member})
-        place = (member.trained_steps, member.id)
-        if member.trained_steps >= self.plan.total_steps or place in state.free[bisect_left(state.free, place) :][:1]:
-            return state
-        free = list(state.free)
-        insort(free, place)
-        return replace(state, free=tuple(free))
+        state = self._put(state, member)
+        return replace(state, free=state.free.added(_place(member))) if self._has_steps_left(member) else state
+
+    def _waiting(self, state: State, member: Member) -> State:
+        """Let a member wait for a decision; none would reach any training of one that has trained all its steps."""
+        state = self._put(state, member)
+        return replace(state, waiting=state.waiting.added(member.id)) if self._has_steps_left(member) else state
+
+    def _put(self, state: State, member: Member) -> State:
+        """Put a member in the place of what it was."""
+        before, dues = state.members.get(member.id), state.dues
+        if before is not None:
+            dues = dues.without((before.due, before.id))
+        if self._has_steps_left(member):
+            dues = dues.added((member.due, member.id))
+        return replace(state, members=state.members.changed(member.id, member), dues=dues)
+
+    def _has_steps_left(self, member: Member) -> bool:
+        return member.trained_steps < self.plan.total_steps
 
     def _measured(self, state: State, member: Member | None, gone: int | None = None) -> State:
         """Put a member's own measurement in place of its last one, or take that away."""
         changed = gone if member is None else member.id
         assert changed is not None
-        before = state.measured.get(changed)
-        keys = list(state.keys)
+        before, keys = state.measured.get(changed), state.keys
         if before is not None:
-            del keys[bisect_left(keys, rank_key(before.score, changed))]
+            keys = keys.without(rank_key(before.score, changed))
         if member is None:
-            return replace(state, measured=_without(state.measured, changed), keys=tuple(keys))
-        insort(keys, rank_key(member.score, changed))
-        return replace(state, measured={**state.measured, changed: member}, keys=tuple(keys))
+            return replace(state, measured=state.measured.without(changed), keys=keys)
+        keys = keys.added(rank_key(member.score, changed))
+        return replace(state, measured=state.measured.changed(changed, member), keys=keys)
 
 
 def _stretch(before: Member, record: Report) -> Stretch:
@@ -364,19 +361,6 @@ def _latest(memory: Any, newer: Any) -> Any:
     return memory if newer is None else newer
 
 
-def _outside(free: tuple[tuple[int, int], ...], member: Member) -> tuple[tuple[int, int], ...]:
-    """Return the free places without a member's."""
-    place = (member.trained_steps, member.id)
-    at = bisect_left(free, place)
-    return free[:at] + free[at + 1 :] if free[at : at + 1] == (place,) else free
-
-
-_T = TypeVar("_T")
-
-
-def _without(mapping: Mapping[int, _T], key: int) -> Mapping[int, _T]:
-    if key not in mapping:
-        return mapping
-    rest = dict(mapping)
-    del rest[key]
-    return rest
+def _place(member: Member) -> tuple[int, int]:
+    """Return where a member stands among those who are free."""
+    return member.trained_steps, member.id

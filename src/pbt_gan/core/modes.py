@@ -1,42 +1,38 @@
 """Synchronous and asynchronous: when members may train, and when those that wait are decided about."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pbt_gan.core.plan import Mode
 from pbt_gan.core.state import State
-
-Unfinished = Iterable[tuple[int, int]]
-"""When each member that has steps left is due next, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """What sets one mode apart from the other."""
 
-    may_train: Callable[[State, Unfinished], Sequence[tuple[int, int]]]  # which of the free ones
-    may_decide: Callable[[State, Unfinished], bool]
+    may_train: Callable[[State, int], Sequence[tuple[int, int]]]  # which of the free ones, at most so many
+    may_decide: Callable[[State], bool]
 
 
-def _up_to_the_next(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:
+def _up_to_the_next(state: State, count: int) -> Sequence[tuple[int, int]]:
     """Synchronous: nobody passes the next ready point of anybody, or decisions there would depend on who is fast."""
-    barrier = min(unfinished, default=(0, 0))[0]
-    return state.free[: bisect_left(state.free, (barrier, -1))]
+    barrier = state.dues[0][0] if state.dues else 0
+    return state.free.first(count, below=(barrier, -1))
 
 
-def _together(state: State, unfinished: Unfinished) -> bool:
+def _together(state: State) -> bool:
     """Synchronous: all who are due decide at once, when nobody is under way any more."""
     under_way = state.pending or state.measuring
-    return bool(state.waiting) and not under_way and not _up_to_the_next(state, unfinished)
+    return bool(state.waiting) and not under_way and not _up_to_the_next(state, 1)
 
 
-def _everybody(state: State, unfinished: Unfinished) -> Sequence[tuple[int, int]]:
+def _everybody(state: State, count: int) -> Sequence[tuple[int, int]]:
     """Asynchronous: whoever is free trains."""
-    return state.free
+    return state.free.first(count)
 
 
-def _at_once(state: State, unfinished: Unfinished) -> bool:
+def _at_once(state: State) -> bool:
     """Asynchronous: whoever arrives decides, against what everybody has measured last."""
     return bool(state.waiting)
 

@@ -1,11 +1,12 @@
 """The population as data: members, the orders that they are given, and what a strategy sees of them."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
+
+from pbt_gan.core.ordered import Ordered
 
 Value = float | int | str | bool
 Hyperparams = Mapping[str, Value]
@@ -115,7 +116,7 @@ class PopulationView:
     """
 
     members: Mapping[int, Member]  # each with the state, step and hyperparameters that were measured
-    keys: Sequence[RankKey]  # of every evaluated member, sorted
+    keys: Ordered[RankKey] = field(default_factory=Ordered)  # of every evaluated member, worst first
     best: Member | None = None  # as it was at the best finite score of the whole run; it need not live
     current: Mapping[int, Member] = field(default_factory=dict)  # the living ones as they go on
     next_id: int = 0  # for the next birth
@@ -124,8 +125,8 @@ class PopulationView:
     @classmethod
     def of(cls, members: Sequence[Member]) -> "PopulationView":
         """Build the view of some members; those without a score are left out of the ranking."""
-        keys = sorted(rank_key(member.score, member.id) for member in members if member.scores)
-        return cls(MappingProxyType({member.id: member for member in members}), tuple(keys))
+        keys = Ordered(rank_key(member.score, member.id) for member in members if member.scores)
+        return cls(MappingProxyType({member.id: member for member in members}), keys)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -136,7 +137,7 @@ class PopulationView:
 
     def rank(self, member: Member) -> int:
         """Return a member's place in the ranking; 0 is the worst."""
-        return bisect_left(self.keys, rank_key(member.score, member.id))
+        return self.keys.rank(rank_key(member.score, member.id))
 
     def subpopulation(self, number: int) -> "PopulationView":
         """Return the view of those who belong to one sub-population; the best of the run stays in sight."""
@@ -156,7 +157,7 @@ class PopulationView:
     @property
     def healthy(self) -> int:
         """How many members have a finite score; they are the last ones of the ranking."""
-        return len(self.keys) - bisect_left(self.keys, (True, -math.inf, -1))
+        return len(self.keys) - self.keys.rank((True, -math.inf, -1))
 
     @cached_property
     def ranking(self) -> tuple[Member, ...]:

@@ -16,6 +16,7 @@ from statistics import fmean, median
 from types import MappingProxyType
 from typing import Literal
 
+from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.population import SCORES_KEPT, Member, PopulationView, rank_key
 from pbt_gan.errors import ConfigError
 
@@ -78,8 +79,8 @@ class Selection:
         for member in view.members.values():
             own, factors[member.id] = _summed(member, self.last, weights)
             mapped[member.id] = member if own == member.score else replace(member, scores=(*member.scores[:-1], own))
-        keys = sorted(rank_key(member.score, member.id) for member in mapped.values() if member.scores)
-        return Seen(view, replace(view, members=MappingProxyType(mapped), keys=tuple(keys)), factors)
+        keys = Ordered(rank_key(member.score, member.id) for member in mapped.values() if member.scores)
+        return Seen(view, replace(view, members=MappingProxyType(mapped), keys=keys), factors)
 
 
 @dataclass(frozen=True)

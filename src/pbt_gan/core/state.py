@@ -1,28 +1,33 @@
 """Everything that the controller knows of a run."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pbt_gan.core.log import Log
+from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.population import Member, Order, PopulationView, RankKey, Stretch
+from pbt_gan.core.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """Everything the controller knows.
 
-    Each member is free, pending, waiting, to be measured again, or has trained all its steps.
+    Each member is free, pending, waiting, to be measured again, or has trained all its steps. What changes with every
+    report is such that a report costs the same in a population of ten thousand as in one of ten, nearly.
     """
 
-    members: Mapping[int, Member] = field(default_factory=dict)  # as they go on
-    measured: Mapping[int, Member] = field(default_factory=dict)  # as each one's own last report found it
-    keys: tuple[RankKey, ...] = ()  # of every measured member, sorted, worst first
-    free: tuple[tuple[int, int], ...] = ()  # (trained_steps, id), sorted: who may be given an order
-    pending: Mapping[int, Order] = field(default_factory=dict)  # orders not answered yet, by member
-    waiting: frozenset[int] = frozenset()  # at a ready point, not decided yet
-    measuring: frozenset[int] = frozenset()  # at a ready point, to be measured once more, or just at it
-    attempts: Mapping[int, int] = field(default_factory=dict)  # failed attempts of a member's current order
+    members: Roster[Member] = field(default_factory=Roster)  # as they go on
+    measured: Roster[Member] = field(default_factory=Roster)  # as each one's own last report found it
+    keys: Ordered[RankKey] = field(default_factory=Ordered)  # of every measured member, worst first
+    dues: Ordered[tuple[int, int]] = field(default_factory=Ordered)  # (due, id) of each that has steps left
+    free: Ordered[tuple[int, int]] = field(default_factory=Ordered)  # (trained_steps, id): who may be given an order
+    pending: Roster[Order] = field(default_factory=Roster)  # orders not answered yet, by member
+    waiting: Ordered[int] = field(default_factory=Ordered)  # at a ready point with steps left, not decided yet
+    measuring: Ordered[int] = field(
+        default_factory=Ordered
+    )  # at a ready point, to be measured once more, or just at it
+    attempts: Roster[int] = field(default_factory=Roster)  # failed attempts of a member's current order
     reports: int = 0
     best: Member | None = None  # as it was at the best finite score of the whole run
     memory: Any = None  # of the policy, as its last decision left it

@@ -82,7 +82,7 @@ def run(
     ending = train(config, Path(out), task=given.task, listeners=listeners, stop=stop, conclude=ended.append)
     if not left_alone(ending):
         write_results(ended[0])
-    return replace(Run.of(ended[0]), task=given.task)
+    return replace(Run.of(ended[0], trust=True), task=given.task)
 
 
 def train(config: Config, folder: Path, *, task: Problem | None = None, **how: Any) -> str:

@@ -36,7 +36,7 @@ SPACE: Space = {
 def context(past, *, space, own=None, step=0, others=(), options=None):
     own = own or draw(space, stream(0))
     members = {n: Member(n, setting, 1, step, step, (0.0,)) for n, setting in enumerate([own, *others])}
-    view = PopulationView(members, (), current=members, past=tuple(past))
+    view = PopulationView(members, current=members, past=tuple(past))
     return Context(step, 0.5, (0.0,), members[0], view=view, ready_interval=10)
 
 

@@ -37,7 +37,7 @@ def stretch(member, interval, before, after):
 
 def context(member=0, interval=1, *, donor=None, left=1.0, past=(), others=(1, 2)):
     members = {n: Member(n, {}, interval=interval, scores=(0.0,)) for n in (member, *others)}
-    view = PopulationView(members, (), past=tuple(past))
+    view = PopulationView(members, past=tuple(past))
     return Context(0, left, (), members[member], members[donor] if donor is not None else None, view)
 
 
