@@ -10,6 +10,7 @@ from pbt_gan.cli.options import (
     Background,
     Budget,
     Changes,
+    Deadline,
     Device,
     Download,
     ExecutorName,
@@ -18,7 +19,9 @@ from pbt_gan.cli.options import (
     MaxCost,
     MaxTime,
     Member,
+    MemoryFraction,
     MovedData,
+    Nice,
     Patience,
     Population,
     Resolution,
@@ -32,6 +35,7 @@ from pbt_gan.cli.options import (
     class_names,
     fitting,
     goals,
+    limits,
     place,
     preset_names,
 )
@@ -120,6 +124,9 @@ def train(
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     set_: Changes = None,
     deterministic: Annotated[
         bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
@@ -144,6 +151,7 @@ def train(
             **goals(target_score, max_cost, patience),
             **fitting(resolution, fit, background, max_bad),
             **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
         },
         set_ or (),
     )
@@ -169,6 +177,9 @@ def resume(
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     data: MovedData = None,
     task_file: TaskFile = None,
     trust: Trust = False,
@@ -187,6 +198,7 @@ def resume(
             "pbt.total_steps": steps,
             **goals(target_score, max_cost, patience),
             **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
         },
         set_ or (),
     )
