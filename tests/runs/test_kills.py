@@ -1,13 +1,12 @@
 """Runs are killed at random moments and begun again with the same command, until they end as the uncut run."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,6 @@ KILLS = 20
 SOON_S = 0.05  # a few orders
 
 EXECUTORS = ["serial", "processes"]
-FORKING = Path(__file__).with_name("forking.py")
 TOGETHER = Path(__file__).with_name("together.py")
 
 
@@ -105,39 +103,6 @@ def memory(runs: list[int]) -> list[Path]:
     return [path for run in runs for place in places() for path in place.glob(f"pbt-gan-scratch-{run}-*")]
 
 
-class Forks:
-    """Becomes a run, in a process of its own, as often as it is asked."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(FORKING)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def begin(self, folder: Path, settings: dict[str, Any]) -> int:
-        """Begin or go on with a run; return its process."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{json.dumps([str(folder), settings])}\n")
-        self._process.stdin.flush()
-        return int(self._line())
-
-    def end(self) -> int:
-        """Return with what it ended."""
-        return int(self._line())
-
-    def close(self) -> None:
-        self._process.communicate()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline()
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with closing(Forks()) as forks:
-        yield forks
-
-
 def entries(folder: Path) -> int:
     """How many reports were ever written, also those that a resume has cancelled."""
     try:
@@ -157,7 +122,7 @@ PLACES: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize("mode", ["sync", "async"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_run_killed_twenty_times_ends_as_the_uncut_run(
-    tmp_path: Path, outcome: Any, forks: Forks, place: str, mode: str
+    tmp_path: Path, outcome: Any, forks: Any, place: str, mode: str
 ) -> None:
     """It is killed whenever it has come some reports further, or while it starts; one that ends before is followed."""
     task, executor = PLACES[place]
