@@ -25,10 +25,13 @@ from pbt_gan.config.objects import (
     task_reference,
     workers_of,
 )
-from pbt_gan.config.population import remarks
-from pbt_gan.config.settings import Config
+from pbt_gan.config.population import as_resized, remarks, resized
+from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import Table, merged, read_config_table
+from pbt_gan.core.budget import Newcomers
 from pbt_gan.core.controller import Controller
+from pbt_gan.core.pbt import PopulationBasedTraining
+from pbt_gan.core.phases import open_place
 from pbt_gan.core.records import Record
 from pbt_gan.core.state import State
 from pbt_gan.core.stopping import PREFIX, Rule, Stopping
@@ -177,6 +180,8 @@ def go_on(
     moved: Moved = UNMOVED,
     task: Problem | None = None,
     trust: bool = False,
+    population: int | None = None,
+    newcomers: Newcomers = "winners",
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
     conclude: Conclusion | None = None,
@@ -193,6 +198,9 @@ def go_on(
         task: as `Project` takes it.
         trust: that the run may run whatever code it names, also if neither `config` nor `change` names it and its
             user has not trained it here; see `runs.trust`.
+        population: how many members there are from the next ready point on that nobody has passed, until the next phase
+            of the plan; None: as many as it has planned.
+        newcomers: of whom they are born, if there are more than before.
         listeners: as of `start`.
         stop: likewise.
         conclude: likewise.
@@ -200,6 +208,7 @@ def go_on(
     Raises:
         RunFolderError: there is no run, another process works on it, its data is not what it was, it would run a
             stranger's code, or a change would make it another run. It is untouched then.
+        ConfigError: the number of members cannot change. Likewise.
     """
     with PausedRun(folder) as paused:
         run, then = paused.view.run, paused.view.config
@@ -220,8 +229,16 @@ def go_on(
         project = Project(config, task)
         before = _resolved(found, project, task)
         project.config = _as_decided(project.config, before)
-        changed = differences(_as_built(before, then, task), project.config.plain())
+        project = _sized(project, as_resized(project.config.pbt, before.pbt))
+        built = _as_built(before, then, task)
+        changed = differences(built, project.config.plain())
         check_changes(changed)
+        if population is not None:
+            _check_policy(project, population)
+            place = open_place(project.controller.fold(paused.records), project.plan.ready_interval)
+            project = _sized(project, resized(project.config.pbt, place, population, newcomers))
+            changed = differences(built, project.config.plain())
+            log.warning("From step %d on %d members, until the next phase.", place, population)
         _tell_of_decay(project, changed)
         state = project.controller.fold(paused.view.records)
         _check_total(project, state)
@@ -259,6 +276,21 @@ def go_on(
 def left_alone(ending: str) -> bool:
     """Whether a run was not trained on, since it had finished or reached a goal before."""
     return ending == "finished already" or ending.startswith(_ALREADY)
+
+
+def _sized(project: Project, pbt: PBTSettings) -> Project:
+    """Return a project whose population has other phases."""
+    if pbt == project.config.pbt:
+        return project
+    return Project(project.config.model_copy(update={"pbt": pbt}), project.task)
+
+
+def _check_policy(project: Project, population: int) -> None:
+    if not isinstance(project.controller.policy, PopulationBasedTraining):
+        raise ConfigError(
+            f"population = {population}: the policy of this run, {project.config.pbt.policy.name}, has sizes of its "
+            'own, and only that of "pbt" can be given another one on the way.'
+        )
 
 
 def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
