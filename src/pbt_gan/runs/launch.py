@@ -31,7 +31,8 @@ from pbt_gan.core.records import Record
 from pbt_gan.core.state import State
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView
+from pbt_gan.interfaces import Executor, Fallback, Listener, Problem, RunContext, RunView
+from pbt_gan.reporting.fallbacks import told
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.folder import scorers
@@ -138,7 +139,7 @@ def start(
     }
     stop = stop or Stop()
     with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
-        store = DiskStore.create(folder, run)
+        store = DiskStore.create(folder, run, generations=project.config.checkpoints.generations)
         closing.callback(store.close, "error")
         _write_settings(project, store)
         executor = project.executor(folder)
@@ -200,19 +201,22 @@ def go_on(
             return "finished already"
         project.prepare(folder)
         check_fingerprint(fingerprint, project.task.fingerprint())
-        state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
-        wanted = project.controller.needed(state)
         stop = stop or Stop()
         with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
             executor = project.executor(folder)
             closing.callback(executor.close)
-            paused.restore(lambda key, data: executor.restore(key, data) if key in wanted else None)
+            fallback = paused.restore(executor.restore)
+            if fallback is not None:
+                log.warning("%s", told(fallback))
+            state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
+            executor.keep(project.controller.needed(state))
             now = project.config.plain()
             changes = {key: new for key, (_, new) in {**differences(then, found), **changed}.items()}
-            store = paused.resume(changes, versions(), noted(now, folder))
+            generations = project.config.checkpoints.generations
+            store = paused.resume(changes, versions(), noted(now, folder), generations=generations)
             closing.callback(store.close, "error")
             _write_settings(project, store)
-            ending = _train(project, store, executor, state, listeners, stop)
+            ending = _train(project, store, executor, state, listeners, stop, fallback)
         if conclude is not None:
             conclude(store.view())
         return ending
@@ -272,6 +276,7 @@ def _train(
     state: State,
     listeners: ListenerMaker | None,
     stop: Stop,
+    fallback: Fallback | None = None,
 ) -> str:
     own = [make(store.folder) for make in project.listener_makers]
     engine = Engine(
@@ -283,7 +288,7 @@ def _train(
         deadline_s=project.config.executor.deadline_s,
         stop=stop,
     )
-    state = engine.run(state, _context(project, store.records, store.folder))
+    state = engine.run(state, _context(project, store.records, store.folder, fallback))
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
@@ -299,7 +304,9 @@ def in_memory(config: Config, listeners: Sequence[Listener] = (), task: Problem 
         engine.run(State(), _context(project, (), None))
 
 
-def _context(project: Project, records: Sequence[Record], folder: Path | None) -> RunContext:
+def _context(
+    project: Project, records: Sequence[Record], folder: Path | None, fallback: Fallback | None = None
+) -> RunContext:
     return RunContext(
         folder=folder,
         config=project.config.plain(),
@@ -308,6 +315,7 @@ def _context(project: Project, records: Sequence[Record], folder: Path | None) -
         reals=project.task.reals(REALS),
         total_orders=project.total_orders,
         workers=workers_of(project.config),
+        fallback=fallback,
     )
 
 
