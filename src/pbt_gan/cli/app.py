@@ -23,6 +23,7 @@ from pbt_gan.cli.options import (
     RunFolder,
     Steps,
     TaskFile,
+    Trust,
     Vectorize,
     Workers,
     class_names,
@@ -158,6 +159,7 @@ def resume(
     device: Device = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
     set_: Changes = None,
 ) -> None:
     """Go on with a run that was stopped, or train it further.
@@ -169,7 +171,7 @@ def resume(
     from pbt_gan.runs.places import Moved
 
     change = training.changes({"pbt.total_steps": steps, **place(executor, workers, vectorize, device)}, set_ or ())
-    training.resume(run, Moved(data, task_file), change, max_time)
+    training.resume(run, Moved(data, task_file), change, max_time, trust=trust)
 
 
 @app.command(epilog=_examples("pbt-gan show runs/0001-digits", "pbt-gan show runs/0001-digits --json | jq .best"))
@@ -224,6 +226,7 @@ def replay(
     device: Device = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Train one model with the schedule that a run found.
 
@@ -234,7 +237,7 @@ def replay(
     from pbt_gan.runs.places import Moved
 
     change = training.changes(place(executor, None, None, device), ())
-    training.replay(run, out, Moved(data, task_file), member, seed, change, max_time)
+    training.replay(run, out, Moved(data, task_file), member, seed, change, max_time, trust=trust)
 
 
 @app.command(
@@ -295,6 +298,7 @@ def sample(
     ] = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Draw images from a trained generator.
 
@@ -313,7 +317,7 @@ def sample(
         classes=classes,
         asked=tuple(class_ or ()),
     )
-    sampling.sample(source, Moved(data, task_file), member, wish)
+    sampling.sample(source, Moved(data, task_file), member, wish, trust=trust)
 
 
 @app.command(
@@ -356,6 +360,7 @@ def evaluate(
     json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Measure images beside real ones: a run's, or anybody's.
 
@@ -376,6 +381,7 @@ def evaluate(
         inception=inception,
         seed=seed,
         neighbours=neighbours,
+        trust=trust,
         as_json=json,
     )
 
@@ -407,6 +413,7 @@ def export(
     ] = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Write a trained generator for programs without pbt-gan.
 
@@ -416,7 +423,7 @@ def export(
     from pbt_gan.cli import exporting
     from pbt_gan.runs.places import Moved
 
-    exporting.export(run, format_, out, Moved(data, task_file), member, licence)
+    exporting.export(run, format_, out, Moved(data, task_file), member, licence, trust=trust)
 
 
 @app.command(
@@ -425,7 +432,7 @@ def export(
         "pbt-gan sample runs/0001-digits --member average --out samples.png",
     )
 )
-def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None) -> None:
+def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None, trust: Trust = False) -> None:
     """Average the weights of the last survivors of one line.
 
     The best one's weights, and those of the living members that share an ancestor with it, each only if the score does
@@ -435,7 +442,7 @@ def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None) 
     from pbt_gan.cli import averaging
     from pbt_gan.runs.places import Moved
 
-    averaging.average(run, Moved(data, task_file))
+    averaging.average(run, Moved(data, task_file), trust=trust)
 
 
 @app.command(

@@ -68,6 +68,9 @@ TaskFile = Annotated[
     Path | None,
     Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
 ]
+Trust = Annotated[
+    bool, Option("--trust", help="Run the code of its own that a run from elsewhere names: as if you had written it.")
+]
 Download = Annotated[
     bool, Option("--download", help="First fetch the data: cifar-10, cifar-100, mnist or fashion-mnist.")
 ]

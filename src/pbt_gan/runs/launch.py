@@ -39,6 +39,7 @@ from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import check_groups, decided, group_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
 from pbt_gan.runs.signals import stopped_by_signals
+from pbt_gan.runs.trust import SIGNATURE, code_in, foreign, refuse, sign
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.paused import PausedRun
 from pbt_gan.validation import validated
@@ -128,6 +129,7 @@ def start(
     files.make_folder(folder)
     project.prepare(folder)
     config = project.config.plain()
+    sign(folder, config)
     run = {
         "name": project.config.name,
         "config": config,
@@ -157,6 +159,7 @@ def go_on(
     change: Table | None = None,
     moved: Moved = UNMOVED,
     task: Problem | None = None,
+    trust: bool = False,
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
     conclude: Conclusion | None = None,
@@ -169,24 +172,32 @@ def go_on(
         change: see there.
         moved: where its data and its task lie now.
         task: as `Project` takes it.
+        trust: that the run may run whatever code it names, also if neither `config` nor `change` names it and its
+            user has not trained it here; see `runs.trust`.
         listeners: as of `start`.
         stop: likewise.
         conclude: likewise.
 
     Raises:
-        RunFolderError: there is no run, another process works on it, its data is not what it was, or a change would
-            make it another run. It is untouched then.
+        RunFolderError: there is no run, another process works on it, its data is not what it was, it would run a
+            stranger's code, or a change would make it another run. It is untouched then.
     """
     with PausedRun(folder) as paused:
         run, then = paused.view.run, paused.view.config
         fingerprint = run.get("fingerprint", {})
         found = located(validated(Config, then).plain(), run.get("places", {}), folder, moved)
         if config is None:
-            said = read_config_table(None, [change or {}])
+            said: Table = read_config_table(None, [change or {}])
             found = followed(found, said, fingerprint)
             config = validated(Config, merged(found, said))
             check_places(config.plain())
+        else:
+            said = config.plain()
         found = followed(found, config.plain(), fingerprint)
+        if not trust:
+            named = code_in(said).values()  # by whoever calls this
+            code = foreign(folder, then, found, moved).items()
+            refuse(folder, {key: name for key, name in code if name not in named})
         project = Project(config, task)
         before = _resolved(found, project, task)
         project.config = _as_decided(project.config, before)
@@ -215,6 +226,7 @@ def go_on(
             generations = project.config.checkpoints.generations
             store = paused.resume(changes, versions(), noted(now, folder), generations=generations)
             closing.callback(store.close, "error")
+            sign(folder, store.run["config"])
             _write_settings(project, store)
             ending = _train(project, store, executor, state, listeners, stop, fallback)
         if conclude is not None:
@@ -323,7 +335,7 @@ def _refuse_strangers(folder: Path) -> None:
     """A folder with somebody's files in it is not made a run's folder by a slip of the hand."""
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder} is a file; name a folder for the run.")
-    own = {"scorers"}  # what is left when a run was cut off before its journal began
+    own = {"scorers", SIGNATURE}  # what is left when a run was cut off before its journal began
     strangers = (
         [p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(".")]
         if folder.is_dir()
