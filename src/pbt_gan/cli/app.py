@@ -10,6 +10,7 @@ from pbt_gan.cli.options import (
     Background,
     Budget,
     Changes,
+    Deadline,
     Device,
     Download,
     ExecutorName,
@@ -17,7 +18,9 @@ from pbt_gan.cli.options import (
     MaxBad,
     MaxTime,
     Member,
+    MemoryFraction,
     MovedData,
+    Nice,
     Population,
     Resolution,
     RunFolder,
@@ -28,6 +31,7 @@ from pbt_gan.cli.options import (
     Workers,
     class_names,
     fitting,
+    limits,
     place,
     preset_names,
 )
@@ -112,6 +116,9 @@ def train(
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     set_: Changes = None,
     deterministic: Annotated[
         bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
@@ -135,6 +142,7 @@ def train(
             "executor.deterministic": deterministic,
             **fitting(resolution, fit, background, max_bad),
             **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
         },
         set_ or (),
     )
@@ -157,6 +165,9 @@ def resume(
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     data: MovedData = None,
     task_file: TaskFile = None,
     trust: Trust = False,
@@ -170,7 +181,14 @@ def resume(
     from pbt_gan.cli import training
     from pbt_gan.runs.places import Moved
 
-    change = training.changes({"pbt.total_steps": steps, **place(executor, workers, vectorize, device)}, set_ or ())
+    change = training.changes(
+        {
+            "pbt.total_steps": steps,
+            **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
+        },
+        set_ or (),
+    )
     training.resume(run, Moved(data, task_file), change, max_time, trust=trust)
 
 

@@ -13,6 +13,7 @@ from pbt_gan import files
 from pbt_gan.config import toml
 from pbt_gan.config.domains import build_space
 from pbt_gan.config.executors import EXECUTORS
+from pbt_gan.config.limits import check_limits
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
@@ -73,6 +74,7 @@ class Project:
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         check_devices(self.config)
+        check_limits(self.config)
         check_groups(self.config, self.task)
 
     @property
@@ -297,7 +299,7 @@ def _train(
         store,
         [*(listeners(store.folder) if listeners else ()), *own],
         commit_every_s=project.config.checkpoints.every_s,
-        deadline_s=project.config.executor.deadline_s,
+        deadline_s=project.config.executor.limit_s,
         stop=stop,
     )
     state = engine.run(state, _context(project, store.records, store.folder, fallback))
