@@ -363,6 +363,10 @@ class RunStore(Protocol):
         ...
 
 
+def _nobody(reason: str) -> None:
+    """Where nothing trains there is nothing to stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fallback:
     """A run went on from an older commit than its last, of which checkpoints were damaged."""
@@ -384,6 +388,7 @@ class RunContext:
     total_orders: int  # of the whole run, by its plan
     workers: int = 1  # how many members, or groups of them, train side by side
     fallback: Fallback | None = None  # where it does not go on from its last commit
+    stop: Callable[[str], None] = _nobody  # ends the run soon, as a time limit would; the reason is for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,7 +418,8 @@ class Listener(Protocol):
     """Watches a run. What it writes is derived from the journal; one that fails is dropped, never the run.
 
     One of your own is a subclass that overrides what it needs, often `record` alone, and is handed to `pbt_gan.run` as
-    an object or a class, or named in the config. A class is called with the run's folder if it takes an argument.
+    an object or a class, or named in the config. A class is called with the run's folder if it takes an argument. One
+    that keeps the context of `start` can end the run: `context.stop("the disk is nearly full")`.
 
     Examples:
         >>> import pbt_gan
