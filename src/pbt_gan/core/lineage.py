@@ -98,8 +98,17 @@ class History:
     @cached_property
     def member_steps(self) -> int:
         """Steps that all members have trained together. What a parent trained before a birth is counted once."""
-        births = {member: birth.trained_steps for member, birth in self.births.items()}
-        return sum(report.trained_steps - births.get(member, 0) for member, report in self.last.items())
+        return sum(self.steps_of(report) for report in self.reports)
+
+    def steps_of(self, report: Report) -> int:
+        """Return how many steps an order has trained, or would have if its member had not diverged on the way."""
+        before = self._report_at.get((report.member, report.interval - 1))
+        exploit = self._exploit_at.get((report.member, report.interval - 1))
+        if exploit is not None and exploit.trained_steps is not None:
+            return report.trained_steps - exploit.trained_steps
+        birth = self.births.get(report.member)
+        begins = before.trained_steps if before is not None else birth.trained_steps if birth is not None else 0
+        return report.trained_steps - begins
 
     @cached_property
     def best(self) -> Report | None:
