@@ -233,6 +233,7 @@ class CheckpointSettings(Settings):
     """When a run becomes durable."""
 
     every_s: float = Field(default=60.0, ge=0)  # a commit at the first score point after this
+    generations: int = Field(default=2, ge=1, le=100)  # of so many commits they are kept; of 2, one may be damaged
 
 
 class ExecutorSettings(Settings):

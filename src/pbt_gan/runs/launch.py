@@ -37,7 +37,8 @@ from pbt_gan.core.state import State
 from pbt_gan.core.stopping import PREFIX, Rule, Stopping
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView
+from pbt_gan.interfaces import Executor, Fallback, Listener, Problem, RunContext, RunView
+from pbt_gan.reporting.fallbacks import told
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.folder import scorers
@@ -161,7 +162,7 @@ def start(
     }
     stop = stop or Stop()
     with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
-        store = DiskStore.create(folder, run)
+        store = DiskStore.create(folder, run, generations=project.config.checkpoints.generations)
         closing.callback(store.close, "error")
         _write_settings(project, store)
         executor = project.executor(folder)
@@ -255,19 +256,22 @@ def go_on(
                 return f"{_ALREADY}{reason}"
         project.prepare(folder)
         check_fingerprint(fingerprint, project.task.fingerprint())
-        state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
-        wanted = project.controller.needed(state)
         with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
             executor = project.executor(folder)
             closing.callback(executor.close)
-            paused.restore(lambda key, data: executor.restore(key, data) if key in wanted else None)
+            fallback = paused.restore(executor.restore)
+            if fallback is not None:
+                log.warning("%s", told(fallback))
+            state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
+            executor.keep(project.controller.needed(state))
             now = project.config.plain()
             changes = {key: new for key, (_, new) in {**differences(then, found), **changed}.items()}
-            store = paused.resume(changes, versions(), noted(now, folder))
+            generations = project.config.checkpoints.generations
+            store = paused.resume(changes, versions(), noted(now, folder), generations=generations)
             closing.callback(store.close, "error")
             sign(folder, store.run["config"])
             _write_settings(project, store)
-            ending = _train(project, store, executor, state, listeners, stop)
+            ending = _train(project, store, executor, state, listeners, stop, fallback)
         if conclude is not None:
             conclude(store.view())
         return ending
@@ -347,6 +351,7 @@ def _train(
     state: State,
     listeners: ListenerMaker | None,
     stop: Stop,
+    fallback: Fallback | None = None,
 ) -> str:
     own = [make(store.folder) for make in project.listener_makers]
     engine = Engine(
@@ -359,7 +364,7 @@ def _train(
         stop=stop,
         stopping=project.stopping(stop.rule, store.records),
     )
-    state = engine.run(state, _context(project, store.records, store.folder, stop))
+    state = engine.run(state, _context(project, store.records, store.folder, stop, fallback))
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
@@ -387,7 +392,13 @@ def in_memory(
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
-def _context(project: Project, records: Sequence[Record], folder: Path | None, stop: Stop) -> RunContext:
+def _context(
+    project: Project,
+    records: Sequence[Record],
+    folder: Path | None,
+    stop: Stop,
+    fallback: Fallback | None = None,
+) -> RunContext:
     return RunContext(
         folder=folder,
         config=project.config.plain(),
@@ -396,6 +407,7 @@ def _context(project: Project, records: Sequence[Record], folder: Path | None, s
         reals=project.task.reals(REALS),
         total_orders=project.total_orders,
         workers=workers_of(project.config),
+        fallback=fallback,
         stop=lambda reason: stop.ask(f"listener: {reason}"),
     )
 
