@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pbt_gan.core.population import Order
-from pbt_gan.interfaces import Trainer, Training, Tree
+from pbt_gan.interfaces import Health, Trainer, Training, Tree
 
 
-def diverged(trainer: Trainer, training: Training, order: Order) -> str:
+def diverged(trainer: Trainer, training: Training, order: Order, health: Health) -> str:
     """Return what is wrong with a member after an order, in words such as "loss_d is nan after step 150"; "": nothing.
 
     What the task has found itself comes first. Of the metrics those are losses whose names say so; of the state the
@@ -20,8 +20,9 @@ def diverged(trainer: Trainer, training: Training, order: Order) -> str:
         return str(training.diverged)
     after = f"after step {order.step + order.steps}"
     for name, value in training.metrics.items():
-        if "loss" in name.lower() and not math.isfinite(value):
-            return f"{name} is {float(value):g} {after}"
+        if "loss" in name.lower() and not abs(float(value)) <= health.max_loss:
+            size = f"in size, above health.max_loss = {health.max_loss:g}, " if math.isfinite(value) else ""
+            return f"{name} is {float(value):.3g} {size}{after}"
     return "" if finite(trainer.weights_of(training.state)) else f"weights are not finite {after}"
 
 

@@ -30,7 +30,8 @@ def diversity(images: Tensor) -> Tensor:
     >>> diversity(torch.tensor([[[0.0], [1.0], [3.0]], [[2.0], [2.0], [2.0]]])).tolist()
     [1.3333333730697632, 0.0]
     """
-    gaps = torch.cdist(*[images.flatten(2).float()] * 2, compute_mode="donot_use_mm_for_euclid_dist")
+    flat = images.flatten(2).float()
+    gaps = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
     itself = torch.eye(gaps.shape[1], dtype=torch.bool, device=gaps.device)
     return gaps.masked_fill(itself, torch.inf).amin(2).mean(1)
 
@@ -79,7 +80,7 @@ class Look:
 
     Args:
         state: of the group, as it is now.
-        losses: of the steps since the last look, each [S, P]; whatever else of it is told is not held to the bound.
+        losses: and whatever else was told, of the last steps, each [S, P].
         diversity: measures the generators' images; None: nobody asks.
         after: steps of the order up to here.
     """

@@ -32,7 +32,7 @@ BLOCK = 50
 """Steps whose random numbers come from one stream and are sent to the device together."""
 
 LAG = 2
-"""Looks after which the host reads what the first of them has found: by then the device has told, and nobody waits."""
+"""Looks after which the host reads the first of them: by then the device has told, and nobody waits."""
 
 
 class Loop:
@@ -113,7 +113,7 @@ class Loop:
         round_ = _Round(self._health, self._diversity)
         round_.look(team, 0)
         for block, start in enumerate(range(0, steps, BLOCK)):
-            if round_.judged(LAG):
+            if round_.judged(LAG - 1):
                 rest = [trainee for trainee in team.trainees if not trainee.diverged]
                 team.dissolve()
                 if not rest:
