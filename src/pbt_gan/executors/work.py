@@ -198,7 +198,8 @@ def _reports(at: _Place, group: Sequence[Order]) -> list[Report]:
     for training, order in zip(trainings, group, strict=True):
         at.states.put(order.checkpoint, training.state)
     began_s = at.clock()
-    found = [diverged(at.trainer, training, order, at.health) for training, order in zip(trainings, group, strict=True)]
+    told = [_metrics(training.metrics) for training in trainings]
+    found = [diverged(at.trainer, *each, at.health) for each in zip(trainings, told, group, strict=True)]
     fine = [training.state for training, why in zip(trainings, found, strict=True) if not why]
     measured = iter(score(at.trainer, fine, stream(at.seed, "eval")) if fine else ())
     all_scores = [{"score": math.nan} if why else next(measured) for why in found]
@@ -208,7 +209,7 @@ def _reports(at: _Place, group: Sequence[Order]) -> list[Report]:
             order,
             score=_number("score", scores["score"]),
             score_error=_error(scores),
-            metrics=_metrics({**training.metrics, **scores}),
+            metrics={**metrics, **_metrics(scores)},
             hyperparams=values,
             images=int(training.images),
             unverified=tuple(training.unverified),
@@ -217,7 +218,9 @@ def _reports(at: _Place, group: Sequence[Order]) -> list[Report]:
             worker=at.worker,
             preview=_images(at.trainer, at.trainer.preview(training.state, stream(at.seed, "preview"))),
         )
-        for order, training, values, scores, why in zip(group, trainings, hyperparams, all_scores, found, strict=True)
+        for order, training, metrics, values, scores, why in zip(
+            group, trainings, told, hyperparams, all_scores, found, strict=True
+        )
     ]
     at.states.settle()
     return reports
