@@ -389,6 +389,15 @@ def _nobody(reason: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """A run went on from an older commit than its last, of which checkpoints were damaged."""
+
+    damaged: Sequence[str]  # their keys
+    upto: int  # reports that the older commit covers
+    lost: int  # reports that only the damaged one covered: they were trained again
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """What a listener is told at the start of a run."""
 
@@ -399,6 +408,7 @@ class RunContext:
     reals: Images | None
     total_orders: int  # of the whole run, by its plan
     workers: int = 1  # how many members, or groups of them, train side by side
+    fallback: Fallback | None = None  # where it does not go on from its last commit
     stop: Callable[[str], None] = _nobody  # ends the run soon, as a time limit would; the reason is for a person
 
 
@@ -410,6 +420,7 @@ class RunView:
     run: Mapping[str, Any]  # the journal's `run` record: config, versions, fingerprint, cards, time
     records: Sequence[Record]  # the effective ones
     ending: str  # "finished", "running", or why it stopped
+    fallbacks: Sequence[Fallback] = ()
 
     @property
     def config(self) -> Mapping[str, Any]:

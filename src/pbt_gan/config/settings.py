@@ -11,6 +11,7 @@ from pbt_gan.config.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
+from pbt_gan.core.budget import Newcomers, Phase
 from pbt_gan.core.selection import Ranked
 from pbt_gan.core.strategy import COPIED, Copies, When, Who
 from pbt_gan.errors import suggestion
@@ -98,6 +99,7 @@ class PhaseSettings(Settings):
 
     begins: int = Field(ge=1)
     members: int = Field(ge=1, le=100_000)
+    newcomers: Newcomers | None = None  # of whom more are born; always said where a run was given another size
 
 
 def _written_as(value: Any) -> str:
@@ -128,6 +130,11 @@ class PBTSettings(Settings):
     selection: SelectionSettings | None = None  # None: by the latest score, and every copy is made
     initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
+
+    @property
+    def later(self) -> tuple[Phase, ...]:
+        """The phases of a resolved configuration, without the first, as a plan has them."""
+        return tuple(Phase(each.begins, each.members, each.newcomers or "winners") for each in self.phases)
 
     @property
     def largest(self) -> int:
@@ -201,7 +208,7 @@ class PBTSettings(Settings):
             )
         if len(self.initial) > self.population_size:
             raise ValueError(f"initial names {len(self.initial)} members of {self.population_size}")
-        if self.schedule and self.schedule.same_streams and self.population_size > 1:
+        if self.schedule and self.schedule.same_streams and self.largest > 1:
             raise ValueError("schedule.same_streams repeats one member, so population_size must be 1")
         return self
 
@@ -241,6 +248,7 @@ class CheckpointSettings(Settings):
     """When a run becomes durable."""
 
     every_s: float = Field(default=60.0, ge=0)  # a commit at the first score point after this
+    generations: int = Field(default=2, ge=1, le=100)  # of so many commits they are kept; of 2, one may be damaged
 
 
 class ExecutorSettings(Settings):
