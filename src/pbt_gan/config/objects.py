@@ -48,7 +48,7 @@ def task_reference(config: Config) -> TaskReference:
     arguments = effective(config.task.name, config.task.options, config.space)
     if config.metrics:
         arguments["metrics"] = dict(config.metrics)
-    return TaskReference(name, arguments)
+    return TaskReference(name, arguments, health=config.health.plain())
 
 
 def build_task(reference: TaskReference) -> Problem:
@@ -189,6 +189,7 @@ def build_executor(config: Config, task: Problem | TaskReference, folder: Path, 
         folder=folder,
         group=group,
         deterministic=settings.deterministic,
+        health=config.health.plain(),
     )
 
 

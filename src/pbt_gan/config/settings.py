@@ -15,6 +15,7 @@ from pbt_gan.core.budget import Newcomers, Phase
 from pbt_gan.core.selection import Ranked
 from pbt_gan.core.strategy import COPIED, Copies, When, Who
 from pbt_gan.errors import suggestion
+from pbt_gan.interfaces import Health
 from pbt_gan.references import is_reference
 from pbt_gan.validation import Scalar, Settings
 
@@ -229,6 +230,20 @@ class DomainSettings(Settings):
         return value if isinstance(value, Mapping) else {"init": value}
 
 
+class HealthSettings(Settings):
+    """What is looked at while members train; see `pbt_gan.interfaces.Health`."""
+
+    every_steps: int = Field(default=Health().every_steps, ge=1)  # between two looks, about
+    max_loss: float = Field(default=Health().max_loss, gt=0)  # size beyond which a member has diverged
+    collapse: float = Field(
+        default=Health().collapse, ge=0, lt=1
+    )  # share of real images' diversity; 0: never looked at
+
+    def plain(self) -> Health:
+        """Return it as tasks and executors are told."""
+        return Health(**self.model_dump())
+
+
 class CheckpointSettings(Settings):
     """When a run becomes durable."""
 
@@ -367,6 +382,7 @@ class Config(Settings):
     pbt: PBTSettings = PBTSettings()
     space: Mapping[str, DomainSettings] = Field(default_factory=dict)  # empty: what the task evolves by itself
     metrics: Mapping[str, Any] = Field(default_factory=dict)  # handed to the task
+    health: HealthSettings = HealthSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
     executor: ExecutorSettings = ExecutorSettings()
     stop: StopSettings | None = None  # None: its plan ends it

@@ -78,6 +78,7 @@ class Project:
             log.warning("%s", remark)
         self.plan = build_plan(self.config, space, self.task.components)
         self.task.expect(self.plan.total_steps)
+        self.task.guard(config.health.plain())
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         goals(self.config)
