@@ -36,6 +36,10 @@ class Policy(Protocol):
                 ]
     """
 
+    looks_back: bool = True
+    """Whether it, or a rule that it asks, may look at `PopulationView.past`. That grows with every report; where nobody
+    looks, the past is not kept."""
+
     def ready(self, member: Member, memory: Any) -> int:
         """Return at how many trained steps of its slot a member is due next; its orders end there, or before.
 

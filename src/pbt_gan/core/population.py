@@ -120,7 +120,7 @@ class PopulationView:
     best: Member | None = None  # as it was at the best finite score of the whole run; it need not live
     current: Mapping[int, Member] = field(default_factory=dict)  # the living ones as they go on
     next_id: int = 0  # for the next birth
-    past: Sequence[Stretch] = ()  # every order that was carried out, as the answers came
+    past: Sequence[Stretch] = ()  # every order that was carried out, as the answers came; if the policy looks back
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> "PopulationView":

@@ -32,7 +32,7 @@ class State:
     best: Member | None = None  # as it was at the best finite score of the whole run
     memory: Any = None  # of the policy, as its last decision left it
     next_id: int = 0
-    past: Log[Stretch] = field(default_factory=Log, compare=False)  # one for each report, in the order of their coming
+    past: Log[Stretch] = field(default_factory=Log, compare=False)  # one a report, if the policy looks back
 
     @property
     def view(self) -> PopulationView:
