@@ -22,12 +22,13 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what can be made again for as long as the tests run, and not where their user's runs do."""
+    """Keep caches and the key for as long as the tests run, and not where their user's runs do."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PBT_GAN_CACHE", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(shared / "cache"))
+        patch.setenv("XDG_STATE_HOME", str(shared / "state"))
         patch.setenv("PBT_GAN_IMAGENET", "off")  # what is tested does not depend on whether its extra is installed
         yield
 

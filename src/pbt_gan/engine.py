@@ -99,7 +99,7 @@ class Engine:
         self._store = store
         self._audience = Audience(listeners)
         self._commit_every_s = commit_every_s
-        self._deadline_s = deadline_s  # of each order; None: it may take as long as it takes
+        self._deadline_s = deadline_s  # of each order; None: the executor decides
         self._stop = stop or Stop()
         self._news: list[News] = []  # journaled, and not told to the audience yet
         self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way

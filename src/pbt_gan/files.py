@@ -77,6 +77,29 @@ def write(path: Path, data: Data, *, durable: bool = True) -> None:
             _fsync_folder(path.parent)  # or a power cut may forget the rename
 
 
+def write_secret(path: Path, data: bytes) -> None:
+    """Write a file that nobody else may read; what is there already, made by whoever was faster, stays.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    tmp = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    with explained(path):
+        try:
+            handle = perform(os.open, tmp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                _write_all(handle, data)
+                perform(os.fsync, handle)
+            finally:
+                os.close(handle)
+            with suppress(FileExistsError):
+                perform(os.link, tmp, path)  # unlike a rename it displaces nothing
+        finally:
+            with suppress(OSError):
+                perform(os.unlink, tmp)
+        _fsync_folder(path.parent)
+
+
 def remove(path: Path) -> None:
     """Remove a file; one that is gone already is fine."""
     with explained(path), suppress(FileNotFoundError):

@@ -41,6 +41,17 @@ def resolved(path: Path) -> Path:
         raise ConfigError(f"{path} leads nowhere: {why}. Check the path.") from None
 
 
+def state_folder() -> Path:
+    """Return the folder in which this package keeps what cannot be made again; it need not be there.
+
+    That is `pbt-gan` in `$XDG_STATE_HOME`, or in `~/.local/state`.
+
+    Raises:
+        ConfigError: nobody knows where the home folder is.
+    """
+    return expanded(os.environ.get("XDG_STATE_HOME") or "~/.local/state").absolute() / "pbt-gan"
+
+
 def cache_folder() -> Path:
     """Return the folder in which this package keeps what can be made again; it need not be there.
 

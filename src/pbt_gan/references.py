@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +18,30 @@ MAIN = "__main__"
 
 _PREFIX = "pbt_gan_user_"  # of modules that were loaded from a file by its path
 
+_FORM = re.compile(r"(?:(?s:.*\.py)|[\w.-]+):[^\W\d][\w.<>]*")  # a file or a module, and what is named in it
+
 _loading: list[str] = []  # what is being imported now, the innermost last
 
 
 def is_reference(name: str) -> bool:
     """Whether a name points outside this package's own tables."""
     return ":" in name
+
+
+def is_loadable(name: str) -> bool:
+    """Whether a text has the form that `load` asks for: nothing else leads to code.
+
+    Examples:
+        >>> is_loadable("my_task.py:Classifier"), is_loadable("package.module:Task"), is_loadable("cuda:0")
+        (True, True, False)
+    """
+    return _FORM.fullmatch(name) is not None
+
+
+def file_of(name: str) -> Path | None:
+    """Return the file that a reference leads into; None: it names a module."""
+    place = name.rpartition(":")[0]
+    return Path(place) if place.endswith(".py") else None
 
 
 def absolute(name: str, folder: Path) -> str:
@@ -83,8 +102,8 @@ def load(name: str) -> Any:
 
 def check(name: str) -> None:
     """Raise ConfigError unless a name is a reference, into a file that is there if it is one into a file."""
-    place, _, attribute = name.rpartition(":")
-    if not place or not attribute:
+    place = name.rpartition(":")[0]
+    if not is_loadable(name):
         raise ConfigError(f"{name!r} is no reference; write 'module:name' or 'file.py:name'.")
     if place.endswith(".py"):
         _check_file(resolved(Path(place)))

@@ -65,9 +65,12 @@ def test_the_past_is_kept_where_somebody_may_look_at_it(strategy, looks_back):
 @pytest.mark.parametrize("name", sorted(EXPLORE))
 def test_a_rule_that_looks_back_says_so(name, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        "pbt_gan.core.population.PopulationView.stretches", property(lambda view: asked.append(1) or ())
-    )
+
+    def stretches(view):
+        asked.append(view)
+        return ()
+
+    monkeypatch.setattr("pbt_gan.core.population.PopulationView.stretches", property(stretches))
     controller = Controller(plan(strategy=Strategy(explore=Rule(name, EXPLORE[name])), total_steps=160))
     state, _ = controller.start(State())
     while not controller.done(state):

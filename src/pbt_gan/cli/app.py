@@ -10,6 +10,7 @@ from pbt_gan.cli.options import (
     Background,
     Budget,
     Changes,
+    Deadline,
     Device,
     Download,
     ExecutorName,
@@ -17,16 +18,20 @@ from pbt_gan.cli.options import (
     MaxBad,
     MaxTime,
     Member,
+    MemoryFraction,
     MovedData,
+    Nice,
     Population,
     Resolution,
     RunFolder,
     Steps,
     TaskFile,
+    Trust,
     Vectorize,
     Workers,
     class_names,
     fitting,
+    limits,
     place,
     preset_names,
 )
@@ -111,6 +116,9 @@ def train(
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     set_: Changes = None,
     deterministic: Annotated[
         bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
@@ -134,6 +142,7 @@ def train(
             "executor.deterministic": deterministic,
             **fitting(resolution, fit, background, max_bad),
             **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
         },
         set_ or (),
     )
@@ -156,8 +165,12 @@ def resume(
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
     set_: Changes = None,
 ) -> None:
     """Go on with a run that was stopped, or train it further.
@@ -168,8 +181,15 @@ def resume(
     from pbt_gan.cli import training
     from pbt_gan.runs.places import Moved
 
-    change = training.changes({"pbt.total_steps": steps, **place(executor, workers, vectorize, device)}, set_ or ())
-    training.resume(run, Moved(data, task_file), change, max_time)
+    change = training.changes(
+        {
+            "pbt.total_steps": steps,
+            **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
+        },
+        set_ or (),
+    )
+    training.resume(run, Moved(data, task_file), change, max_time, trust=trust)
 
 
 @app.command(epilog=_examples("pbt-gan show runs/0001-digits", "pbt-gan show runs/0001-digits --json | jq .best"))
@@ -224,6 +244,7 @@ def replay(
     device: Device = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Train one model with the schedule that a run found.
 
@@ -234,7 +255,7 @@ def replay(
     from pbt_gan.runs.places import Moved
 
     change = training.changes(place(executor, None, None, device), ())
-    training.replay(run, out, Moved(data, task_file), member, seed, change, max_time)
+    training.replay(run, out, Moved(data, task_file), member, seed, change, max_time, trust=trust)
 
 
 @app.command(
@@ -295,6 +316,7 @@ def sample(
     ] = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Draw images from a trained generator.
 
@@ -313,7 +335,7 @@ def sample(
         classes=classes,
         asked=tuple(class_ or ()),
     )
-    sampling.sample(source, Moved(data, task_file), member, wish)
+    sampling.sample(source, Moved(data, task_file), member, wish, trust=trust)
 
 
 @app.command(
@@ -356,6 +378,7 @@ def evaluate(
     json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Measure images beside real ones: a run's, or anybody's.
 
@@ -376,6 +399,7 @@ def evaluate(
         inception=inception,
         seed=seed,
         neighbours=neighbours,
+        trust=trust,
         as_json=json,
     )
 
@@ -407,6 +431,7 @@ def export(
     ] = None,
     data: MovedData = None,
     task_file: TaskFile = None,
+    trust: Trust = False,
 ) -> None:
     """Write a trained generator for programs without pbt-gan.
 
@@ -416,7 +441,7 @@ def export(
     from pbt_gan.cli import exporting
     from pbt_gan.runs.places import Moved
 
-    exporting.export(run, format_, out, Moved(data, task_file), member, licence)
+    exporting.export(run, format_, out, Moved(data, task_file), member, licence, trust=trust)
 
 
 @app.command(
@@ -425,7 +450,7 @@ def export(
         "pbt-gan sample runs/0001-digits --member average --out samples.png",
     )
 )
-def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None) -> None:
+def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None, trust: Trust = False) -> None:
     """Average the weights of the last survivors of one line.
 
     The best one's weights, and those of the living members that share an ancestor with it, each only if the score does
@@ -435,7 +460,7 @@ def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None) 
     from pbt_gan.cli import averaging
     from pbt_gan.runs.places import Moved
 
-    averaging.average(run, Moved(data, task_file))
+    averaging.average(run, Moved(data, task_file), trust=trust)
 
 
 @app.command(

@@ -13,9 +13,9 @@ from pbt_gan.runs.result import Run
 from pbt_gan.terminal import console
 
 
-def average(folder: Path, moved: Moved) -> None:
+def average(folder: Path, moved: Moved, *, trust: bool) -> None:
     """Average, and print best and average side by side, and whether the average is kept."""
-    run = Run.open(folder, data=moved.data, task_file=moved.task_file)
+    run = Run.open(folder, data=moved.data, task_file=moved.task_file, trust=trust)
     made = run.average()
     out = console()
     out.print(_table(run, made))

@@ -28,6 +28,7 @@ def show(
     inception: Path | None,
     seed: int,
     neighbours: Path | None,
+    trust: bool,
     as_json: bool,
 ) -> None:
     """Measure images, print what came out, and draw the nearest real ones if asked for."""
@@ -43,6 +44,7 @@ def show(
         seed=seed,
         data=moved.data,
         task_file=moved.task_file,
+        trust=trust,
     )
     if neighbours is not None:
         files.make_folder(neighbours.parent)

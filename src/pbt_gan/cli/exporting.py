@@ -19,10 +19,12 @@ _WHAT = {
 }
 
 
-def export(folder: Path, name: str, out: Path | None, moved: Moved, member: str, licence: str | None) -> None:
+def export(
+    folder: Path, name: str, out: Path | None, moved: Moved, member: str, licence: str | None, *, trust: bool
+) -> None:
     """Write a generator, and say what lies where."""
     view = read_run(folder)
-    written = write(Run.of(view, moved), view, name, member=member, out=out, licence=licence)
+    written = write(Run.of(view, moved, trust=trust), view, name, member=member, out=out, licence=licence)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="fold")
     for part, what in _WHAT.items():

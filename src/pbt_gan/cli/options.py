@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Context, Option
 
+from pbt_gan.cli.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.errors import PbtGanError
 
@@ -61,12 +62,30 @@ Vectorize = Annotated[
     str | None,
     Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
 ]
+Deadline = Annotated[
+    str | None,
+    Option(
+        "--deadline",
+        metavar="auto|off|30m",
+        help="When a worker that has not answered is replaced; auto: after 20 times the longest, and 10 minutes.",
+    ),
+]
+MemoryFraction = Annotated[
+    float | None,
+    Option("--memory-fraction", metavar="0.25", help="Share of the machine's or GPU's memory that a worker may take."),
+]
+Nice = Annotated[
+    int | None, Option("--nice", metavar="N", help="By how much workers let other programs go first, 0 to 19.")
+]
 MovedData = Annotated[
     Path | None, Option("--data", metavar="PATH", help="Where the run's data lies now, if it was moved.")
 ]
 TaskFile = Annotated[
     Path | None,
     Option("--task-file", metavar="PATH", help="Where the task's file lies now, if it was moved."),
+]
+Trust = Annotated[
+    bool, Option("--trust", help="Run the code of its own that a run from elsewhere names: as if you had written it.")
 ]
 Download = Annotated[
     bool, Option("--download", help="First fetch the data: cifar-10, cifar-100, mnist or fashion-mnist.")
@@ -100,6 +119,20 @@ def place(
         "executor.workers": workers,
         "executor.vectorize": vectorize,
         "executor.device": device,
+    }
+
+
+def limits(deadline: str | None, memory_fraction: float | None, nice: int | None) -> dict[str, str | float | None]:
+    """Return the settings of what a worker may take.
+
+    Raises:
+        ConfigError: the deadline is no time.
+    """
+    said = deadline is None or deadline in ("auto", "off")
+    return {
+        "executor.deadline_s": deadline if said else seconds(str(deadline), "--deadline"),
+        "executor.memory_fraction": memory_fraction,
+        "executor.nice": nice,
     }
 
 

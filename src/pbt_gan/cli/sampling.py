@@ -101,11 +101,11 @@ class Wish:
             raise ConfigError(f"--out {self.out} is a folder that is not empty; name a new one for the pictures.")
 
 
-def sample(source: Path, moved: Moved, member: str, wish: Wish) -> None:
+def sample(source: Path, moved: Moved, member: str, wish: Wish, *, trust: bool) -> None:
     """Draw what is wished for from a run or an exported file, write it, and say what it is."""
     wish.check()
     exported = not holds_run(source) and (source.is_file() or (source / "card.json").is_file())
-    run = None if exported else Run.open(source, data=moved.data, task_file=moved.task_file)
+    run = None if exported else Run.open(source, data=moved.data, task_file=moved.task_file, trust=trust)
     whose = f"the generator of {source}" if run is None else _whose(run, member)
     if run is not None and wish.is_plain and run.config["task"]["name"] != "gan":  # whatever it is
         drawn = _Drawn(run.sample(wish.count or COUNT, member=member, seed=wish.seed or 0))

@@ -61,23 +61,37 @@ def train(
     _conclude(ending, *ended)
 
 
-def resume(folder: Path, moved: Moved, change: Table, max_time: str | None) -> None:
+def resume(folder: Path, moved: Moved, change: Table, max_time: str | None, *, trust: bool) -> None:
     """Go on with a run."""
     stop = Stop(deadline_s=deadline(max_time))
     ended: list[RunView] = []
     with _continuation_told(folder):
         ending = go_on(
-            folder, change=change, moved=moved, listeners=default_listeners, stop=stop, conclude=ended.append
+            folder,
+            change=change,
+            moved=moved,
+            trust=trust,
+            listeners=default_listeners,
+            stop=stop,
+            conclude=ended.append,
         )
     _conclude(ending, *ended)
 
 
 def replay(
-    folder: Path, out: Path, moved: Moved, member: str, seed: int | None, change: Table, max_time: str | None
+    folder: Path,
+    out: Path,
+    moved: Moved,
+    member: str,
+    seed: int | None,
+    change: Table,
+    max_time: str | None,
+    *,
+    trust: bool,
 ) -> None:
     """Train one member with a run's schedule; with the run's own seed, say whether the same weights came out."""
     stop = Stop(deadline_s=deadline(max_time))
-    found = Run.open(folder, data=moved.data, task_file=moved.task_file)
+    found = Run.open(folder, data=moved.data, task_file=moved.task_file, trust=trust)
     config = validated(Config, merged(replay_config(found, member, seed).plain(), change))
     if moved:
         found.problem()  # another data set would make another model with the same words

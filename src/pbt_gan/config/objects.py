@@ -138,6 +138,7 @@ def build_plan(config: Config, space: Space, components: Components = MappingPro
         score_interval=score_interval,
         seed=config.seed,
         mode=config.pbt.mode,
+        comparison=config.pbt.comparison,
         phases=tuple(Phase(phase.begins, phase.members) for phase in config.pbt.phases),
         strategy=strategy,
         policy=_policy(config.pbt.policy),
@@ -145,7 +146,12 @@ def build_plan(config: Config, space: Space, components: Components = MappingPro
         schedule=schedule,
     )
     with _explained("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
-        plan.policy(plan)
+        policy = plan.policy(plan)
+    if plan.comparison not in getattr(policy, "comparisons", Policy.comparisons):
+        raise ConfigError(
+            f'pbt.comparison = "{plan.comparison}" says how pbt.policy = "pbt" compares members; pbt.policy = '
+            f'"{config.pbt.policy.name}" has its own way. Leave one of the two out.'
+        )
     return plan
 
 

@@ -341,10 +341,13 @@ class Controller:
         before, keys = state.measured.get(changed), state.keys
         if before is not None:
             keys = keys.without(rank_key(before.score, changed))
+        by_age = self.plan.comparison == "fair"
         if member is None:
-            return replace(state, measured=state.measured.without(changed), keys=keys)
+            ages = state.ages.without(changed) if by_age else state.ages
+            return replace(state, measured=state.measured.without(changed), keys=keys, ages=ages)
         keys = keys.added(rank_key(member.score, changed))
-        return replace(state, measured=state.measured.changed(changed, member), keys=keys)
+        ages = state.ages.measured(member, lambda: _youngest(state)) if by_age else state.ages
+        return replace(state, measured=state.measured.changed(changed, member), keys=keys, ages=ages)
 
 
 def _stretch(before: Member, record: Report) -> Stretch:
@@ -367,6 +370,11 @@ def _better(best: Member | None, member: Member) -> Member | None:
     if best is None:
         return member
     return max(best, member, key=lambda m: (m.score, -m.interval, -m.id))
+
+
+def _youngest(state: State) -> int:
+    """Return the least age with which anybody goes on."""
+    return min(member.step for member in state.members.values())
 
 
 def _latest(memory: Any, newer: Any) -> Any:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from pbt_gan.core.ages import Ages
 from pbt_gan.core.log import Log
 from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.population import Member, Order, PopulationView, RankKey, Stretch
@@ -32,9 +33,11 @@ class State:
     best: Member | None = None  # as it was at the best finite score of the whole run
     memory: Any = None  # of the policy, as its last decision left it
     next_id: int = 0
+    ages: Ages = field(default_factory=Ages)  # what was measured at each age; empty where the plan asks for the latest
     past: Log[Stretch] = field(default_factory=Log, compare=False)  # one a report, if the policy looks back
 
     @property
     def view(self) -> PopulationView:
         """What a policy sees."""
-        return PopulationView(self.measured, self.keys, self.best, self.members, self.next_id, self.past)
+        seen = self.measured, self.keys, self.best, self.members, self.next_id, self.past
+        return PopulationView(*seen, peers=self.ages.peers)

@@ -72,6 +72,7 @@ def evaluate(
     seed: int = 0,
     data: Path | str | None = None,
     task_file: Path | str | None = None,
+    trust: bool = False,
 ) -> Evaluation:
     """Measure images beside real ones, with every network that there is.
 
@@ -90,6 +91,7 @@ def evaluate(
         seed: of the latents.
         data: where the run's data lies now; None: where it was.
         task_file: likewise, the file of its task.
+        trust: that the run may run whatever code it names, as of `Run.open`.
 
     Raises:
         ConfigError: nothing says what the real images are, or there are too few of either.
@@ -97,7 +99,7 @@ def evaluate(
         PbtGanError: see its subclasses; of a run.
     """
     published = list(_published(inception))  # a wrong file is told before anything is trained
-    run, checkpoint = _run_of(images, Moved(data, task_file))
+    run, checkpoint = _run_of(images, Moved(data, task_file), trust=trust)
     reference = _reference(against, run)
     size, channels = reference.images.shape[1], reference.images.shape[3]
     if run is None:
@@ -125,16 +127,16 @@ def evaluate(
     )
 
 
-def _run_of(images: Images | Path | str, moved: Moved) -> tuple[Run | None, str | None]:
+def _run_of(images: Images | Path | str, moved: Moved, *, trust: bool) -> tuple[Run | None, str | None]:
     """Return the run that is to make the images, and the checkpoint of it that is named; None: there is none."""
     if isinstance(images, np.ndarray):
         return None, None
     path = expanded(str(images))
     if holds_run(path):
-        return Run.open(path, data=moved.data, task_file=moved.task_file), None
+        return Run.open(path, data=moved.data, task_file=moved.task_file, trust=trust), None
     folder = path.parent.parent
     if path == checkpoints.path_of(folder, path.stem) and holds_run(folder):
-        return Run.open(folder, data=moved.data, task_file=moved.task_file), path.stem
+        return Run.open(folder, data=moved.data, task_file=moved.task_file, trust=trust), path.stem
     return None, None
 
 

@@ -22,7 +22,7 @@ WEIGHTS = "generator"
 """What a file of weights is called in an exported folder, before its suffix."""
 
 
-def load_generator(source: Path | str, member: str = "best") -> "Generator":
+def load_generator(source: Path | str, member: str = "best", *, trust: bool = False) -> "Generator":
     """Return a trained generator as a module of torch, on the CPU and in evaluation mode.
 
     Neither the data nor the scorers of the run are needed.
@@ -31,6 +31,7 @@ def load_generator(source: Path | str, member: str = "best") -> "Generator":
         source: a run's folder, also of one that still trains; or what `pbt-gan export` has written as safetensors, the
             file or its folder.
         member: of a run: `best`, `last-best`, a member's number, or `average`.
+        trust: that a run may run whatever code it names, as of `Run.open`. A file never may.
 
     Raises:
         ConfigError: there is no such member, the task of the run is not the GAN, or this is no such file.
@@ -49,7 +50,7 @@ def load_generator(source: Path | str, member: str = "best") -> "Generator":
 
     path = expanded(str(source))
     if holds_run(path):
-        return Run.open(path).generator(member)
+        return Run.open(path, trust=trust).generator(member)
     file = path / f"{WEIGHTS}.safetensors" if path.is_dir() else path
     if not file.is_file():
         raise ConfigError(
@@ -90,7 +91,10 @@ def gan_of(run: "Run") -> GanTask:
 
     Raises:
         ConfigError: it is another one than the GAN.
+        RunFolderError: to find that out would run a stranger's code.
     """
+    if run.task is None:
+        run.check_code()
     task = run.task or build_task(task_reference(validated(Config, run.config)))
     if not isinstance(task, GanTask):
         raise ConfigError(

@@ -13,6 +13,7 @@ from pbt_gan import files
 from pbt_gan.config import toml
 from pbt_gan.config.domains import build_space
 from pbt_gan.config.executors import EXECUTORS
+from pbt_gan.config.limits import check_limits
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
@@ -38,6 +39,7 @@ from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import check_groups, decided, group_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
 from pbt_gan.runs.signals import stopped_by_signals
+from pbt_gan.runs.trust import SIGNATURE, code_in, foreign, refuse, sign
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.paused import PausedRun
 from pbt_gan.validation import validated
@@ -71,6 +73,7 @@ class Project:
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         check_devices(self.config)
+        check_limits(self.config)
         check_groups(self.config, self.task)
 
     @property
@@ -127,6 +130,7 @@ def start(
     files.make_folder(folder)
     project.prepare(folder)
     config = project.config.plain()
+    sign(folder, config)
     run = {
         "name": project.config.name,
         "config": config,
@@ -156,6 +160,7 @@ def go_on(
     change: Table | None = None,
     moved: Moved = UNMOVED,
     task: Problem | None = None,
+    trust: bool = False,
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
     conclude: Conclusion | None = None,
@@ -168,24 +173,32 @@ def go_on(
         change: see there.
         moved: where its data and its task lie now.
         task: as `Project` takes it.
+        trust: that the run may run whatever code it names, also if neither `config` nor `change` names it and its
+            user has not trained it here; see `runs.trust`.
         listeners: as of `start`.
         stop: likewise.
         conclude: likewise.
 
     Raises:
-        RunFolderError: there is no run, another process works on it, its data is not what it was, or a change would
-            make it another run. It is untouched then.
+        RunFolderError: there is no run, another process works on it, its data is not what it was, it would run a
+            stranger's code, or a change would make it another run. It is untouched then.
     """
     with PausedRun(folder) as paused:
         run, then = paused.view.run, paused.view.config
         fingerprint = run.get("fingerprint", {})
         found = located(validated(Config, then).plain(), run.get("places", {}), folder, moved)
         if config is None:
-            said = read_config_table(None, [change or {}])
+            said: Table = read_config_table(None, [change or {}])
             found = followed(found, said, fingerprint)
             config = validated(Config, merged(found, said))
             check_places(config.plain())
+        else:
+            said = config.plain()
         found = followed(found, config.plain(), fingerprint)
+        if not trust:
+            named = code_in(said).values()  # by whoever calls this
+            code = foreign(folder, then, found, moved).items()
+            refuse(folder, {key: name for key, name in code if name not in named})
         project = Project(config, task)
         before = _resolved(found, project, task)
         project.config = _as_decided(project.config, before)
@@ -211,6 +224,7 @@ def go_on(
             changes = {key: new for key, (_, new) in {**differences(then, found), **changed}.items()}
             store = paused.resume(changes, versions(), noted(now, folder))
             closing.callback(store.close, "error")
+            sign(folder, store.run["config"])
             _write_settings(project, store)
             ending = _train(project, store, executor, state, listeners, stop)
         if conclude is not None:
@@ -280,7 +294,7 @@ def _train(
         store,
         [*(listeners(store.folder) if listeners else ()), *own],
         commit_every_s=project.config.checkpoints.every_s,
-        deadline_s=project.config.executor.deadline_s,
+        deadline_s=project.config.executor.limit_s,
         stop=stop,
     )
     state = engine.run(state, _context(project, store.records, store.folder))
@@ -315,7 +329,7 @@ def _refuse_strangers(folder: Path) -> None:
     """A folder with somebody's files in it is not made a run's folder by a slip of the hand."""
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder} is a file; name a folder for the run.")
-    own = {"scorers"}  # what is left when a run was cut off before its journal began
+    own = {"scorers", SIGNATURE}  # what is left when a run was cut off before its journal began
     strangers = (
         [p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(".")]
         if folder.is_dir()

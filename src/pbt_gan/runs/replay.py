@@ -34,7 +34,7 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
 
     Raises:
         ConfigError: there is no such member.
-        RunFolderError: a file of the run is gone.
+        RunFolderError: a file of the run is gone, or it would run a stranger's code.
     """
     report = run.member(member)
     ancestry = run.history.ancestry(report.member, report.interval)
@@ -63,6 +63,7 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
     }
     config = validated(Config, merged({**run.config, "pbt": shared}, change))
     check_places(config.plain())
+    run.check_code(config.plain())
     return config
 
 

@@ -22,6 +22,7 @@ from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.generator import discriminator_of, generator_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
+from pbt_gan.runs.trust import code_in, foreign, refuse
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 from pbt_gan.validation import validated
 
@@ -53,25 +54,35 @@ class Run:
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # how each metric was measured
     task: Problem | None = None  # an object that was trained in this program; None: what the configuration names
     fingerprint: Mapping[str, str] = field(default_factory=dict)  # of what was moved, to be found unchanged
+    foreign: Mapping[str, str] = field(default_factory=dict)  # code that it names and that nobody trusts; see `trust`
 
     @classmethod
-    def open(cls, folder: Path | str, *, data: Path | str | None = None, task_file: Path | str | None = None) -> "Run":
+    def open(
+        cls,
+        folder: Path | str,
+        *,
+        data: Path | str | None = None,
+        task_file: Path | str | None = None,
+        trust: bool = False,
+    ) -> "Run":
         """Read a run's folder; also that of a run that still trains.
 
         Args:
             folder: the run's.
             data: where its data lies now; None: where it was, or where it is found from the run's folder.
             task_file: likewise, the file of its task.
+            trust: that the run may run whatever code it names. Without it that is what its user has trained it with
+                here, and reading a run from elsewhere runs nothing of its own.
 
         Raises:
             RunFolderError: there is no run, or one of another format version.
             DamageError: its journal is damaged.
         """
-        return cls.of(read_run(Path(folder)), Moved(data, task_file))
+        return cls.of(read_run(Path(folder)), Moved(data, task_file), trust=trust)
 
     @classmethod
-    def of(cls, view: RunView, moved: Moved = UNMOVED) -> "Run":
-        """Return a run that was read, with its files where they lie now.
+    def of(cls, view: RunView, moved: Moved = UNMOVED, *, trust: bool = False) -> "Run":
+        """Return a run that was read, with its files where they lie now; `trust` as of `open`.
 
         Raises:
             RunFolderError: it has settings that this version does not know.
@@ -84,7 +95,8 @@ class Run:
             ) from error
         config = located(own, view.run.get("places", {}), view.folder, moved)
         fingerprint = view.run.get("fingerprint", {}) if config != own else {}
-        return cls(config, view.records, view.ending, view.folder, view.cards, fingerprint=fingerprint)
+        code = {} if trust else foreign(view.folder, view.config, config, moved)
+        return cls(config, view.records, view.ending, view.folder, view.cards, fingerprint=fingerprint, foreign=code)
 
     @cached_property
     def history(self) -> History:
@@ -261,16 +273,22 @@ class Run:
             raise RunFolderError("A run in memory keeps no weights; train with `out` to have them afterwards.")
         return self.folder
 
+    def check_code(self, config: Mapping[str, Any] | None = None) -> None:
+        """Raise RunFolderError if a part of its configuration names code that nobody trusts; None: what it trains."""
+        used = code_in({key: self.config.get(key) for key in ("task", "metrics")} if config is None else config)
+        refuse(self.folder, {key: name for key, name in self.foreign.items() if name in used.values()})
+
     def problem(self) -> Problem:
         """Return what was trained. If its files were moved, they are compared with those that the run began with.
 
         Raises:
-            RunFolderError: a file is gone, or is not what it was.
+            RunFolderError: a file is gone, or is not what it was; or this would run a stranger's code.
             PbtGanError: it cannot be built; see its subclasses.
         """
         if self.task is not None:
             self.task.expect(self.config["pbt"]["total_steps"])  # another run may have told it something else
             return self.task
+        self.check_code()
         check_places({"task": self.config["task"]})
         config = validated(Config, self.config)
         problem = build_task(replace(task_reference(config), total_steps=config.pbt.total_steps))

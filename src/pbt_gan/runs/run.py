@@ -75,7 +75,7 @@ def run(
     ending = train(config, Path(out), task=given.task, listeners=listeners, conclude=ended.append)
     if ending != "finished already":
         write_results(ended[0])
-    return replace(Run.of(ended[0]), task=given.task)
+    return replace(Run.of(ended[0], trust=True), task=given.task)
 
 
 def train(config: Config, folder: Path, *, task: Problem | None = None, **how: Any) -> str:
