@@ -16,21 +16,25 @@ from pbt_gan.cli.options import (
     ExecutorName,
     FitBy,
     MaxBad,
+    MaxCost,
     MaxTime,
     Member,
     MemoryFraction,
     MovedData,
     Nice,
+    Patience,
     Population,
     Resolution,
     RunFolder,
     Steps,
+    TargetScore,
     TaskFile,
     Trust,
     Vectorize,
     Workers,
     class_names,
     fitting,
+    goals,
     limits,
     place,
     preset_names,
@@ -77,6 +81,7 @@ def _common(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
         "pbt-gan train --data fashion-mnist --download",
+        "pbt-gan train digits --steps 20000 --patience 10 --max-cost 12h",
         "pbt-gan train --data holiday-pictures --resolution 64 --fit pad",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
@@ -112,6 +117,9 @@ def train(
     budget: Budget = None,
     seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
+    max_cost: MaxCost = None,
+    target_score: TargetScore = None,
+    patience: Patience = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     vectorize: Vectorize = None,
@@ -140,6 +148,7 @@ def train(
             **training.length(steps, budget),
             "seed": seed,
             "executor.deterministic": deterministic,
+            **goals(target_score, max_cost, patience),
             **fitting(resolution, fit, background, max_bad),
             **place(executor, workers, vectorize, device),
             **limits(deadline, memory_fraction, nice),
@@ -161,6 +170,9 @@ def resume(
     run: RunFolder,
     steps: Steps = None,
     max_time: MaxTime = None,
+    max_cost: MaxCost = None,
+    target_score: TargetScore = None,
+    patience: Patience = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     vectorize: Vectorize = None,
@@ -175,8 +187,8 @@ def resume(
 ) -> None:
     """Go on with a run that was stopped, or train it further.
 
-    It ends as if it had never been stopped. Steps, executor, workers, groups, device, checkpoints and listeners may
-    change.
+    It ends as if it had never been stopped. Steps, goals, executor, workers, groups, device, checkpoints and listeners
+    may change.
     """
     from pbt_gan.cli import training
     from pbt_gan.runs.places import Moved
@@ -184,6 +196,7 @@ def resume(
     change = training.changes(
         {
             "pbt.total_steps": steps,
+            **goals(target_score, max_cost, patience),
             **place(executor, workers, vectorize, device),
             **limits(deadline, memory_fraction, nice),
         },

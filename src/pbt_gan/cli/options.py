@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Context, Option
 
-from pbt_gan.cli.durations import seconds
+from pbt_gan.config.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.errors import PbtGanError
 
@@ -46,6 +46,15 @@ Population = Annotated[int | None, Option(metavar="N", help="Members at the star
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
 Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
+TargetScore = Annotated[
+    float | None, Option(metavar="X", help="Stop when the best member has this score; see stop.* for other goals.")
+]
+MaxCost = Annotated[
+    str | None, Option(metavar="12h", help="Stop when all members together have used so much time of their devices.")
+]
+Patience = Annotated[
+    int | None, Option(metavar="N", help="Stop when so many ready intervals in a row have found nothing better.")
+]
 ExecutorName = Annotated[
     str | None,
     Option(
@@ -120,6 +129,11 @@ def place(
         "executor.vectorize": vectorize,
         "executor.device": device,
     }
+
+
+def goals(target_score: float | None, max_cost: str | None, patience: int | None) -> dict[str, Any]:
+    """Return the settings that say what ends a run before its plan does."""
+    return {"stop.score": target_score, "stop.cost_s": max_cost, "stop.patience": patience}
 
 
 def limits(deadline: str | None, memory_fraction: float | None, nice: int | None) -> dict[str, str | float | None]:

@@ -7,12 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from pbt_gan.config.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
 from pbt_gan.core.selection import Ranked
 from pbt_gan.core.strategy import COPIED, Copies, When, Who
 from pbt_gan.errors import suggestion
+from pbt_gan.references import is_reference
 from pbt_gan.validation import Scalar, Settings
 
 
@@ -319,6 +321,35 @@ class ExecutorSettings(Settings):
         return self
 
 
+class StopSettings(Settings):
+    """What ends a run before its plan does, whatever is reached first; see `core.stopping`."""
+
+    score: float | None = Field(default=None, allow_inf_nan=False)  # of the best
+    cost_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # device seconds of all members: 7200, "2h"
+    images: int | None = Field(default=None, ge=1)  # real images that all members have seen
+    patience: int | None = Field(default=None, ge=1)  # ready intervals of everybody without a better best
+    rule: str | None = None  # your own, "file.py:name": called with a `core.stopping.Progress`
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"rule": value}
+        return {key: each for key, each in value.items() if each != "off"} if isinstance(value, Mapping) else value
+
+    @field_validator("cost_s", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return seconds(value, "stop.cost_s") if isinstance(value, str) else value
+
+    @field_validator("rule")
+    @classmethod
+    def _own(cls, value: str | None) -> str | None:
+        if value is not None and not is_reference(value):
+            raise ValueError("name a function of your own, such as my_rules.py:enough, or off")
+        return value
+
+
 class Config(Settings):
     """Everything that a run depends on."""
 
@@ -330,6 +361,7 @@ class Config(Settings):
     metrics: Mapping[str, Any] = Field(default_factory=dict)  # handed to the task
     checkpoints: CheckpointSettings = CheckpointSettings()
     executor: ExecutorSettings = ExecutorSettings()
+    stop: StopSettings | None = None  # None: its plan ends it
     listeners: tuple[str, ...] = ()  # your own, beside those of the package: "file.py:name"
 
     @field_validator("name")

@@ -70,10 +70,10 @@ class PopulationBasedTraining(Policy):
             memories.arrived = found.arrived
             decisions += [Retire(member.id, member.interval, _farewell(member, turn)) for member in found.leave]
             parents += [(parent, place) for parent in found.parents]
-            if place % self._plan.ready_interval:
-                decisions += [memories.noted(kept(member, reason=_welcome(turn))) for member in found.stay]
-            else:
-                ready += found.stay
+            between = place % self._plan.ready_interval != 0
+            unharmed = [member for member in found.stay if between and member.healthy]
+            decisions += [memories.noted(kept(member, reason=_welcome(turn))) for member in unharmed]
+            ready += [member for member in found.stay if member not in unharmed]
         gone = {decision.member for decision in decisions if isinstance(decision, Retire)}
         if gone:
             view = view.only(set(view.members) - gone)

@@ -47,6 +47,7 @@ class Member:
     due: int = 0  # trained steps of the slot at which the policy decides about it next
     score_error: float | None = None  # standard error of the latest score, as the task estimates it; None: it does not
     measurements: int = 1  # of which the latest score is the mean
+    falls: int = 0  # how often in a row this slot has diverged, with no healthy score of its own in between
 
     @property
     def score(self) -> float:
@@ -57,6 +58,11 @@ class Member:
     def healthy(self) -> bool:
         """Whether the latest score is a finite number."""
         return math.isfinite(self.score)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it would go on with the very state that was found to have diverged; such a state is not trained."""
+        return bool(self.scores) and not self.healthy and self.sources == {WHOLE: self.checkpoint}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,7 @@ class PopulationView:
     best: Member | None = None  # as it was at the best finite score of the whole run; it need not live
     current: Mapping[int, Member] = field(default_factory=dict)  # the living ones as they go on
     next_id: int = 0  # for the next birth
+    sound: Mapping[int, Member] = field(default_factory=dict)  # of those that diverged: as they last were before
     past: Sequence[Stretch] = ()  # every order that was carried out, as the answers came; if the policy looks back
     peers: Mapping[int, Peers] = field(default_factory=dict)  # by age; empty: the plan does not compare by age
 
