@@ -348,7 +348,7 @@ def test_nobody_looks_through_a_large_population_after_every_report_of_it():
     executor = Counting(Quadratic(), seed=0, slots=8, duration=lambda order, slot: order.steps + slot / 16)
     state = Engine(steers, executor, store, commit_every_s=0.0).run(State(), CONTEXT)
     assert len(looks) <= state.reports / 10
-    assert max(held) <= 160 + 8 + 160 / 16 + 160  # of the members, under way, since the last look, of a commit
+    assert max(held) <= 160 + 8 + 160 / 8 + 160  # of the members, under way, since the last look, of a commit
     assert 1 < len(store.commits) <= state.reports / 10 + 1
     assert set(store.commits[-1][1]) == steers.needed(state)
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 News = tuple[Record, Images | None]
 
-_SHARE = 16
+_SHARE = 8
 """What looks through the whole population is done when so large a part of it has reported since it was done last: on
 average a report then costs no more in a large population than in a small one."""
 

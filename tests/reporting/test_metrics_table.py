@@ -118,7 +118,8 @@ def test_however_often_it_is_written_the_table_is_the_same(synthetic, tmp_path_f
 def test_a_table_that_was_taken_away_meanwhile_is_not_written_on(synthetic, tmp_path):
     records = synthetic.records(2, 4)
     listener = MetricsTable()
-    listener.start(synthetic.context(tmp_path, records))
+    listener.start(synthetic.context(tmp_path, records[:-1]))
+    listener.record(records[-1], None)
     (tmp_path / "metrics.csv").unlink()
     with pytest.raises(StorageError, match="pbt-gan report"):
         listener.flush()

@@ -40,6 +40,7 @@ class MetricsTable:
         self._latest: dict[int, _Row] = {}  # by member
         self._metrics: list[str] = []
         self._hyperparams: list[str] = []
+        self._is_behind = False
         self._write_anew([])
         for record in context.records:
             self._add(record)
@@ -51,6 +52,8 @@ class MetricsTable:
 
     def flush(self) -> None:
         """Write what is new: rows that are settled for good, and behind them those that may change."""
+        if not self._is_behind:  # as when a run ends: a full disk could take rows from a table that is whole
+            return
         if not self._path.exists() or self._path.stat().st_size < self._size:
             raise StorageError(
                 f"{self._path} was taken away or cut; `pbt-gan report {self._path.parent}` makes it anew."
@@ -65,6 +68,7 @@ class MetricsTable:
         finally:
             file.close()
         self._size += len(whole)
+        self._is_behind = False
         for _ in settled:
             self._open.popleft()
 
@@ -73,6 +77,7 @@ class MetricsTable:
         self.flush()
 
     def _add(self, record: Record) -> None:
+        self._is_behind = True
         match record:
             case Report():
                 self._settle(record.member)

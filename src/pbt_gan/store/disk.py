@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from pbt_gan import files
 from pbt_gan.core.records import Json, Record, to_json
@@ -36,7 +37,7 @@ class DiskStore:
         self._closed = False
 
     @classmethod
-    def create(cls, folder: Path, run: Json) -> "DiskStore":
+    def create(cls, folder: Path, run: Json) -> Self:
         """Begin a run.
 
         Args:
