@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.measurement import Measurement
 from pbt_gan.core.controller import Controller
-from pbt_gan.core.plan import Mode, Plan
+from pbt_gan.core.plan import Comparison, Mode, Plan
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.core.rng import stream
@@ -20,9 +20,10 @@ def main() -> Iterator[Measurement]:
     """Measure both modes: synchronous PBT decides for all in one go, asynchronous PBT for one at a time."""
     for mode in ("sync", "async"):
         yield Measurement(f"decisions at {MEMBERS} members, {mode}", rate(mode), "1/s", ">= 1000")
+    yield Measurement(f"decisions at {MEMBERS} members, async and fair", rate("async", "fair"), "1/s", ">= 1000")
 
 
-def rate(mode: Mode) -> float:
+def rate(mode: Mode, comparison: Comparison = "latest") -> float:
     """Return exploit decisions a second, every member having been ranked once before."""
     controller = Controller(
         Plan(
@@ -33,6 +34,7 @@ def rate(mode: Mode) -> float:
             score_interval=100,
             seed=0,
             mode=mode,
+            comparison=comparison,
         )
     )
     first, second = stream(0, "scores").random((2, MEMBERS))

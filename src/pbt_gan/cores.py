@@ -2,12 +2,12 @@
 
 import math
 import os
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from pbt_gan.control_groups import folders
 
 _ROOT = Path("/")
-_GROUPS = Path("sys/fs/cgroup")
 _CONTROLLERS = ("cpu", "cpu,cpuacct")
 """Folders in which systems mount version 1's controller of processor time."""
 
@@ -37,26 +37,10 @@ def quota(root: Path = _ROOT) -> float:
     counts. In a container the paths of /proc may be the host's: what is not there is passed over.
     """
     tightest = math.inf
-    for folder in _folders(root):
+    for folder in folders(root, "cpu", _CONTROLLERS):
         with suppress(OSError, ValueError, ZeroDivisionError):
             tightest = min(tightest, _quota_of(folder))
     return tightest
-
-
-def _folders(root: Path) -> Iterator[Path]:
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        lines = []
-    groups = root / _GROUPS
-    for line in [*lines, "0::/", "0:cpu:/"]:  # the last two: whatever that says, the outermost groups are ours too
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        tops = [groups / name for name in _CONTROLLERS] if controllers else [groups, groups / "unified"]
-        inside = PurePosixPath(path.lstrip("/"))
-        for top in tops:
-            yield from (top / part for part in (inside, *inside.parents))
 
 
 def _quota_of(folder: Path) -> float:

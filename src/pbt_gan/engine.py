@@ -12,6 +12,7 @@ from pbt_gan.core.failures import fatal
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Record, Report
 from pbt_gan.core.state import State
+from pbt_gan.core.stopping import Rule, Stopping
 from pbt_gan.errors import PbtGanError, StorageError, TaskError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
@@ -24,10 +25,11 @@ _POLL_S = 0.2  # how long a wish to stop may go unseen while no answer comes
 
 @dataclass
 class Stop:
-    """A wish to end the run early, set by a signal or by a time limit."""
+    """A wish to end the run early: of a signal, a time limit, a goal that is reached, or a listener."""
 
     reason: str | None = None
     deadline_s: float | None = None  # of time.monotonic()
+    rule: Rule | None = None  # of this program, beside the goals of the run's configuration
     standstill: Callable[[bool], None] | None = None  # to be told whether the run stands still, all its workers silent
 
     def wanted(self) -> str | None:
@@ -35,6 +37,10 @@ class Stop:
         if self.reason is None and self.deadline_s is not None and time.monotonic() >= self.deadline_s:
             self.reason = "time limit"
         return self.reason
+
+    def ask(self, reason: str) -> None:
+        """Wish for the run's end, unless somebody did before."""
+        self.reason = self.reason or reason
 
 
 class Audience:
@@ -89,15 +95,18 @@ class Engine:
         commit_every_s: float = 60.0,
         deadline_s: float | None = None,
         stop: Stop | None = None,
+        stopping: Stopping | None = None,  # has followed the records so far; None: the run has no goals
     ) -> None:
         self._controller = controller
         self._executor = executor
         self._store = store
         self._audience = Audience(listeners)
         self._commit_every_s = commit_every_s
-        self._deadline_s = deadline_s  # of each order; None: it may take as long as it takes
+        self._deadline_s = deadline_s  # of each order; None: the executor decides
         self._stop = stop or Stop()
+        self._stopping = stopping
         self._news: list[News] = []  # journaled, and not told to the audience yet
+        self._fresh = True  # something was journaled since goals were looked at
         self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way
         self._last_commit_s = time.monotonic()
 
@@ -126,9 +135,10 @@ class Engine:
         state, records = self._controller.start(state)
         self._journal(records)
         while not self._controller.done(state):
-            if reason := self._stop.wanted():
-                return state, reason
             try:
+                self._look()
+                if reason := self._stop.wanted():
+                    return state, reason
                 state, orders = self._controller.ask(state, self._executor.free_slots())
                 self._executor.submit([replace(order, deadline_s=self._deadline_s) for order in orders])
                 self._tell_news()  # only now: pictures are made while the workers train
@@ -177,9 +187,19 @@ class Engine:
         log.error("Member %d, %s (%s): %s\n%s", answer.member, answer.worker, answer.kind, answer.error, answer.details)
         return fatal(answer)
 
+    def _look(self) -> None:
+        """Wish for the end if a goal is reached."""
+        if self._fresh and self._stopping is not None:
+            self._fresh = False
+            if reason := self._stopping.reason():
+                self._stop.ask(reason)
+
     def _journal(self, records: Sequence[Record], answers: Sequence[Answer] = ()) -> None:
         if self._store is not None and records:
             self._store.append(records)
+        if self._stopping is not None and records:
+            self._stopping.follow(records)
+            self._fresh = True
         previews = {answer.checkpoint: answer.preview for answer in answers if isinstance(answer, Report)}
         self._news += [
             (record, previews.get(record.checkpoint) if isinstance(record, Report) else None) for record in records

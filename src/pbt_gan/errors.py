@@ -5,6 +5,7 @@ import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the begin of a formula."""
@@ -134,6 +135,14 @@ def own_place(error: BaseException) -> str:
         for frame in reversed(traceback.extract_tb(each.__traceback__)):
             if _is_own(frame.filename):
                 return f"{frame.filename}, line {frame.lineno}"
+    return ""
+
+
+def own_line(frame: FrameType | None) -> str:
+    """Return the innermost line of a person's own code under which a frame runs; nothing: there is none."""
+    for each, number in traceback.walk_stack(frame) if frame is not None else ():
+        if _is_own(each.f_code.co_filename):
+            return f"{each.f_code.co_filename}, line {number}"
     return ""
 
 

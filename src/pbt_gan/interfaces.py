@@ -363,6 +363,10 @@ class RunStore(Protocol):
         ...
 
 
+def _nobody(reason: str) -> None:
+    """Where nothing trains there is nothing to stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What a listener is told at the start of a run."""
@@ -374,6 +378,7 @@ class RunContext:
     reals: Images | None
     total_orders: int  # of the whole run, by its plan
     workers: int = 1  # how many members, or groups of them, train side by side
+    stop: Callable[[str], None] = _nobody  # ends the run soon, as a time limit would; the reason is for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +407,8 @@ class Listener(Protocol):
     """Watches a run. What it writes is derived from the journal; one that fails is dropped, never the run.
 
     One of your own is a subclass that overrides what it needs, often `record` alone, and is handed to `pbt_gan.run` as
-    an object or a class, or named in the config. A class is called with the run's folder if it takes an argument.
+    an object or a class, or named in the config. A class is called with the run's folder if it takes an argument. One
+    that keeps the context of `start` can end the run: `context.stop("the disk is nearly full")`.
 
     Examples:
         >>> import pbt_gan

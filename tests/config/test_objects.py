@@ -199,6 +199,10 @@ def test_there_are_as_many_workers_as_cores_devices_or_wishes_but_no_more_than_m
         ({"pbt": {"explore": {"when": "proved"}, "exploit": {"copies": "hyperparams"}}}, "Leave one of the two out"),
         ({"pbt": {"policy": {"name": "pbt", "patience": 0}}}, "pbt.policy.patience = 0"),
         ({"pbt": {"explore": {"name": "settle", "floor": 2}}}, "pbt.explore.floor = 2"),
+        (
+            {"pbt": {"mode": "async", "comparison": "fair", "policy": "hyperband"}},
+            'pbt.comparison = "fair" says how pbt.policy = "pbt" compares members; pbt.policy = "hyperband"',
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_training(table, said):

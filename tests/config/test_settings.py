@@ -28,6 +28,8 @@ def test_an_unknown_key_at_the_top_names_what_there_is():
         ({"pbt": {"population_size": 0}}, "pbt.population_size = 0"),
         ({"pbt": {"total_steps": -1}}, "pbt.total_steps = -1"),
         ({"pbt": {"mode": "parallel"}}, "pbt.mode = 'parallel'"),
+        ({"pbt": {"comparison": "just"}}, "pbt.comparison = 'just'"),
+        ({"pbt": {"comparison": "fair"}}, 'pbt: comparison = "fair" is for mode = "async"'),
         ({"pbt": {"exploit": {"name": "truncation", "copies": "half"}}}, "pbt.exploit.copies = 'half'"),
         ({"executor": {"workers": 0}}, "executor.workers = 0"),
         ({"executor": {"workers": -2}}, "executor.workers = -2"),
@@ -35,7 +37,17 @@ def test_an_unknown_key_at_the_top_names_what_there_is():
         ({"executor": {"workers": "many"}}, "executor.workers = 'many': use auto, or a whole number"),
         ({"executor": {"workers": True}}, "executor.workers = True"),
         ({"executor": {"deadline_s": 0}}, "executor.deadline_s = 0"),
+        ({"executor": {"deadline_s": "soon"}}, "executor.deadline_s = 'soon': use auto, off, or seconds, such as 900"),
         ({"executor": {"name": "serial", "deadline_s": 9}}, "executor: the serial executor trains in this process"),
+        (
+            {"executor": {"name": "serial", "memory_fraction": 0.5}},
+            "executor: the serial executor trains in this process",
+        ),
+        ({"executor": {"name": "serial", "nice": 5}}, "executor: the serial executor trains in this process"),
+        ({"executor": {"memory_fraction": 0}}, "executor.memory_fraction = 0"),
+        ({"executor": {"memory_fraction": 1.5}}, "executor.memory_fraction = 1.5"),
+        ({"executor": {"nice": -5}}, "executor.nice = -5"),
+        ({"executor": {"nice": 20}}, "executor.nice = 20"),
         ({"executor": {"name": "serial", "device": "cuda:0,cuda:1"}}, "executor: the serial executor trains on one"),
         ({"seed": -1}, "seed = -1"),
         ({"seed": "one"}, "seed = 'one'"),
@@ -56,6 +68,15 @@ def test_short_forms_mean_the_long_ones():
     assert config.task.name == "quadratic"
     assert config.pbt.exploit.name == "t_test"
     assert config.space["lr"] == DomainSettings(init=(1e-4, 1e-2))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "limit_s"), [("auto", "auto", None), ("off", "off", None), (900, 900.0, 900.0)]
+)
+def test_a_deadline_is_left_open_given_up_or_a_number_of_seconds(given, kept, limit_s):
+    settings = validated(Config, {"executor": {"deadline_s": given}}).executor
+    assert (settings.deadline_s, settings.limit_s) == (kept, limit_s)
+    assert validated(Config, {}).executor.deadline_s == "auto"
 
 
 def test_options_of_a_rule_stand_beside_its_name():

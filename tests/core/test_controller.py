@@ -275,13 +275,14 @@ def test_when_no_score_was_ever_finite_members_start_anew():
     controller = Controller(plan())
     state, records = train(controller, lambda order: math.nan)
     assert all(e.checkpoint is None and e.donor is None and not e.kept for e in exploits(records))
-    assert all(member.step == 10 for member in state.members.values())  # two intervals old, not eight
+    assert all(member.step == 5 for member in state.members.values())  # one order old, not eight
     assert state.best is None
 
 
 def test_without_exploit_a_diverged_member_is_left_alone():
     _, records = train(Controller(plan(strategy=strategy("none", "none"))), lambda order: math.nan)
     assert all(e.kept for e in exploits(records))
+    assert sum(isinstance(record, Report) for record in records) == 5  # what has diverged is not trained any more
 
 
 @pytest.mark.parametrize("rule", ["truncation", "tournament", "t_test"])

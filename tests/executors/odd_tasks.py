@@ -1,10 +1,13 @@
 """Tasks that bring a worker into trouble, or that depend on how many threads it has."""
 
 import os
+import resource
 import signal
 import stat
 import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +90,60 @@ class Failing(Still):
                 import torch
 
                 torch.empty(1 << 60, dtype=torch.uint8)
+            case "limit":
+                resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
+                bytearray(1 << 31)
             case "storage":
                 Path("/dev/full").write_bytes(b"x")
+            case "sys.exit":
+                sys.exit(3)
+            case "os._exit":
+                os._exit(3)
+
+
+class Leaker(Still):
+    """Takes more and more memory, itself or in a child, the first time that anybody is trained."""
+
+    def __init__(self, folder: str, where: str) -> None:
+        self.mark = Path(folder) / "leaked"
+        self.where = where
+
+    def train(self, state, hyperparams, steps, streams):
+        if not self.mark.exists():
+            self.mark.touch()
+            if self.where == "here" or os.fork() == 0:
+                kept = []
+                for _ in range(40):
+                    kept.append(bytearray(b"x" * 10_000_000))
+                    time.sleep(0.01)
+            time.sleep(600)
+        return Training(state, hyperparams)
+
+
+class Polite(Still):
+    """Tells how nice it is, and how nice a thread that it starts."""
+
+    def train(self, state, hyperparams, steps, streams):
+        with ThreadPoolExecutor(1) as threads:
+            metrics = {"nice": os.nice(0), "thread": threads.submit(os.nice, 0).result()}
+        return Training(state, hyperparams, metrics)
+
+
+class Deaf(Still):
+    """Is in one call into C for hours, which holds Python's lock: while it is built, or while it trains."""
+
+    def __init__(self, folder: str, when: str) -> None:
+        self.folder, self.when = Path(folder), when
+        if when == "built":
+            self._sum()
+
+    def train(self, state, hyperparams, steps, streams):
+        self._sum()
+        return Training(state, hyperparams)
+
+    def _sum(self):
+        (self.folder / f"{os.getpid()}-{os.getpid()}").touch()
+        sum(range(10**13))
 
 
 class Forgetful(Still):

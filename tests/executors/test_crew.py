@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.errors import TaskError, WorkerError
+from pbt_gan.executors import crew as crews
 from pbt_gan.executors import watch
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.exchange import Kept, Memory
@@ -41,11 +42,11 @@ class Puppet:
 class Puppets(Crew):
     """A crew of them. Each wait moves the clock by a second; `hired` are all that there ever were."""
 
-    def __init__(self, posts: int, group: int = 1) -> None:
+    def __init__(self, posts: int, group: int = 1, *, patient: bool = True) -> None:
         self.now_s = 0.0
         self.hired: list[Puppet] = []
         self.vacant = False
-        super().__init__(Memory(), posts=posts, group=group, clock=lambda: self.now_s)
+        super().__init__(Memory(), posts=posts, group=group, patient=patient, clock=lambda: self.now_s)
         self._fill()
 
     def _hire(self, number: int) -> Puppet | None:
@@ -68,8 +69,8 @@ class Puppets(Crew):
         return found
 
 
-def ready(posts: int = 1, group: int = 1) -> tuple[Puppets, Sequence[Puppet]]:
-    crew = Puppets(posts, group)
+def ready(posts: int = 1, group: int = 1, *, patient: bool = True) -> tuple[Puppets, Sequence[Puppet]]:
+    crew = Puppets(posts, group, patient=patient)
     for worker in crew.hired:
         worker.coming.append(Ready())
     crew.pass_s(1)
@@ -200,6 +201,67 @@ def test_a_deadline_runs_from_when_the_worker_is_ready():
     worker.coming.append(Ready())
     assert crew.pass_s(5) == []
     assert len(crew.pass_s(1)) == 1
+
+
+@pytest.mark.parametrize(("longest_s", "limit_s"), [(1, watch.PATIENCE_S), (59, 20 * 60)])
+def test_whoever_takes_much_longer_than_any_before_has_hung_though_nobody_set_a_deadline(longest_s, limit_s, said):
+    crew, workers = ready(2, patient=False)
+    crew.submit([order(0)])
+    crew.pass_s(longest_s, alive=workers)
+    workers[0].coming.append(answered(order(0)))
+    crew.pass_s(1, alive=workers)
+    crew.submit([order(1)])
+    workers[0].coming.append(Alive("task.py, line 9"))
+    assert crew.pass_s(limit_s - 2, alive=workers[1:]) == []
+    assert "member 1, interval 1, at task.py, line 9. " in said()[0]
+    assert f"it will be ended and replaced after {limit_s:g} s." in said()[0]
+    (failure,) = crew.pass_s(3, alive=workers[1:])
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.place) == ("deadline", "task.py, line 9")
+    longest = longest_s + 1 if longest_s > 1 else 2
+    assert failure.error == (
+        f"worker-0 has not answered in {limit_s:g} s, and nobody took longer than {longest} s until now; "
+        "it is at task.py, line 9"
+    )
+    assert workers[0].closed
+
+
+@pytest.fixture
+def short_day(monkeypatch):
+    """Let what may take a day at first take a hundred seconds only."""
+    monkeypatch.setattr(watch, "FIRST_S", 100.0)
+    monkeypatch.setattr(crews, "FIRST_S", 100.0)
+
+
+def test_before_anybody_has_answered_a_worker_has_hung_after_a_day(short_day):
+    crew, workers = ready(patient=False)
+    crew.submit([order(0)])
+    assert crew.pass_s(99, alive=workers) == []
+    (failure,) = crew.pass_s(2, alive=workers)
+    assert isinstance(failure, Failure)
+    assert failure.error == "worker-0 has not answered in 100 s, nor has anybody else"
+
+
+def test_a_worker_that_never_gets_its_task_built_is_replaced_and_ends_the_run_at_the_third_time(short_day):
+    crew = Puppets(1, patient=False)
+    with pytest.raises(WorkerError, match="worker-0 has not built its task in 100 s, as the 2 before it did"):
+        crew.pass_s(400)
+    assert len(crew.hired) == 3
+
+
+def test_a_silent_worker_with_nothing_to_do_is_replaced_at_no_cost(said):
+    crew, (first, second) = ready(2, patient=False)
+    assert crew.pass_s(watch.PATIENCE_S + 1, alive=[first]) == []
+    assert (first.closed, second.closed) == (False, True)
+    assert crew.free_slots() == 2
+    assert said()[-1] == "worker-1 has been silent for 600 s; it is started anew."
+
+
+def test_patience_has_no_end_if_that_was_asked_for_but_a_deadline_counts():
+    crew, workers = ready(2)
+    crew.submit([order(0), replace(order(1), deadline_s=5.0)])
+    (failure,) = crew.pass_s(2 * watch.PATIENCE_S, alive=workers)
+    assert failure.member == 1
 
 
 def test_an_answer_in_time_is_taken_although_nobody_looked_for_long():

@@ -17,8 +17,9 @@ import pytest
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import ConfigError, WorkerError
+from pbt_gan.executors import crew, processes, watch
 from pbt_gan.executors import process as process_module
-from pbt_gan.executors import processes, scratch, watch
+from pbt_gan.executors.allowance import can_be_watched, total_bytes
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import TaskReference
@@ -38,8 +39,8 @@ def place(tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def start(task: TaskReference = WALK, workers: int = 2) -> closing[ProcessesExecutor]:
-    return closing(ProcessesExecutor(task, seed=0, workers=workers))
+def start(task: TaskReference = WALK, workers: int = 2, **limits: Any) -> closing[ProcessesExecutor]:
+    return closing(ProcessesExecutor(task, seed=0, workers=workers, **limits))
 
 
 def odd(name: str, **arguments: str) -> TaskReference:
@@ -166,6 +167,9 @@ def test_what_strays_into_a_workers_connection_is_a_failure_of_its_own_kind(text
     [
         ("task", "task", "KeyError: 'lost'"),
         ("memory", "memory", "Unable to allocate"),
+        ("limit", "memory", "MemoryError"),
+        ("sys.exit", "task", "SystemExit: 3"),
+        ("os._exit", "worker", "worker-0 ended with exit code 3"),
         ("storage", "storage", "No space left on device"),
         pytest.param("torch's memory", "memory", "allocate", marks=pytest.mark.slow),
     ],
@@ -177,6 +181,77 @@ def test_a_failure_says_whether_task_memory_or_disk_is_to_blame(error, kind, sai
     assert answer.kind == kind, answer.details
     assert said in answer.error
     assert ("odd_tasks.py, line " in answer.place) == (kind == "task")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not can_be_watched(), reason="this system does not tell how much memory a process has")
+@pytest.mark.parametrize("where", ["here", "in a child"])
+def test_a_worker_that_takes_too_much_memory_is_ended_and_its_order_can_be_given_again(tmp_path, where):
+    fraction = 250e6 / total_bytes()
+    with start(odd("Leaker", folder=str(tmp_path), where=where), workers=1, memory_fraction=fraction) as executor:
+        (answer,) = answers(executor, [plain(0)])
+        assert isinstance(answer, Failure)
+        assert answer.kind == "memory"
+        assert re.match(r"worker-0 takes 0\.\d+ GB of memory, and may take 0\.25 GB \(", answer.error)
+        (answer,) = answers(executor, [replace(plain(0), attempt=2)])
+        assert isinstance(answer, Report)
+
+
+def test_workers_are_as_nice_as_they_were_asked_to_be_and_the_run_is_not():
+    before = os.nice(0)
+    with start(odd("Polite"), workers=1, nice=3) as executor:
+        (answer,) = answers(executor, [plain(0)])
+    assert isinstance(answer, Report), answer
+    nice = min(before + 3, 19)
+    assert answer.metrics == {"nice": nice, "thread": nice}
+    assert os.nice(0) == before
+
+
+def test_several_workers_share_a_gpu(monkeypatch):
+    devices = []
+
+    class Stub:
+        ready = False
+
+        def __init__(self, name, start, *arguments):
+            devices.append(start["device"])
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(processes, "WorkerProcess", Stub)
+    with closing(ProcessesExecutor(WALK, seed=0, workers=4, devices=["cuda:0"])):
+        assert devices == ["cuda:0"] * 4
+
+
+@pytest.mark.slow
+def test_a_worker_that_has_hung_is_ended_with_the_line_at_which_it_hangs(tmp_path, hurried, monkeypatch):
+    monkeypatch.setattr(watch, "PATIENCE_S", 3.0)
+    with start(odd("Forgetful", folder=str(tmp_path))) as executor:
+        orders = [plain(0), plain(1)]
+        late, good = sorted(answers(executor, orders), key=lambda answer: isinstance(answer, Report))
+        assert isinstance(good, Report)
+        assert isinstance(late, Failure)
+        assert late.kind == "deadline", late
+        assert re.search(
+            r"has not answered in \S+ s, and nobody took longer than \S+ s until now; it is at ", late.error
+        )
+        assert re.fullmatch(r".*odd_tasks\.py, line \d+", late.place)
+        (again,) = answers(executor, [replace(orders[late.member], attempt=2)])
+        assert isinstance(again, Report)
+
+
+@pytest.mark.slow
+def test_an_idle_worker_that_is_stopped_is_replaced(hurried, monkeypatch):
+    monkeypatch.setattr(crew, "PATIENCE_S", 1.0)
+    with start(workers=1) as executor:
+        answers(executor, FIRST[:1])
+        stopped = process(executor._posts[0])
+        stopped.send_signal(signal.SIGSTOP)
+        wait_until(lambda: executor.next_reports(0.05) or process(executor._posts[0]) is not stopped)
+        assert stopped.returncode == -signal.SIGKILL
+        (answer,) = answers(executor, FIRST[1:2])
+        assert isinstance(answer, Report)
 
 
 @pytest.mark.slow
@@ -241,7 +316,17 @@ def test_close_does_not_wait_for_training_and_kills_what_the_task_has_started(tm
     wait_until(lambda: all(gone(int(pid)) for pid in names.name.split("-")))
 
 
-def test_a_killed_run_leaves_no_process_and_no_memory(tmp_path, place):
+@pytest.mark.parametrize(
+    "task",
+    [
+        "Sleeper",
+        pytest.param("Deaf in training", marks=pytest.mark.slow),
+        pytest.param("Deaf while it is built", marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_run_leaves_no_process_and_no_memory(task, tmp_path, place):
+    when = {"Deaf in training": {"when": "trained"}, "Deaf while it is built": {"when": "built"}}.get(task, {})
+    task, arguments = f"{ODD}:{task.split()[0]}", {"folder": str(tmp_path), **when}
     program = f"""
 import time
 from pathlib import Path
@@ -250,7 +335,7 @@ from pbt_gan.executors import processes
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.interfaces import TaskReference
 processes.places = lambda: [Path({str(place)!r})]
-executor = ProcessesExecutor(TaskReference({f"{ODD}:Sleeper"!r}, {{"folder": {str(tmp_path)!r}}}), seed=0, workers=2)
+executor = ProcessesExecutor(TaskReference({task!r}, {arguments!r}), seed=0, workers=2)
 executor.submit([Order(n, 1, 1, {{}}, {{}}, f"m{{n}}", 0, 0, 3) for n in range(2)])
 time.sleep(600)
 """
@@ -261,7 +346,7 @@ time.sleep(600)
     run.wait()
     pids = [int(pid) for names in tmp_path.glob("*-*") for pid in names.name.split("-")]
     wait_until(lambda: all(gone(pid) for pid in pids))
-    scratch.sweep(place)  # two workers may get in each other's way; the next run makes good
+    wait_until(lambda: not list(place.iterdir()))
 
 
 @pytest.mark.slow

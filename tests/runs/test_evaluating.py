@@ -1,6 +1,7 @@
 """Anybody's images are measured beside anybody's; a run's generator makes its own."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pbt_gan.gan.data import load_dataset
 from pbt_gan.gan.scores.networks import imagenet
 
 DIGITS = load_dataset("digits").images
-GAN = {
+GAN: dict[str, Any] = {
     "task": {"name": "gan", "width": 2, "z_size": 4, "batch_size": 16},
     "metrics": {"samples": 100, "held_out_samples": 100},
     "executor": {"name": "serial", "workers": 1},

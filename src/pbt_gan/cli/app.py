@@ -10,24 +10,32 @@ from pbt_gan.cli.options import (
     Background,
     Budget,
     Changes,
+    Deadline,
     Device,
     Download,
     ExecutorName,
     FitBy,
     MaxBad,
+    MaxCost,
     MaxTime,
     Member,
+    MemoryFraction,
     MovedData,
+    Nice,
+    Patience,
     Population,
     Resolution,
     RunFolder,
     Steps,
+    TargetScore,
     TaskFile,
     Trust,
     Vectorize,
     Workers,
     class_names,
     fitting,
+    goals,
+    limits,
     place,
     preset_names,
 )
@@ -73,6 +81,7 @@ def _common(
         "pbt-gan train digits --population 16 --budget 12000 --dry-run",
         "pbt-gan train --data cifar-10-python.tar.gz --max-time 8h",
         "pbt-gan train --data fashion-mnist --download",
+        "pbt-gan train digits --steps 20000 --patience 10 --max-cost 12h",
         "pbt-gan train --data holiday-pictures --resolution 64 --fit pad",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
@@ -108,10 +117,16 @@ def train(
     budget: Budget = None,
     seed: Annotated[int | None, Option(metavar="N", help="Equal seeds make equal runs.")] = None,
     max_time: MaxTime = None,
+    max_cost: MaxCost = None,
+    target_score: TargetScore = None,
+    patience: Patience = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     set_: Changes = None,
     deterministic: Annotated[
         bool | None, Option("--deterministic", help="Equal bits in every run on a GPU too, at some cost in speed.")
@@ -133,8 +148,10 @@ def train(
             **training.length(steps, budget),
             "seed": seed,
             "executor.deterministic": deterministic,
+            **goals(target_score, max_cost, patience),
             **fitting(resolution, fit, background, max_bad),
             **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
         },
         set_ or (),
     )
@@ -153,10 +170,16 @@ def resume(
     run: RunFolder,
     steps: Steps = None,
     max_time: MaxTime = None,
+    max_cost: MaxCost = None,
+    target_score: TargetScore = None,
+    patience: Patience = None,
     executor: ExecutorName = None,
     workers: Workers = None,
     vectorize: Vectorize = None,
     device: Device = None,
+    deadline: Deadline = None,
+    memory_fraction: MemoryFraction = None,
+    nice: Nice = None,
     data: MovedData = None,
     task_file: TaskFile = None,
     trust: Trust = False,
@@ -164,13 +187,21 @@ def resume(
 ) -> None:
     """Go on with a run that was stopped, or train it further.
 
-    It ends as if it had never been stopped. Steps, executor, workers, groups, device, checkpoints and listeners may
-    change.
+    It ends as if it had never been stopped. Steps, goals, executor, workers, groups, device, checkpoints and listeners
+    may change.
     """
     from pbt_gan.cli import training
     from pbt_gan.runs.places import Moved
 
-    change = training.changes({"pbt.total_steps": steps, **place(executor, workers, vectorize, device)}, set_ or ())
+    change = training.changes(
+        {
+            "pbt.total_steps": steps,
+            **goals(target_score, max_cost, patience),
+            **place(executor, workers, vectorize, device),
+            **limits(deadline, memory_fraction, nice),
+        },
+        set_ or (),
+    )
     training.resume(run, Moved(data, task_file), change, max_time, trust=trust)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan import files
-from pbt_gan.cli.durations import seconds
+from pbt_gan.config.durations import seconds
 from pbt_gan.config.source import Table as Settings
 from pbt_gan.config.source import data_place
 from pbt_gan.errors import ConfigError, instead

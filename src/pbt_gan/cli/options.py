@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Context, Option
 
+from pbt_gan.config.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.errors import PbtGanError
 
@@ -45,6 +46,15 @@ Population = Annotated[int | None, Option(metavar="N", help="Members at the star
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
 Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]
+TargetScore = Annotated[
+    float | None, Option(metavar="X", help="Stop when the best member has this score; see stop.* for other goals.")
+]
+MaxCost = Annotated[
+    str | None, Option(metavar="12h", help="Stop when all members together have used so much time of their devices.")
+]
+Patience = Annotated[
+    int | None, Option(metavar="N", help="Stop when so many ready intervals in a row have found nothing better.")
+]
 ExecutorName = Annotated[
     str | None,
     Option(
@@ -60,6 +70,21 @@ Workers = Annotated[
 Vectorize = Annotated[
     str | None,
     Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
+]
+Deadline = Annotated[
+    str | None,
+    Option(
+        "--deadline",
+        metavar="auto|off|30m",
+        help="When a worker that has not answered is replaced; auto: after 20 times the longest, and 10 minutes.",
+    ),
+]
+MemoryFraction = Annotated[
+    float | None,
+    Option("--memory-fraction", metavar="0.25", help="Share of the machine's or GPU's memory that a worker may take."),
+]
+Nice = Annotated[
+    int | None, Option("--nice", metavar="N", help="By how much workers let other programs go first, 0 to 19.")
 ]
 MovedData = Annotated[
     Path | None, Option("--data", metavar="PATH", help="Where the run's data lies now, if it was moved.")
@@ -103,6 +128,25 @@ def place(
         "executor.workers": workers,
         "executor.vectorize": vectorize,
         "executor.device": device,
+    }
+
+
+def goals(target_score: float | None, max_cost: str | None, patience: int | None) -> dict[str, Any]:
+    """Return the settings that say what ends a run before its plan does."""
+    return {"stop.score": target_score, "stop.cost_s": max_cost, "stop.patience": patience}
+
+
+def limits(deadline: str | None, memory_fraction: float | None, nice: int | None) -> dict[str, str | float | None]:
+    """Return the settings of what a worker may take.
+
+    Raises:
+        ConfigError: the deadline is no time.
+    """
+    said = deadline is None or deadline in ("auto", "off")
+    return {
+        "executor.deadline_s": deadline if said else seconds(str(deadline), "--deadline"),
+        "executor.memory_fraction": memory_fraction,
+        "executor.nice": nice,
     }
 
 

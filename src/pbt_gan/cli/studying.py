@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pbt_gan.cli.endings import ends_by
-from pbt_gan.cli.training import deadline
+from pbt_gan.config.durations import deadline
 from pbt_gan.config.source import parse_changes
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
@@ -55,7 +55,7 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     from pbt_gan.studies.experiment.protocol import conditions, protocol
     from pbt_gan.studies.experiment.result import Result
 
-    screen, progress, stop = console(), console(stderr=True), Stop(deadline_s=deadline(max_time))
+    screen, progress, stop = console(), console(stderr=True), Stop(deadline_s=deadline(max_time, "--max-time"))
     planned = read_experiment(source, [change])
     folder = out or ROOT / f"{planned.config.name}-experiment"
     done = conduct(planned, folder, listeners=brief_listeners, stop=stop, jobs=jobs, say=progress.print)

@@ -1,25 +1,25 @@
 """`train` and `resume`."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from pbt_gan.cli.durations import seconds
 from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
+from pbt_gan.config.durations import deadline
 from pbt_gan.config.preset_choice import Found, preset_for
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
 from pbt_gan.core.failures import ENDINGS
+from pbt_gan.core.stopping import PREFIX
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run, new_folder
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import Project, go_on, left_alone, start
 from pbt_gan.runs.places import Moved
 from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import write_results
@@ -35,7 +35,7 @@ def train(
     source: str | None, data: str | None, out: Path | None, change: Table, max_time: str | None, dry_run: bool
 ) -> None:
     """Train what the options describe; in an existing run's folder, go on with that run."""
-    stop = Stop(deadline_s=deadline(max_time))
+    stop = Stop(deadline_s=deadline(max_time, "--max-time"))
     own: Table = {}
     if data is not None:
         data = data_place(data, Path.cwd())
@@ -63,7 +63,7 @@ def train(
 
 def resume(folder: Path, moved: Moved, change: Table, max_time: str | None, *, trust: bool) -> None:
     """Go on with a run."""
-    stop = Stop(deadline_s=deadline(max_time))
+    stop = Stop(deadline_s=deadline(max_time, "--max-time"))
     ended: list[RunView] = []
     with _continuation_told(folder):
         ending = go_on(
@@ -90,7 +90,7 @@ def replay(
     trust: bool,
 ) -> None:
     """Train one member with a run's schedule; with the run's own seed, say whether the same weights came out."""
-    stop = Stop(deadline_s=deadline(max_time))
+    stop = Stop(deadline_s=deadline(max_time, "--max-time"))
     found = Run.open(folder, data=moved.data, task_file=moved.task_file, trust=trust)
     config = validated(Config, merged(replay_config(found, member, seed).plain(), change))
     if moved:
@@ -152,15 +152,6 @@ def length(steps: int | None, budget: int | None) -> Table:
     return {"pbt.total_steps": steps, "pbt.budget_steps": budget}
 
 
-def deadline(max_time: str | None) -> float | None:
-    """Return the time.monotonic() at which a run is to stop.
-
-    Raises:
-        ConfigError: it is no time such as 90s, 30m or 8h.
-    """
-    return None if max_time is None else time.monotonic() + seconds(max_time, "--max-time")
-
-
 def _fitting(data: str | None, change: Table) -> tuple[str, Table]:
     """Return the preset for these images, and their size as a setting; say which preset it is, why, and what else."""
     if data is None:
@@ -209,10 +200,22 @@ def _conclude(ending: str, view: RunView) -> None:
         out.print(overview(run))
         out.print(f"Finished already. Train it further with: {_resume(folder)} --steps N", soft_wrap=True)
         return
+    if left_alone(ending):
+        out.print(overview(run))
+        out.print(f"Its goal is reached already. Go on to another one with: {_another_goal(run)}", soft_wrap=True)
+        return
     write_results(view)
     with ends_by(ending):
         out.print(overview(run))
         out.print()
         out.print(contents(folder))
-        if ending != "finished":
+        if ending.startswith(PREFIX):
+            out.print(f"\nStopped ({ending}). Go on to another goal with: {_another_goal(run)}", soft_wrap=True)
+        elif ending != "finished":
             out.print(f"\nStopped ({ending}). Go on with: {_resume(folder)}", soft_wrap=True)
+
+
+def _another_goal(run: Run) -> str:
+    assert run.folder is not None
+    setting = run.ending.removeprefix(PREFIX).partition(" ")[0].rstrip(":")
+    return f"{_resume(run.folder)} --set {PREFIX}{setting}=…   (off: without it)"

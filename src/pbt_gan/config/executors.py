@@ -16,13 +16,22 @@ class Kind:
     make: "Callable[..., Executor]"  # (task, settings, workers, **seed, folder, group and deterministic)
     here: bool = False
     """In the caller's own process: it takes a task that is an object, has one worker on one device with one thread, and
-    cannot end what it trains."""
+    cannot end what it trains or hold it to a limit."""
 
 
 def _processes(task: "TaskReference", settings: "ExecutorSettings", workers: int, **common: Any) -> "Executor":
     from pbt_gan.executors.processes import ProcessesExecutor
 
-    return ProcessesExecutor(task, workers=workers, devices=settings.devices, threads=settings.threads, **common)
+    return ProcessesExecutor(
+        task,
+        workers=workers,
+        devices=settings.devices,
+        threads=settings.threads,
+        patient=settings.deadline_s == "off",
+        memory_fraction=settings.memory_fraction,
+        nice=settings.nice,
+        **common,
+    )
 
 
 def _serial(task: "Problem | TaskReference", settings: "ExecutorSettings", workers: int, **common: Any) -> "Executor":

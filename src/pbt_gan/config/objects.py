@@ -24,6 +24,8 @@ from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.rng import stream
 from pbt_gan.core.selection import Selection
 from pbt_gan.core.space import Space, check_values, draw, middles
+from pbt_gan.core.stopping import Goals
+from pbt_gan.core.stopping import Rule as StopRule
 from pbt_gan.core.strategy import Rule, Strategy, chosen, moved
 from pbt_gan.core.tables import EXPLOIT, EXPLORE, POLICIES
 from pbt_gan.cores import usable_cores
@@ -138,6 +140,7 @@ def build_plan(config: Config, space: Space, components: Components = MappingPro
         score_interval=score_interval,
         seed=config.seed,
         mode=config.pbt.mode,
+        comparison=config.pbt.comparison,
         phases=tuple(Phase(phase.begins, phase.members) for phase in config.pbt.phases),
         strategy=strategy,
         policy=_policy(config.pbt.policy),
@@ -145,7 +148,12 @@ def build_plan(config: Config, space: Space, components: Components = MappingPro
         schedule=schedule,
     )
     with _explained("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
-        plan.policy(plan)
+        policy = plan.policy(plan)
+    if plan.comparison not in getattr(policy, "comparisons", Policy.comparisons):
+        raise ConfigError(
+            f'pbt.comparison = "{plan.comparison}" says how pbt.policy = "pbt" compares members; pbt.policy = '
+            f'"{config.pbt.policy.name}" has its own way. Leave one of the two out.'
+        )
     return plan
 
 
@@ -197,6 +205,21 @@ def check_devices(config: Config) -> None:
             from pbt_gan.devices import check_device
 
             check_device(device)
+
+
+def goals(config: Config, rule: StopRule | None = None) -> Goals:
+    """Return what ends a run before its plan does.
+
+    Args:
+        config: the run's.
+        rule: an object of this program; None: the one that the config names, if it names one.
+    """
+    if config.stop is None:
+        return Goals(rule=rule)
+    named = config.stop.rule
+    if rule is None and named is not None:
+        rule = _load("stop.rule", named)
+    return Goals(**config.stop.model_dump(exclude={"rule"}), rule=rule)
 
 
 def _maker(factory: Callable[..., Listener]) -> Callable[[Path], Listener]:

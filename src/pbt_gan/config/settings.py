@@ -1,17 +1,20 @@
 """The configuration of a run, as typed data. See `docs/run-folder.md` for the file that holds it."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from pbt_gan.config.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
 from pbt_gan.core.selection import Ranked
 from pbt_gan.core.strategy import COPIED, Copies, When, Who
 from pbt_gan.errors import suggestion
+from pbt_gan.references import is_reference
 from pbt_gan.validation import Scalar, Settings
 
 
@@ -117,6 +120,7 @@ class PBTSettings(Settings):
     ready_interval: int = Field(default=100, ge=1)  # between two ready points
     score_interval: int | None = Field(default=None, ge=1)  # between two scores; None: ready_interval
     mode: Literal["sync", "async"] = "sync"
+    comparison: Literal["latest", "fair"] = "latest"  # fair: asynchronous members are compared at equal age
     policy: Named = Named(name="pbt")  # or one of your own, "file.py:Name"; see pbt_gan.core.policy
     exploit: ExploitSettings = ExploitSettings()
     explore: ExploreSettings = ExploreSettings()
@@ -175,6 +179,15 @@ class PBTSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _comparable(self) -> "PBTSettings":
+        if self.comparison == "fair" and self.mode == "sync":
+            raise ValueError(
+                'comparison = "fair" is for mode = "async"; in synchronous runs members wait for each other, and are '
+                "compared when all have trained equally long"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _divisible(self) -> "PBTSettings":
         score = self.score_interval or self.ready_interval
         if self.ready_interval % score:
@@ -223,7 +236,9 @@ class ExecutorSettings(Settings):
     vectorize: Literal["auto", "off"] | int = "auto"  # how many members a worker trains as one group
     device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
     threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
-    deadline_s: float | None = Field(default=None, gt=0)  # for what a worker has at a time; None: no limit
+    deadline_s: Literal["auto", "off"] | float = "auto"  # for what a worker has at a time; auto: long after all others
+    memory_fraction: float | None = Field(default=None, gt=0, le=1)  # of the machine's or GPU's, for each worker
+    nice: int = Field(default=0, ge=0, le=19)  # by how much workers let other programs go first
     deterministic: bool = False  # on a GPU: equal bits in every run, at a cost; a CPU is always so
 
     @model_validator(mode="before")
@@ -258,6 +273,15 @@ class ExecutorSettings(Settings):
             raise ValueError("use auto, off, or how many members a worker trains together, such as 4")
         return count if count > 1 else "off"
 
+    @field_validator("deadline_s", mode="before")
+    @classmethod
+    def _limit(cls, value: Any) -> Any:
+        if value is None or value in ("auto", "off"):
+            return value or "auto"
+        if isinstance(value, bool | str) or not 0 < value < math.inf:
+            raise ValueError("use auto, off, or seconds, such as 900")
+        return float(value)
+
     @field_validator("device")
     @classmethod
     def _known(cls, value: str) -> str:
@@ -273,18 +297,57 @@ class ExecutorSettings(Settings):
         """The devices, one or more."""
         return self.device.split(",")
 
+    @property
+    def limit_s(self) -> float | None:
+        """The seconds that somebody gave a worker for what it has at a time."""
+        return None if isinstance(self.deadline_s, str) else self.deadline_s
+
     @model_validator(mode="after")
     def _here(self) -> "ExecutorSettings":
         if not EXECUTORS[self.name].here:
             return self
         if "," in self.device:
             raise ValueError(f"the {self.name} executor trains on one device, not on {self.device}; use processes")
-        if self.deadline_s is not None:
-            raise ValueError(
-                f"the {self.name} executor trains in this process, which deadline_s = {self.deadline_s:g} cannot end; "
-                "use processes"
-            )
+        limits = {
+            "deadline_s": self.limit_s and f"{self.limit_s:g} cannot end",
+            "memory_fraction": self.memory_fraction and f"{self.memory_fraction:g} cannot hold to a limit",
+            "nice": self.nice and f"{self.nice} would slow down as a whole (start it with the command nice)",
+        }
+        for name, why in limits.items():
+            if why:
+                raise ValueError(
+                    f"the {self.name} executor trains in this process, which {name} = {why}; use processes"
+                )
         return self
+
+
+class StopSettings(Settings):
+    """What ends a run before its plan does, whatever is reached first; see `core.stopping`."""
+
+    score: float | None = Field(default=None, allow_inf_nan=False)  # of the best
+    cost_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # device seconds of all members: 7200, "2h"
+    images: int | None = Field(default=None, ge=1)  # real images that all members have seen
+    patience: int | None = Field(default=None, ge=1)  # ready intervals of everybody without a better best
+    rule: str | None = None  # your own, "file.py:name": called with a `core.stopping.Progress`
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"rule": value}
+        return {key: each for key, each in value.items() if each != "off"} if isinstance(value, Mapping) else value
+
+    @field_validator("cost_s", mode="before")
+    @classmethod
+    def _duration(cls, value: Any) -> Any:
+        return seconds(value, "stop.cost_s") if isinstance(value, str) else value
+
+    @field_validator("rule")
+    @classmethod
+    def _own(cls, value: str | None) -> str | None:
+        if value is not None and not is_reference(value):
+            raise ValueError("name a function of your own, such as my_rules.py:enough, or off")
+        return value
 
 
 class Config(Settings):
@@ -298,6 +361,7 @@ class Config(Settings):
     metrics: Mapping[str, Any] = Field(default_factory=dict)  # handed to the task
     checkpoints: CheckpointSettings = CheckpointSettings()
     executor: ExecutorSettings = ExecutorSettings()
+    stop: StopSettings | None = None  # None: its plan ends it
     listeners: tuple[str, ...] = ()  # your own, beside those of the package: "file.py:name"
 
     @field_validator("name")

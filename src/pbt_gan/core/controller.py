@@ -4,12 +4,13 @@ Frozen state in, new state and plain records out. Whatever changes a state is a 
 journaled records with `apply` and decides nothing again, so that old runs go on under new code.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from pbt_gan.core.modes import MODES
+from pbt_gan.core.modes import MODES, barrier
 from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import checked
@@ -17,6 +18,7 @@ from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, Stretch, 
 from pbt_gan.core.records import (
     Answer,
     Birth,
+    Decision,
     Exploit,
     Failure,
     Measure,
@@ -27,6 +29,7 @@ from pbt_gan.core.records import (
     mean_of,
 )
 from pbt_gan.core.rng import stream
+from pbt_gan.core.roster import Roster
 from pbt_gan.core.space import draw
 from pbt_gan.core.state import State
 from pbt_gan.core.strategy import journaled
@@ -47,8 +50,10 @@ class Controller:
 
     def start(self, state: State) -> tuple[State, list[Record]]:
         """Bring members into an empty population, or decide for those whom a longer plan sets going again."""
-        records: list[Record] = list(self._due(state)) if state.members else list(self._births())
-        return self.fold(records, state), records
+        if state.members:
+            return self._decided(state)
+        births = list(self._births())
+        return self.fold(births, state), [*births]
 
     def done(self, state: State) -> bool:
         """Whether every member has trained all its steps."""
@@ -84,8 +89,10 @@ class Controller:
         # All are taken in before anything is decided. Told one by one, the first would be judged by what the others
         # scored long ago, and the order of the ids would decide.
         state, records = self._taken(state, answers)
-        decisions = self._due(state) if any(isinstance(record, Report | Measurement) for record in records) else ()
-        return self.fold(decisions, state), [*records, *decisions]
+        if not any(isinstance(record, Report | Measurement) for record in records):
+            return state, records
+        state, decisions = self._decided(state)
+        return state, [*records, *decisions]
 
     def fold(self, records: Iterable[Record], state: State | None = None) -> State:
         """Apply records in turn."""
@@ -117,6 +124,7 @@ class Controller:
         """
         keys = {key for member in state.members.values() for key in member.sources.values()}
         keys |= {member.checkpoint for member in state.measured.values() if member.checkpoint is not None}
+        keys |= {member.checkpoint for member in state.sound.values() if member.checkpoint is not None}
         keys |= {key for order in state.pending.values() for key in order.sources.values()}
         if state.best is not None and state.best.checkpoint is not None:
             keys.add(state.best.checkpoint)
@@ -130,7 +138,8 @@ class Controller:
         for member in state.measured.values():
             if member.checkpoint not in keys:
                 state = self._measured(state, None, member.id)
-        return state
+        gone = [own for own, each in state.sound.items() if each.checkpoint not in keys]
+        return replace(state, sound=reduce(Roster.without, gone, state.sound))
 
     def _taken(self, state: State, answers: Sequence[Answer]) -> tuple[State, list[Record]]:
         records: list[Record] = []
@@ -187,14 +196,31 @@ class Controller:
             repeat=member.measurements,
         )
 
+    def _decided(self, state: State) -> tuple[State, list[Record]]:
+        """Decide about all who are due, until nobody is.
+
+        Who has diverged and is kept all the same trains nothing, and so is due again at once.
+        """
+        records = list[Record]()
+        while decisions := self._due(state):
+            records += decisions
+            state = self.fold(decisions, state)
+            if not any(isinstance(record, Exploit) and record.recipient in state.waiting for record in decisions):
+                break
+        return state, records
+
     def _due(self, state: State) -> Sequence[Record]:
-        if not MODES[self.plan.mode].may_decide(state):
+        rhythm = MODES[self.plan.mode]
+        if not rhythm.may_decide(state):
             return ()
-        due = [state.members[member] for member in state.waiting]
+        # Who has diverged on its way to where all meet has not trained on, and goes on from where the others stand.
+        place = barrier(state) if rhythm.gathers else 0
+        waiting = [state.members[member] for member in state.waiting]
+        due = [replace(each, trained_steps=max(each.trained_steps, place)) for each in waiting]
         decisions = self.policy.decide(due, state.view, state.memory)
-        name = type(self.policy).__name__
+        name, places = type(self.policy).__name__, {each.id: each.trained_steps for each in due}
         return [
-            replace(decision, memory=journaled(name, decision.memory))
+            replace(_placed(decision, state, places), memory=journaled(name, decision.memory))
             for decision in checked(self.policy, decisions, due, state.next_id)
         ]
 
@@ -223,17 +249,24 @@ class Controller:
             measurements=1,
             checkpoint=record.checkpoint,
             sources={WHOLE: record.checkpoint},
+            falls=0 if math.isfinite(record.score) else before.falls + 1,
         )
         state = replace(
             self._measured(state, member),
+            sound=_sound(state, member),
             free=state.free.without(_place(before)),  # there when journaled records are applied: no order was pending
+            waiting=state.waiting.without(member.id),  # likewise, where an older version trained on who had diverged
             pending=state.pending.without(member.id),
             attempts=state.attempts.without(member.id),
             reports=state.reports + 1,
             past=state.past.added(_stretch(before, record)),
             best=_better(state.best, member),
         )
-        return self._waiting(state, member) if member.trained_steps >= member.due else self._freed(state, member)
+        if not member.diverged:
+            return self._waiting(state, member) if member.trained_steps >= member.due else self._freed(state, member)
+        # Where all wait for each other nothing is decided about who diverges after the last ready point.
+        ended = MODES[self.plan.mode].gathers and member.due >= self.plan.total_steps
+        return self._put(state, member) if ended else self._waiting(state, member)
 
     def _exploited(self, state: State, record: Exploit) -> State:
         member = replace(
@@ -243,8 +276,14 @@ class Controller:
             scores=record.scores,
             sources=record.sources,
         )
+        if record.trained_steps is not None:
+            member = replace(member, trained_steps=record.trained_steps)
         waiting, memory = state.waiting.without(member.id), _latest(state.memory, record.memory)
-        return self._freed(replace(state, waiting=waiting, memory=memory), self._until_due(member, memory))
+        state, member = replace(state, waiting=waiting, memory=memory), self._until_due(member, memory)
+        if not member.diverged:
+            return self._freed(state, member)
+        # It is kept as it is, so there is nothing to train: it stands where it is decided about next, or at the end.
+        return self._waiting(state, replace(member, trained_steps=min(member.due, self.plan.total_steps)))
 
     def _to_measure(self, state: State, record: Measure) -> State:
         return replace(
@@ -276,6 +315,7 @@ class Controller:
         gone = state.members[record.member]
         return replace(
             self._measured(state, None, gone.id),
+            sound=state.sound.without(gone.id),
             members=state.members.without(gone.id),
             dues=state.dues.without((gone.due, gone.id)),
             free=state.free.without(_place(gone)),
@@ -329,18 +369,39 @@ class Controller:
         before, keys = state.measured.get(changed), state.keys
         if before is not None:
             keys = keys.without(rank_key(before.score, changed))
+        by_age = self.plan.comparison == "fair"
         if member is None:
-            return replace(state, measured=state.measured.without(changed), keys=keys)
+            ages = state.ages.without(changed) if by_age else state.ages
+            return replace(state, measured=state.measured.without(changed), keys=keys, ages=ages)
         keys = keys.added(rank_key(member.score, changed))
-        return replace(state, measured=state.measured.changed(changed, member), keys=keys)
+        ages = state.ages.measured(member, lambda: _youngest(state)) if by_age else state.ages
+        return replace(state, measured=state.measured.changed(changed, member), keys=keys, ages=ages)
+
+
+def _placed(decision: Decision, state: State, places: Mapping[int, int]) -> Decision:
+    """Return a decision that says where its member goes on, if that is not where it was measured."""
+    if not isinstance(decision, Exploit):
+        return decision
+    own, place = decision.recipient, places[decision.recipient]
+    measured = state.measured.get(own, state.members[own])
+    return decision if place == measured.trained_steps else replace(decision, trained_steps=place)
+
+
+def _sound(state: State, member: Member) -> Roster[Member]:
+    """Return what is remembered of members that have diverged, after one has been measured."""
+    if member.healthy:
+        return state.sound.without(member.id)
+    before = state.measured.get(member.id)
+    return state.sound if before is None or not before.healthy else state.sound.changed(member.id, before)
 
 
 def _stretch(before: Member, record: Report) -> Stretch:
+    steps = record.step - before.step
     return Stretch(
         member=record.member,
         interval=record.interval,
-        begins=before.trained_steps,
-        steps=record.trained_steps - before.trained_steps,
+        begins=record.trained_steps - steps,
+        steps=steps,
         step=before.step,
         hyperparams=record.hyperparams,
         before=before.score,
@@ -355,6 +416,11 @@ def _better(best: Member | None, member: Member) -> Member | None:
     if best is None:
         return member
     return max(best, member, key=lambda m: (m.score, -m.interval, -m.id))
+
+
+def _youngest(state: State) -> int:
+    """Return the least age with which anybody goes on."""
+    return min(member.step for member in state.members.values())
 
 
 def _latest(memory: Any, newer: Any) -> Any:

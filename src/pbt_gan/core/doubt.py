@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from pbt_gan.core.choice import waits
+from pbt_gan.core.comparison import Comparison
 from pbt_gan.core.memories import Memories
 from pbt_gan.core.phases import Turn, succession, turn_at
 from pbt_gan.core.population import Member
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from pbt_gan.core.plan import Plan
 
 
-def doubtful(plan: "Plan", due: Sequence[Member], seen: Seen, memories: Memories) -> list[Member]:
+def doubtful(plan: "Plan", due: Sequence[Member], comparison: Comparison, memories: Memories) -> list[Member]:
     """Return those of `due` whose gap to somebody is too small.
 
     At a turn of the population these are all who are too close to somebody on the other side of the cut; elsewhere
-    whoever would copy, and its donor if that is due as well, where the donor is not far enough ahead. What is left to
-    doubt when each has been measured as often as may be is decided as ever.
+    whoever would copy, and its donor if that is due as well and was compared by what it still is, where the donor is
+    not far enough ahead. What is left to doubt when each has been measured as often as may be is decided as ever.
     """
     repeats = plan.strategy.selection.repeats
     if repeats == 1:
@@ -35,9 +36,9 @@ def doubtful(plan: "Plan", due: Sequence[Member], seen: Seen, memories: Memories
         here = [member for member in due if member.trained_steps == place]
         turn = turn_at(plan.population_size, plan.phases, place)
         if turn is None:
-            found |= _about_to_copy(plan, here, seen, memories)
+            found |= _about_to_copy(plan, here, comparison, memories)
         elif turn.after < turn.before:
-            found |= _at_the_cut(plan, turn, here, seen, memories)
+            found |= _at_the_cut(plan, turn, here, comparison.latest, memories)
     return [member for member in due if member.id in found and member.measurements < repeats]
 
 
@@ -53,13 +54,14 @@ def _at_the_cut(plan: "Plan", turn: Turn, here: Sequence[Member], seen: Seen, me
     return found
 
 
-def _about_to_copy(plan: "Plan", here: Sequence[Member], seen: Seen, memories: Memories) -> set[int]:
+def _about_to_copy(plan: "Plan", here: Sequence[Member], comparison: Comparison, memories: Memories) -> set[int]:
     strategy, found = plan.strategy, set[int]()
     for member in here:
         if member.healthy and not waits(plan, member, memories) and str(member.id) not in memories.trials:
-            recipient = seen.ranked.members[member.id]
+            among = comparison.of(member)
+            recipient = among.peers.ranked.members[member.id]
             rng = stream(plan.seed, "exploit", member.id, member.interval)  # that of the decision itself
-            donor, _ = chosen(strategy.exploit, recipient, seen.ranked, rng, memories.exploit)
-            if donor is not None and seen.close(donor, recipient, strategy.selection.min_gap):
-                found |= {donor.id, member.id}
+            donor, _ = chosen(strategy.exploit, recipient, among.peers.ranked, rng, memories.exploit)
+            if donor is not None and among.peers.close(donor, recipient, strategy.selection.min_gap):
+                found |= {donor.id, member.id} if among.unchanged(donor) else {member.id}
     return found

@@ -49,7 +49,7 @@ class History:
         reports: dict[Place, Report] = {}
         exploits: list[Exploit] = []
         retirements: dict[int, Retire] = {}
-        leader = _Leader()
+        leader = Leader()
         for record in records:
             match record:
                 case Birth():
@@ -98,8 +98,17 @@ class History:
     @cached_property
     def member_steps(self) -> int:
         """Steps that all members have trained together. What a parent trained before a birth is counted once."""
-        births = {member: birth.trained_steps for member, birth in self.births.items()}
-        return sum(report.trained_steps - births.get(member, 0) for member, report in self.last.items())
+        return sum(self.steps_of(report) for report in self.reports)
+
+    def steps_of(self, report: Report) -> int:
+        """Return how many steps an order has trained, or would have if its member had not diverged on the way."""
+        before = self._report_at.get((report.member, report.interval - 1))
+        exploit = self._exploit_at.get((report.member, report.interval - 1))
+        if exploit is not None and exploit.trained_steps is not None:
+            return report.trained_steps - exploit.trained_steps
+        birth = self.births.get(report.member)
+        begins = before.trained_steps if before is not None else birth.trained_steps if birth is not None else 0
+        return report.trained_steps - begins
 
     @cached_property
     def best(self) -> Report | None:
@@ -209,30 +218,32 @@ def _main(sources: Sources) -> str:
     return sources.get(WHOLE) or min(sources.values(), default="")
 
 
-class _Leader:
+class Leader:
     """Finds the best report as the controller has kept its state.
 
     Measured again, the best may fall behind. What was better than it long ago is of no use then: its state is gone.
     """
 
     def __init__(self) -> None:
+        self.best: Report | None = None  # with a finite score
         self.found: Report | None = None  # None: nothing was measured again, so it is simply the one that ranks highest
-        self._best: Report | None = None
-        self._last: dict[int, Report] = {}  # of the living
+        self.last: dict[int, Report] = {}  # of the living
 
     def measured(self, report: Report, *, again: bool = False) -> None:
-        self._last[report.member] = report
+        """Take a member's newest report in, or the same one with the mean of its measurements."""
+        self.last[report.member] = report
         rivals: Iterable[Report] = [report]
-        if self._best is not None and self._best.checkpoint == report.checkpoint:
-            self._best, rivals = None, self._last.values()
+        if self.best is not None and self.best.checkpoint == report.checkpoint:
+            self.best, rivals = None, self.last.values()
         for rival in rivals:
-            if math.isfinite(rival.score) and (self._best is None or _merit(rival) > _merit(self._best)):
-                self._best = rival
+            if math.isfinite(rival.score) and (self.best is None or _merit(rival) > _merit(self.best)):
+                self.best = rival
         if again or self.found is not None:
-            self.found = self._best
+            self.found = self.best
 
     def retired(self, member: int) -> None:
-        self._last.pop(member, None)
+        """Look no more to a member for a new best."""
+        self.last.pop(member, None)
 
 
 def _merit(report: Report) -> tuple[float, int, int]:

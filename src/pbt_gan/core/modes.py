@@ -13,12 +13,17 @@ class Rhythm:
 
     may_train: Callable[[State, int], Sequence[tuple[int, int]]]  # which of the free ones, at most so many
     may_decide: Callable[[State], bool]
+    gathers: bool  # whether all who are decided about together stand at one place of the plan
+
+
+def barrier(state: State) -> int:
+    """Return the next place at which anybody is decided about."""
+    return state.dues[0][0] if state.dues else 0
 
 
 def _up_to_the_next(state: State, count: int) -> Sequence[tuple[int, int]]:
     """Synchronous: nobody passes the next ready point of anybody, or decisions there would depend on who is fast."""
-    barrier = state.dues[0][0] if state.dues else 0
-    return state.free.first(count, below=(barrier, -1))
+    return state.free.first(count, below=(barrier(state), -1))
 
 
 def _together(state: State) -> bool:
@@ -37,4 +42,7 @@ def _at_once(state: State) -> bool:
     return bool(state.waiting)
 
 
-MODES: Mapping[Mode, Rhythm] = {"sync": Rhythm(_up_to_the_next, _together), "async": Rhythm(_everybody, _at_once)}
+MODES: Mapping[Mode, Rhythm] = {
+    "sync": Rhythm(_up_to_the_next, _together, gathers=True),
+    "async": Rhythm(_everybody, _at_once, gathers=False),
+}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pbt_gan.core.choice import choose
+from pbt_gan.core.comparison import Compared, Comparison
 from pbt_gan.core.copying import anew, context, origin, parts_of, state_of
 from pbt_gan.core.doubt import doubtful
 from pbt_gan.core.memories import Memories
@@ -13,7 +14,6 @@ from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
 from pbt_gan.core.rng import stream
-from pbt_gan.core.selection import Seen
 from pbt_gan.core.space import draw
 from pbt_gan.core.strategy import moved
 from pbt_gan.errors import ConfigError
@@ -28,7 +28,8 @@ class PopulationBasedTraining(Policy):
     """The paper's policy, with the exploit and explore rules of the plan's strategy, and the phases of its budget.
 
     Where the population shrinks or grows, that comes first; those who stay exploit and explore among themselves if they
-    stand at a ready point as well. All of it goes by what the strategy's selection sees.
+    stand at a ready point as well. All of it goes by what the strategy's selection sees; whom a member copies, also by
+    the plan's comparison.
 
     Source: Jaderberg et al. 2017, arXiv:1711.09846, algorithm 1.
 
@@ -37,6 +38,8 @@ class PopulationBasedTraining(Policy):
         patience: ready points without a better score anywhere, after which a member of the worse half starts again from
             the best checkpoint of the whole run, explored; None: nobody does.
     """
+
+    comparisons = ("latest", "fair")
 
     def __init__(self, plan: "Plan", *, patience: int | None = None) -> None:
         if patience is not None and patience < 1:
@@ -52,8 +55,8 @@ class PopulationBasedTraining(Policy):
     def decide(self, due: Sequence[Member], view: PopulationView, memory: Any) -> Sequence[Decision]:
         """Decide about each by the same view: of before all of these decisions, without those who leave."""
         memories, decisions, going = Memories(memory, view), list[Decision](), dict[int, Hyperparams]()
-        seen = self._seen(view)
-        if close := doubtful(self._plan, due, seen, memories):
+        comparison = Comparison(self._plan, view)
+        if close := doubtful(self._plan, due, comparison, memories):
             return [Measure(member.id, member.interval, _TOO_CLOSE) for member in close]
         ready, parents = list[Member](), list[tuple[Member | None, int]]()
         for place in sorted({member.trained_steps for member in due}):
@@ -62,20 +65,20 @@ class PopulationBasedTraining(Policy):
             if turn is None:
                 ready += here
                 continue
-            found = succession(turn, here, memories.arrived, seen.as_ranked)
+            found = succession(turn, here, memories.arrived, comparison.latest.as_ranked)
             memories.arrived = found.arrived
             decisions += [Retire(member.id, member.interval, _farewell(member, turn)) for member in found.leave]
             parents += [(parent, place) for parent in found.parents]
-            if place % self._plan.ready_interval:
-                decisions += [memories.noted(kept(member, reason=_welcome(turn))) for member in found.stay]
-            else:
-                ready += found.stay
+            between = place % self._plan.ready_interval != 0
+            unharmed = [member for member in found.stay if between and member.healthy]
+            decisions += [memories.noted(kept(member, reason=_welcome(turn))) for member in unharmed]
+            ready += [member for member in found.stay if member not in unharmed]
         gone = {decision.member for decision in decisions if isinstance(decision, Retire)}
         if gone:
             view = view.only(set(view.members) - gone)
-            seen = self._seen(view)
+            comparison = Comparison(self._plan, view)
         for member in sorted(ready, key=lambda member: member.id):
-            decision = self._decided(member, seen, memories, going)
+            decision = self._decided(member, comparison.of(member), memories, going)
             going[member.id] = decision.after
             decisions.append(memories.noted(decision))
         for number, (parent, place) in enumerate(parents):
@@ -88,12 +91,14 @@ class PopulationBasedTraining(Policy):
         """Return the checkpoints to which copies go back that do not prove themselves."""
         return [trial["checkpoint"] for trial in Memories(memory).trials.values()]
 
-    def _decided(self, member: Member, seen: Seen, memories: Memories, going: Mapping[int, Hyperparams]) -> Exploit:
+    def _decided(
+        self, member: Member, among: Compared, memories: Memories, going: Mapping[int, Hyperparams]
+    ) -> Exploit:
         """Return the one decision about a member."""
-        plan, strategy, view = self._plan, self._plan.strategy, seen.measured
+        plan, strategy = self._plan, self._plan.strategy
         # Drawn per recipient, never per donor: two recipients of one donor must not become twins.
         explore_rng = stream(plan.seed, "explore", member.id, member.interval)
-        choice = choose(plan, self._patience, member, seen, memories)
+        choice = choose(plan, self._patience, member, among, memories)
         if choice is None:
             return anew(plan, member)
         donor = choice.donor
@@ -103,22 +108,20 @@ class PopulationBasedTraining(Policy):
         tried, aged = not choice.explores, strategy.selection.min_age > 0
         memories.copies(member, donor if weights or parts else None, tried=tried, aged=aged)
         if choice.explores:
-            told = context(plan, member, weights or member, choice.origin or donor, view, going)
+            everybody = among.latest.measured
+            told = context(plan, member, weights or member, choice.origin or donor, everybody, going)
             hyperparams, memories.explore = moved(
                 strategy.explore, hyperparams, plan.space, explore_rng, told, memories.explore
             )
         return replace(
-            kept(member, choice.rule, _reason(member, donor, view) + choice.remark),
+            kept(member, choice.rule, _reason(member, donor, among, choice.compared_at) + choice.remark),
             donor=origin(donor) if donor else None,
             copied=choice.copied,
             operation=strategy.explore.name if choice.explores else "none",
             after=hyperparams,
+            compared_at=choice.compared_at,
             **(state_of(weights) if weights else parts_of(donor, member, parts) if donor and parts else {}),
         )
-
-    def _seen(self, view: PopulationView) -> Seen:
-        plan = self._plan
-        return plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.total_steps)
 
     def _born(
         self,
@@ -150,7 +153,11 @@ def _welcome(turn: Turn) -> str:
     return f"of {turn.before} members {turn.after} go on"
 
 
-def _reason(member: Member, donor: Member | None, view: PopulationView) -> str:
+def _reason(member: Member, donor: Member | None, among: Compared, age: int | None) -> str:
+    view = among.latest.measured if age is None else among.peers.measured
     place = f"ranks {view.rank(member) + 1} of {len(view)} from below" if member.healthy else "diverged"
+    place = place if age is None else f"{place} at age {age}"
     reason = f"score {member.score:.5g} {place}"
-    return f"{reason}; member {donor.id} has {donor.score:.5g}" if donor else reason
+    if donor is None:
+        return reason
+    return f"{reason}; member {donor.id} has {donor.score:.5g}" + ("" if age is None else f" at age {donor.step}")

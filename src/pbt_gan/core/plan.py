@@ -13,6 +13,7 @@ from pbt_gan.core.space import Space
 from pbt_gan.core.strategy import Strategy
 
 Mode = Literal["sync", "async"]
+Comparison = Literal["latest", "fair"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Plan:
     score_interval: int  # one order
     seed: int
     mode: Mode = "sync"
+    comparison: Comparison = "latest"  # by each one's latest score; or, asynchronously, by scores at equal age
     phases: tuple[Phase, ...] = ()  # those after the first, by place; none: the population keeps its size
     strategy: Strategy = field(default_factory=Strategy)
     policy: Callable[["Plan"], Policy] = PopulationBasedTraining

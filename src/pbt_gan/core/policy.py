@@ -6,7 +6,7 @@ value that the journal keeps and hands back, also to a resumed run.
 """
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pbt_gan.core.population import Member, PopulationView
 from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
@@ -35,6 +35,9 @@ class Policy(Protocol):
                     for member in due
                 ]
     """
+
+    comparisons: ClassVar[Collection[str]] = ("latest",)
+    """Of `Plan.comparison`, what it can do; one that compares at equal age looks at `view.at_age(member.step)`."""
 
     def ready(self, member: Member, memory: Any) -> int:
         """Return at how many trained steps of its slot a member is due next; its orders end there, or before.

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from types import MappingProxyType
 
 from pbt_gan.core.ordered import Ordered
+from pbt_gan.core.roster import Roster
 
 Value = float | int | str | bool
 Hyperparams = Mapping[str, Value]
@@ -46,6 +47,7 @@ class Member:
     due: int = 0  # trained steps of the slot at which the policy decides about it next
     score_error: float | None = None  # standard error of the latest score, as the task estimates it; None: it does not
     measurements: int = 1  # of which the latest score is the mean
+    falls: int = 0  # how often in a row this slot has diverged, with no healthy score of its own in between
 
     @property
     def score(self) -> float:
@@ -56,6 +58,11 @@ class Member:
     def healthy(self) -> bool:
         """Whether the latest score is a finite number."""
         return math.isfinite(self.score)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it would go on with the very state that was found to have diverged; such a state is not trained."""
+        return bool(self.scores) and not self.healthy and self.sources == {WHOLE: self.checkpoint}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class Order:
     trained_steps: int  # of the slot, at the start
     steps: int  # to train
     replays: tuple[int, int] | None = None  # (member, interval) whose random numbers to use; None: its own
-    deadline_s: float | None = None  # seconds after which a worker that has not answered is lost; None: never
+    deadline_s: float | None = None  # after which a worker that has not answered is lost; None: the executor decides
     repeat: int = 0  # 0: train; else no step: the n-th time that `checkpoint` is scored again
 
     @property
@@ -107,6 +114,25 @@ def rank_key(score: float, member: int) -> RankKey:
     return (finite, score if finite else 0.0, member)
 
 
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Members whose slots have measured a score at one age of their weights, as they were then; and their order."""
+
+    members: Roster[Member] = field(default_factory=Roster)
+    keys: Ordered[RankKey] = field(default_factory=Ordered)  # worst first
+
+    def joined(self, member: Member) -> "Peers":
+        """Return them with one more, or with a newer measurement of one who is there."""
+        keys = self.left(member.id).keys.added(rank_key(member.score, member.id))
+        return Peers(self.members.changed(member.id, member), keys)
+
+    def left(self, member: int) -> "Peers":
+        """Return them without one, whether it was there or not."""
+        if member not in self.members:
+            return self
+        return Peers(self.members.without(member), self.keys.without(rank_key(self.members[member].score, member)))
+
+
 @dataclass(frozen=True)
 class PopulationView:
     """What a strategy sees at a ready point: members as their own last scores found them, and their order, worst first.
@@ -120,7 +146,9 @@ class PopulationView:
     best: Member | None = None  # as it was at the best finite score of the whole run; it need not live
     current: Mapping[int, Member] = field(default_factory=dict)  # the living ones as they go on
     next_id: int = 0  # for the next birth
+    sound: Mapping[int, Member] = field(default_factory=dict)  # of those that diverged: as they last were before
     past: Sequence[Stretch] = ()  # every order that was carried out, as the answers came
+    peers: Mapping[int, Peers] = field(default_factory=dict)  # by age; empty: the plan does not compare by age
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> "PopulationView":
@@ -139,6 +167,14 @@ class PopulationView:
         """Return a member's place in the ranking; 0 is the worst."""
         return self.keys.rank(rank_key(member.score, member.id))
 
+    def at_age(self, step: int) -> "PopulationView":
+        """Return the view of those whose slots have measured a score at an age, as they were then.
+
+        `current` are all who live, and the best of the run and all that was trained stay in sight.
+        """
+        peers = self.peers.get(step, Peers())
+        return replace(self, members=peers.members, keys=peers.keys)
+
     def subpopulation(self, number: int) -> "PopulationView":
         """Return the view of those who belong to one sub-population; the best of the run stays in sight."""
         return self.only({member.id for member in self.members.values() if member.subpopulation == number})
@@ -147,7 +183,9 @@ class PopulationView:
         """Return the view of some members; the best of the run and all that was trained stay in sight."""
         own = PopulationView.of([self.members[member] for member in sorted(ids) if member in self.members])
         current = {member: self.current[member] for member in sorted(ids) if member in self.current}
-        return replace(self, members=own.members, keys=own.keys, current=current)
+        gone = self.members.keys() - own.members.keys()
+        peers = {age: reduce(Peers.left, gone & found.members.keys(), found) for age, found in self.peers.items()}
+        return replace(self, members=own.members, keys=own.keys, current=current, peers=peers)
 
     @cached_property
     def stretches(self) -> Sequence[Stretch]:

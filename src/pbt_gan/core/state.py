@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from pbt_gan.core.ages import Ages
 from pbt_gan.core.log import Log
 from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.population import Member, Order, PopulationView, RankKey, Stretch
@@ -13,8 +14,9 @@ from pbt_gan.core.roster import Roster
 class State:
     """Everything the controller knows.
 
-    Each member is free, pending, waiting, to be measured again, or has trained all its steps. What changes with every
-    report is such that a report costs the same in a population of ten thousand as in one of ten, nearly.
+    Each member is free, pending, waiting, to be measured again, or at its end: it has trained all its steps, or has
+    diverged where nothing is decided any more. What changes with every report is such that a report costs the same in a
+    population of ten thousand as in one of ten, nearly.
     """
 
     members: Roster[Member] = field(default_factory=Roster)  # as they go on
@@ -24,17 +26,18 @@ class State:
     free: Ordered[tuple[int, int]] = field(default_factory=Ordered)  # (trained_steps, id): who may be given an order
     pending: Roster[Order] = field(default_factory=Roster)  # orders not answered yet, by member
     waiting: Ordered[int] = field(default_factory=Ordered)  # at a ready point with steps left, not decided yet
-    measuring: Ordered[int] = field(
-        default_factory=Ordered
-    )  # at a ready point, to be measured once more, or just at it
+    measuring: Ordered[int] = field(default_factory=Ordered)  # to be measured once more at a ready point, or just at it
     attempts: Roster[int] = field(default_factory=Roster)  # failed attempts of a member's current order
     reports: int = 0
     best: Member | None = None  # as it was at the best finite score of the whole run
+    sound: Roster[Member] = field(default_factory=Roster)  # of those that diverged: as each was last measured before
     memory: Any = None  # of the policy, as its last decision left it
     next_id: int = 0
+    ages: Ages = field(default_factory=Ages)  # what was measured at each age; empty where the plan asks for the latest
     past: Log[Stretch] = field(default_factory=Log, compare=False)  # one for each report, in the order of their coming
 
     @property
     def view(self) -> PopulationView:
         """What a policy sees."""
-        return PopulationView(self.measured, self.keys, self.best, self.members, self.next_id, self.past)
+        seen = self.measured, self.keys, self.best, self.members, self.next_id
+        return PopulationView(*seen, sound=self.sound, past=self.past, peers=self.ages.peers)

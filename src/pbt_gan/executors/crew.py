@@ -11,8 +11,8 @@ from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure
 from pbt_gan.errors import WorkerError
 from pbt_gan.executors.exchange import Kept
-from pbt_gan.executors.watch import Watch
-from pbt_gan.executors.workers import Answered, Event, Lost, Ready, Unbuilt, Worker
+from pbt_gan.executors.watch import FIRST_S, PATIENCE_S, Watch, patience_s
+from pbt_gan.executors.workers import Alive, Answered, Event, Lost, Ready, Unbuilt, Worker
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class _Post:
     deaths: int = 0  # in a row here, each before the worker was ready
     orders: dict[int, Order] = field(default_factory=dict)  # under way, by member
     watch: Watch = field(default_factory=lambda: Watch(0.0))
+    place: str = ""  # in a person's own code, where it was seen last
 
 
 class Crew(ABC):
@@ -42,14 +43,23 @@ class Crew(ABC):
         states: where they are kept between two orders.
         posts: how many workers there are at most.
         group: how many members a worker trains at a time.
+        patient: for ever with whoever has hung; if not, such a worker is ended and replaced, also where an order has no
+            deadline of its own.
         clock: by which workers are watched; seconds.
     """
 
     def __init__(
-        self, states: Kept, *, posts: int, group: int = 1, clock: Callable[[], float] = time.monotonic
+        self,
+        states: Kept,
+        *,
+        posts: int,
+        group: int = 1,
+        patient: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._states = states
         self._group = group
+        self._patient = patient
         self._clock = clock
         self._posts = [_Post(number) for number in range(posts)]
         self._longest_s: float | None = None  # that a worker took for what it was given
@@ -80,6 +90,7 @@ class Crew(ABC):
             assert post.worker is not None
             post.orders = {order.member: order for order in given}
             post.watch.begun(self._clock())
+            post.place = ""
             post.worker.train(given, self._states)
 
     def next_reports(self, timeout_s: float) -> list[Answer]:
@@ -157,6 +168,8 @@ class Crew(ABC):
                 raise event.error
             case Lost():
                 yield from self._lost(post, event)
+            case Alive():
+                post.place = event.place
             case Answered():
                 answer = event.answer
                 order = post.orders.get(answer.member)
@@ -173,15 +186,40 @@ class Crew(ABC):
             log.warning("%s %s", post.worker.name, said)
 
     def _watched(self, post: _Post) -> Iterator[Answer]:
-        """Say what there is to say about a worker that is silent or slow; end one that is past its deadline."""
+        """Say what there is to say about a worker that is silent or slow; end one that has hung."""
         if post.worker is None:
             return
-        orders = [*post.orders.values()]
-        deadline_s = min((order.deadline_s for order in orders if order.deadline_s is not None), default=math.inf)
-        if orders and post.ready and post.watch.at_it_s(self._clock()) >= deadline_s:
-            yield from self._lost(post, Lost(f"has not answered in {deadline_s:g} s, its deadline", "deadline"))
-        elif said := post.watch.concern(self._clock(), post.ready, orders, self._longest_s):
+        now_s, orders, limit_s = self._clock(), [*post.orders.values()], self._limit_s(post)
+        idle = post.ready and not orders
+        if (post.watch.silent_s(now_s) if idle else post.watch.at_it_s(now_s)) >= limit_s:
+            yield from self._lost(post, Lost(self._verdict(post, limit_s), "deadline"))
+        elif said := post.watch.concern(now_s, post.ready, orders, self._longest_s, limit_s, post.place):
             log.warning("%s %s", post.worker.name, said)
+
+    def _limit_s(self, post: _Post) -> float:
+        """Return how long a worker may be silent without orders, or at what it was given, or at building its task."""
+        deadlines = [order.deadline_s for order in post.orders.values() if order.deadline_s is not None]
+        if deadlines and post.ready:
+            return min(deadlines)
+        if self._patient:
+            return math.inf
+        if not post.ready:
+            return FIRST_S
+        return patience_s(self._longest_s) if post.orders else PATIENCE_S
+
+    def _verdict(self, post: _Post, limit_s: float) -> str:
+        """Return why a worker is ended, as it goes on after its name."""
+        if not post.ready:
+            return f"has not built its task in {limit_s:g} s"
+        if not post.orders:
+            return f"has been silent for {limit_s:g} s"
+        if any(order.deadline_s is not None for order in post.orders.values()):
+            why = ", its deadline"
+        elif self._longest_s is None:
+            why = ", nor has anybody else"
+        else:
+            why = f", and nobody took longer than {self._longest_s:.3g} s until now"
+        return f"has not answered in {limit_s:g} s{why}{f'; it is at {post.place}' if post.place else ''}"
 
     def _lost(self, post: _Post, event: Lost) -> Iterator[Failure]:
         """Bury a worker and hire another for its post."""
@@ -199,8 +237,9 @@ class Crew(ABC):
         log.warning("%s %s; it is started anew.", worker.name, event.reason)
         for order in orders.values():
             told = f"{worker.name} {event.reason}"
+            place = post.place if event.kind == "deadline" else ""
             yield Failure(
-                order.member, order.interval, order.attempt, worker.name, told, event.kind, repeat=order.repeat
+                order.member, order.interval, order.attempt, worker.name, told, event.kind, place, repeat=order.repeat
             )
 
     def _excuse(self, away_s: float) -> None:

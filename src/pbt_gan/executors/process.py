@@ -21,6 +21,7 @@ from pbt_gan import errors
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Measurement, Report
 from pbt_gan.errors import ConfigError, PbtGanError, TaskError, WorkerError
+from pbt_gan.executors.allowance import Allowance
 from pbt_gan.executors.exchange import Kept
 from pbt_gan.executors.messages import Channel, Message
 from pbt_gan.executors.workers import Alive, Answered, Event, Lost, Ready, Unbuilt
@@ -40,6 +41,7 @@ class WorkerProcess:
         environment: its variables.
         folders: where the members' states lie.
         selector: to which its connection is added for as long as it lives.
+        allowance: what it may have of the machine's memory; None: as much as there is.
 
     Raises:
         ConfigError: too few files may be open.
@@ -53,9 +55,11 @@ class WorkerProcess:
         environment: Mapping[str, str],
         folders: Sequence[Path],
         selector: selectors.BaseSelector,
+        allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self._selector = selector
+        self._allowance = allowance
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
@@ -66,7 +70,7 @@ class WorkerProcess:
                 self.process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "pbt_gan.executors.worker", name, str(handle), *map(str, folders)],
                     env=environment,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,  # nothing is ever written: it ends when this process does
                     stdout=2,  # what a task prints must not mix with what a command prints
                     pass_fds=[handle],
                     start_new_session=True,  # Ctrl-C goes to the run only, and a kill to all that the task has started
@@ -87,7 +91,7 @@ class WorkerProcess:
         )
 
     def events(self) -> Sequence[Event]:
-        """Return what it has sent, that it is gone, or that it works though it sends nothing."""
+        """Return what it has sent, that it is gone or has to go, or that it works though it sends nothing."""
         ended = self.process.poll() is not None  # asked first: what it has sent before is still to be read
         try:
             events = [self._event(message) for message in self._channel.receive(wait=False)]
@@ -102,6 +106,8 @@ class WorkerProcess:
             events = [self._end()]
         elif time.monotonic() - self._heard_s >= _QUIET_S and self._works():
             events = [Alive()]
+        if not ended and self._allowance and (said := self._allowance.excess(self.process.pid)):
+            events.append(Lost(said, "memory"))
         return events
 
     def close(self) -> None:
@@ -111,6 +117,8 @@ class WorkerProcess:
         with suppress(KeyError, ValueError):
             self._selector.unregister(self._channel)
         self._channel.close()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
         try:
             self.process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:  # waits for a disk that does not answer; it will never run again
@@ -123,7 +131,7 @@ class WorkerProcess:
     def _event(self, message: Message) -> Event:
         match message.content["type"]:
             case "alive":
-                return Alive()
+                return Alive(str(message.content["place"]))
             case "ready":
                 return Ready()
             case "unbuilt":

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pbt_gan.errors import ConfigError, StorageError
+from pbt_gan.executors.allowance import Allowance
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.process import WorkerProcess, unstarted
-from pbt_gan.executors.scratch import Scratch, places
+from pbt_gan.executors.scratch import Scratch, Sweeper, places
 from pbt_gan.executors.threads import environment
 from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import TaskReference
@@ -37,6 +38,9 @@ class ProcessesExecutor(Crew):
         threads: intra-op threads of each worker; on a CPU, results are equal only for equal numbers.
         group: how many members a worker trains at a time.
         deterministic: equal bits in every run on a GPU too.
+        patient: for ever with a worker that has hung; see `Crew`.
+        memory_fraction: share of the machine's memory that each worker may have, or of its GPU's; None: no limit.
+        nice: by how much the workers let others go first, 0 to 19.
 
     Raises:
         ConfigError: there are no workers, or too few files may be open for them.
@@ -55,6 +59,9 @@ class ProcessesExecutor(Crew):
         threads: int = 1,
         group: int = 1,
         deterministic: bool = False,
+        patient: bool = False,
+        memory_fraction: float | None = None,
+        nice: int = 0,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"executor.workers = {workers}, but there must be at least 1.")
@@ -72,12 +79,16 @@ class ProcessesExecutor(Crew):
             "folder": str(folder),
             "deterministic": deterministic,
             "beat_s": _BEAT_S,
+            "memory_fraction": memory_fraction,
+            "nice": nice,
         }
+        self._allowance = None if memory_fraction is None else Allowance(memory_fraction)
         self._scratch = _scratch()
         self._folders = [scratch.path for scratch in self._scratch]
-        super().__init__(SharedMemory(self._folders), posts=workers, group=group)
+        super().__init__(SharedMemory(self._folders), posts=workers, group=group, patient=patient)
         atexit.register(self.close)
         try:
+            self._sweeper = Sweeper(self._folders)
             self._selector = selectors.DefaultSelector()
             self._fill()
         except BaseException as error:
@@ -92,12 +103,21 @@ class ProcessesExecutor(Crew):
         super().close()
         for scratch in self._scratch:
             scratch.close()
+        if hasattr(self, "_sweeper"):
+            self._sweeper.close()
         if hasattr(self, "_selector"):
             self._selector.close()
 
     def _hire(self, number: int) -> WorkerProcess:
-        name, start = f"worker-{number}", {**self._start, "device": self._devices[number % len(self._devices)]}
-        return WorkerProcess(name, start, self._environment, self._folders, self._selector)
+        device = self._devices[number % len(self._devices)]
+        return WorkerProcess(
+            f"worker-{number}",
+            {**self._start, "device": device},
+            self._environment,
+            self._folders,
+            self._selector,
+            self._allowance if device == "cpu" else None,  # of a GPU's, torch keeps account in the worker
+        )
 
     def _wait(self, timeout_s: float) -> None:
         began_s = time.monotonic()

@@ -22,6 +22,7 @@ from pbt_gan.core.records import Answer, Failure, Measurement, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import PbtGanError, TaskError, one_line, own_place, unfit
 from pbt_gan.executors.failing import kind_of
+from pbt_gan.executors.health import diverged, unfit_score
 from pbt_gan.interfaces import (
     GroupTrainer,
     Images,
@@ -181,7 +182,10 @@ def _reports(
     for training, order in zip(trainings, group, strict=True):
         states.put(order.checkpoint, training.state)
     began_s = clock()
-    measured = score(trainer, [training.state for training in trainings], stream(seed, "eval"))
+    found = [diverged(trainer, training, order) for training, order in zip(trainings, group, strict=True)]
+    fine = [training.state for training, why in zip(trainings, found, strict=True) if not why]
+    measured = iter(score(trainer, fine, stream(seed, "eval")) if fine else ())
+    all_scores = [{"score": math.nan} if why else next(measured) for why in found]
     scored_s = clock() - began_s
     reports = [
         Report.of(
@@ -192,11 +196,12 @@ def _reports(
             hyperparams=values,
             images=int(training.images),
             unverified=tuple(training.unverified),
+            diverged=why or unfit_score(_number("score", scores["score"])),
             cost_s=(trained_s + scored_s) / len(group),  # what a group costs, its members share
             worker=worker,
             preview=_images(trainer, trainer.preview(training.state, stream(seed, "preview"))),
         )
-        for order, training, values, scores in zip(group, trainings, hyperparams, measured, strict=True)
+        for order, training, values, scores, why in zip(group, trainings, hyperparams, all_scores, found, strict=True)
     ]
     states.settle()
     return reports

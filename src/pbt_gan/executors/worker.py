@@ -4,11 +4,12 @@ Started by `executors.process` as `python -m pbt_gan.executors.worker NAME SOCKE
 hold the members' states.
 """
 
+import fcntl
 import os
-import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,8 @@ from typing import Any
 
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Measurement
-from pbt_gan.errors import PbtGanError, one_line
+from pbt_gan.errors import PbtGanError, one_line, own_line
+from pbt_gan.executors.allowance import hold
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
@@ -36,16 +38,20 @@ def main() -> None:
     name, handle, folders = sys.argv[1], int(sys.argv[2]), [Path(folder) for folder in sys.argv[3:]]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a signal to the whole job ends the run, and the run ends its workers
+    _end_with_the_run()
     os.set_inheritable(handle, False)
     channel = Channel(socket.socket(fileno=handle))
     inbox: Inbox = SimpleQueue()
-    Thread(target=_listen, args=(channel, inbox, folders), daemon=True).start()
+    Thread(target=_listen, args=(channel, inbox), daemon=True).start()
     start = inbox.get()
     Thread(target=_beat, args=(channel, start["beat_s"]), daemon=True).start()
+    os.nice(start["nice"])  # on Linux this thread and those that it starts, and not the two that talk to the run
     try:
         with building(name):
             if start["deterministic"]:
                 make_deterministic(start["device"])
+            if start["memory_fraction"] is not None and start["device"] != "cpu":
+                hold(start["memory_fraction"], start["device"])
             problem = build(TaskReference(start["task"], start["arguments"], start["total_steps"]))
             trainer = attached(problem, Path(start["folder"]), start["device"])
     except PbtGanError as error:
@@ -73,23 +79,37 @@ def _states(folders: Sequence[Path], device: str) -> States:
     return Resident(shared, Cuda(device))
 
 
-def _listen(channel: Channel, inbox: Inbox, folders: Sequence[Path]) -> None:
-    """Pass messages on; when the run's process is gone, clean up and end at once, whatever is being trained."""
+def _end_with_the_run() -> None:
+    """Let the system kill this process and all that it starts when the run's process is gone.
+
+    Linux does that at once and whatever is being trained, also in a call into C that holds Python's lock for long. On
+    other systems, `_listen` does it alone, when it gets its turn.
+    """
+    guard = os.dup(0)  # a pipe into which nobody writes, and whose other end only the run's process has
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    if sys.platform == "linux":
+        fcntl.fcntl(guard, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(guard, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(guard, fcntl.F_SETFL, fcntl.fcntl(guard, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def _listen(channel: Channel, inbox: Inbox) -> None:
+    """Pass messages on; when the run's process is gone, end at once, whatever is being trained."""
     try:
         while True:
             for message in channel.receive():
                 inbox.put(message.content)
     except EOFError:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)  # this process and all that the task has started
 
 
 def _beat(channel: Channel, every_s: float) -> None:
-    """Show that this process runs, while it trains too: a thread of its own, since a step may take long."""
+    """Show that this process runs, and where: in a thread of its own, since a step may take long."""
+    main = threading.main_thread().ident or 0
     with suppress(OSError):  # nobody is left to listen
         while True:
-            channel.send({"type": "alive"})
+            channel.send({"type": "alive", "place": own_line(sys._current_frames().get(main))})
             time.sleep(every_s)
 
 

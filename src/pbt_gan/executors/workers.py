@@ -30,7 +30,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """It is there, and has nothing to say."""
+    """It is there, and has nothing to say but where in a person's own code it is."""
+
+    place: str = ""  # such as "task.py, line 9"; nothing: in none, or it does not know
 
 
 @dataclass(frozen=True, slots=True)

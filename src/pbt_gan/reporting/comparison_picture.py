@@ -65,14 +65,12 @@ def _draw_arm(axes: Any, runs: Sequence[Mapping[str, Curve]], clock: str, kind: 
 def curves(history: History) -> dict[str, Curve]:
     """Return what one run reached after each round of its members: its clocks, best so far, median and quartiles."""
     table: dict[str, list[float]] = {name: [] for name in ("steps", "cost", "best", "median", "lower", "upper")}
-    place = {member: birth.trained_steps for member, birth in history.births.items()}
     living: dict[int, float] = {}  # their latest scores
     best, cost_s, steps = math.nan, 0.0, 0
     for reports in _rounds(history.in_time):
         for report in reports:
             living[report.member] = report.score
-            steps += report.trained_steps - place.get(report.member, 0)
-            place[report.member] = report.trained_steps
+            steps += history.steps_of(report)
             cost_s += report.cost_s
         top = quantile([report.score for report in reports], 1)
         if top > best or math.isnan(best):

@@ -3,7 +3,7 @@
 from collections import deque
 
 from pbt_gan.core.budget import Phase, spans
-from pbt_gan.core.records import Birth, Record, Report, Retire
+from pbt_gan.core.records import Birth, Exploit, Record, Report, Retire
 from pbt_gan.interfaces import RunContext
 from pbt_gan.references import is_reference
 
@@ -60,6 +60,8 @@ class Pace:
                 places[record.member] = record.trained_steps
             case Birth():
                 places[record.member] = record.trained_steps
+            case Exploit() if record.trained_steps is not None:
+                places[record.recipient] = record.trained_steps
             case Retire():
                 places.pop(record.member, None)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pbt_gan.errors import RunFolderError
 
-CHANGEABLE = ("pbt.total_steps", "executor", "checkpoints", "listeners", "name")
+CHANGEABLE = ("pbt.total_steps", "executor", "checkpoints", "listeners", "name", "stop")
 """What may differ: on a CPU none of it changes what the run would have become."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import folder_name
+from pbt_gan.core.stopping import Rule
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Listener, Problem
 from pbt_gan.references import MAIN, reference_to
@@ -22,6 +23,7 @@ class Given:
     settings: Mapping[str, Any]
     task: Problem | None  # None: it is what the config names
     listeners: tuple[Listener, ...]
+    stop: Rule | None = None  # None: it is what the config names, if it names one
 
     @classmethod
     def of(cls, source: Any, settings: Mapping[str, Any]) -> "Given":
@@ -43,13 +45,16 @@ class Given:
             if source is None:
                 named.setdefault("name", folder_name(name.rpartition(":")[2].lower()))
         named |= _with_rules(named)
+        stop = None
+        if "stop" in named:
+            named["stop"], stop = _stop(named["stop"])
         if isinstance(named.get("pbt"), Mapping):
             named["pbt"] = {**named["pbt"], **_with_rules(named["pbt"])}
         ears = named.get("listeners", ())
         if isinstance(ears, str) or not isinstance(ears, Sequence):  # refused in its own words later
-            return cls(source, named, task, ())
+            return cls(source, named, task, (), stop)
         named |= {"listeners": [_name(each) for each in ears if not _is_object(each)]} if ears else {}
-        return cls(source, named, task, tuple(each for each in ears if _is_object(each)))
+        return cls(source, named, task, tuple(each for each in ears if _is_object(each)), stop)
 
     def placed(self, config: Config) -> Config:
         """Return the configuration with an executor that can train the task: an object is trained in this process.
@@ -90,6 +95,20 @@ def _rule(rule: Any) -> Any:
 
 def _name(thing: Any) -> Any:
     return reference_to(thing) if callable(thing) else thing
+
+
+def _stop(setting: Any) -> tuple[Any, Rule | None]:
+    """Return the setting `stop` with names only, and its rule itself if nobody finds it by a name."""
+    table = dict(setting) if isinstance(setting, Mapping) else {"rule": setting}
+    rule = table.get("rule")
+    if not callable(rule):
+        return setting, None
+    try:
+        table["rule"] = reference_to(rule)
+    except ConfigError:  # a lambda, say: this program's own, like a listener that is an object
+        del table["rule"]
+        return table or None, rule
+    return table, None
 
 
 def _is_object(listener: Any) -> bool:

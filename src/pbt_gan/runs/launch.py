@@ -13,11 +13,13 @@ from pbt_gan import files
 from pbt_gan.config import toml
 from pbt_gan.config.domains import build_space
 from pbt_gan.config.executors import EXECUTORS
+from pbt_gan.config.limits import check_limits
 from pbt_gan.config.objects import (
     build_executor,
     build_plan,
     build_task,
     check_devices,
+    goals,
     listener_makers,
     resolve,
     task_reference,
@@ -29,6 +31,7 @@ from pbt_gan.config.source import Table, merged, read_config_table
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.records import Record
 from pbt_gan.core.state import State
+from pbt_gan.core.stopping import PREFIX, Rule, Stopping
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView
@@ -47,6 +50,8 @@ log = logging.getLogger(__name__)
 
 ListenerMaker = Callable[[Path], Sequence[Listener]]
 Conclusion = Callable[[RunView], object]
+
+_ALREADY = "already: "  # before the ending of a run that was left alone
 
 REALS = 64
 """How many real images are laid beside the samples."""
@@ -71,13 +76,26 @@ class Project:
         self.task.expect(self.plan.total_steps)
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
+        goals(self.config)
         check_devices(self.config)
+        check_limits(self.config)
         check_groups(self.config, self.task)
 
     @property
     def total_orders(self) -> int:
         """How many orders the whole run takes: retirements and births by the plan's phases are in it."""
         return self.plan.member_steps // self.plan.score_interval
+
+    def stopping(self, rule: Rule | None, records: Sequence[Record] = ()) -> Stopping:
+        """Return what knows when the run has reached a goal.
+
+        Args:
+            rule: an object of this program; None: the one that the configuration names, if it names one.
+            records: of the run so far.
+        """
+        stopping = Stopping(goals(self.config, rule), self.plan.mode, self.plan.ready_interval)
+        stopping.follow(records)
+        return stopping
 
     def prepare(self, folder: Path) -> None:
         """Put what all members depend on into the run's folder, and decide what was left to a trial."""
@@ -163,7 +181,9 @@ def go_on(
     stop: Stop | None = None,
     conclude: Conclusion | None = None,
 ) -> str:
-    """Go on with a run from its last commit and return how it ended; a finished one is left as it is.
+    """Go on with a run from its last commit and return how it ended.
+
+    A finished one is left as it is, and so is one that has reached a goal: see `left_alone`.
 
     Args:
         folder: the run's.
@@ -209,11 +229,17 @@ def go_on(
             if conclude is not None:
                 conclude(paused.view)
             return "finished already"
+        stop = stop or Stop()
+        if paused.view.ending.startswith(PREFIX):
+            reason = project.stopping(stop.rule, paused.view.records).reason()
+            if reason is not None:
+                if conclude is not None:
+                    conclude(paused.view)
+                return f"{_ALREADY}{reason}"
         project.prepare(folder)
         check_fingerprint(fingerprint, project.task.fingerprint())
         state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
         wanted = project.controller.needed(state)
-        stop = stop or Stop()
         with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
             executor = project.executor(folder)
             closing.callback(executor.close)
@@ -228,6 +254,11 @@ def go_on(
         if conclude is not None:
             conclude(store.view())
         return ending
+
+
+def left_alone(ending: str) -> bool:
+    """Whether a run was not trained on, since it had finished or reached a goal before."""
+    return ending == "finished already" or ending.startswith(_ALREADY)
 
 
 def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
@@ -292,26 +323,39 @@ def _train(
         store,
         [*(listeners(store.folder) if listeners else ()), *own],
         commit_every_s=project.config.checkpoints.every_s,
-        deadline_s=project.config.executor.deadline_s,
+        deadline_s=project.config.executor.limit_s,
         stop=stop,
+        stopping=project.stopping(stop.rule, store.records),
     )
-    state = engine.run(state, _context(project, store.records, store.folder))
+    state = engine.run(state, _context(project, store.records, store.folder, stop))
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
-def in_memory(config: Config, listeners: Sequence[Listener] = (), task: Problem | None = None) -> None:
-    """Train a population of which nothing is kept but what the listeners hear. The task runs in this process."""
+def in_memory(
+    config: Config, listeners: Sequence[Listener] = (), task: Problem | None = None, stop: Stop | None = None
+) -> str:
+    """Train a population of which nothing is kept but what the listeners hear; return how it ended.
+
+    The task runs in this process.
+    """
     serial = config.executor.model_copy(update={"name": "serial"})
-    project = Project(config.model_copy(update={"executor": serial}), task)
+    project, stop = Project(config.model_copy(update={"executor": serial}), task), stop or Stop()
     with TemporaryDirectory() as name:
         folder = Path(name)
         project.prepare(folder)
         own = [make(folder) for make in project.listener_makers]
-        engine = Engine(project.controller, project.executor(folder), listeners=[*listeners, *own])
-        engine.run(State(), _context(project, (), None))
+        engine = Engine(
+            project.controller,
+            project.executor(folder),
+            listeners=[*listeners, *own],
+            stop=stop,
+            stopping=project.stopping(stop.rule),
+        )
+        state = engine.run(State(), _context(project, (), None, stop))
+    return "finished" if project.controller.done(state) else str(stop.reason)
 
 
-def _context(project: Project, records: Sequence[Record], folder: Path | None) -> RunContext:
+def _context(project: Project, records: Sequence[Record], folder: Path | None, stop: Stop) -> RunContext:
     return RunContext(
         folder=folder,
         config=project.config.plain(),
@@ -320,6 +364,7 @@ def _context(project: Project, records: Sequence[Record], folder: Path | None) -
         reals=project.task.reals(REALS),
         total_orders=project.total_orders,
         workers=workers_of(project.config),
+        stop=lambda reason: stop.ask(f"listener: {reason}"),
     )
 
 

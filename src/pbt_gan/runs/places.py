@@ -26,6 +26,7 @@ _CODE = (
     "pbt.policy.name",
     "pbt.exploit.name",
     "pbt.explore.name",
+    "stop.rule",
     "listeners",
 )
 """What a run cannot do without; a task of one's own may have other paths among its arguments."""

@@ -61,7 +61,8 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
             "schedule": schedule_settings(schedule),
         },
     }
-    config = validated(Config, merged({**run.config, "pbt": shared}, change))
+    whole = {key: value for key, value in run.config.items() if key != "stop"}  # a replay goes as far as its member
+    config = validated(Config, merged({**whole, "pbt": shared}, change))
     check_places(config.plain())
     run.check_code(config.plain())
     return config

@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from pbt_gan import references, streams
+from pbt_gan.config.durations import deadline
 from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import merged, read_config
 from pbt_gan.core.records import Record
+from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Images, Listener, Problem, RunContext, RunView, TaskSource
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.given import Given
-from pbt_gan.runs.launch import Project, go_on, in_memory, start
+from pbt_gan.runs.launch import Project, go_on, in_memory, left_alone, start
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.terminal import console
 from pbt_gan.validation import meant
 
-_OWN = ("source", "out", "quiet")  # of `run` itself, beside the settings
+_OWN = ("source", "out", "quiet", "max_time")  # of `run` itself, beside the settings
 
 
 def run(
@@ -28,6 +30,7 @@ def run(
     *,
     out: Path | str | None = None,
     quiet: bool = False,
+    max_time: float | str | None = None,
     **settings: Any,
 ) -> Run:
     """Train a population and return what it did.
@@ -41,11 +44,14 @@ def run(
             object, or a class of a notebook, is trained in this process.
         out: the run's folder; None: in this process and in memory, nothing is kept but the records.
         quiet: show no progress.
+        max_time: stop cleanly after so many seconds, or after `"8h"`; None: never.
         settings: what to change: those of the `[pbt]` table by their names (`population_size=8`; or, for a population
             that shrinks, `population=[[0, 8], [0.5, 1]]`: from which share of the budget on how many members, with
             `budget_steps=1_600`, the steps of all together), tables as dicts (`space={"lr": [1e-4, 1e-2]}`), and the
             rest as in the file (`seed=1`). Rules may be functions (`exploit=my_rule`), and listeners objects or
-            classes (`listeners=[MyListener()]`).
+            classes (`listeners=[MyListener()]`). `stop={"score": 0.9, "patience": 5}` ends the run before its plan
+            does, and so does a function of yours, `stop=lambda run: run.images > 10**6`, which is shown a
+            `pbt_gan.core.stopping.Progress`.
 
     Raises:
         PbtGanError: see its subclasses.
@@ -63,17 +69,18 @@ def run(
     given = Given.of(source, settings)
     config = given.placed(read_config(given.source, [_change(given.settings)]))
     screen = console(stderr=True, quiet=quiet)
+    stop = Stop(deadline_s=deadline(max_time, "max_time"), rule=given.stop)
 
     def listeners(folder: Path | None) -> Sequence[Listener]:
         return [*default_listeners(folder, screen), *given.listeners]
 
     if out is None:
         recorder = Recorder()
-        in_memory(config, [recorder, *listeners(None)], given.task)
-        return Run(recorder.config, tuple(recorder.records), "finished")
+        ending = in_memory(config, [recorder, *listeners(None)], given.task, stop)
+        return Run(recorder.config, tuple(recorder.records), ending)
     ended: list[RunView] = []
-    ending = train(config, Path(out), task=given.task, listeners=listeners, conclude=ended.append)
-    if ending != "finished already":
+    ending = train(config, Path(out), task=given.task, listeners=listeners, stop=stop, conclude=ended.append)
+    if not left_alone(ending):
         write_results(ended[0])
     return replace(Run.of(ended[0], trust=True), task=given.task)
 

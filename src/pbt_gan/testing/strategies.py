@@ -73,11 +73,17 @@ class StrategyConformance:
     @pytest.mark.parametrize("mode", MODES)
     def test_it_spends_the_budget_and_no_step_more(self, setting: Mapping[str, Any], mode: Mode) -> None:
         plan = self._plan(setting, mode)
-        trained = _member_steps(_walked(plan).records)
+        trained = History.of(_walked(plan, diverged=0.0).records).member_steps
         assert trained == plan.member_steps, (
             f"All members trained {trained} steps of a budget of {plan.member_steps}: whoever retires leaves steps to "
             "others, in a phase of the plan, or to those who are born in its place."
         )
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_who_diverges_costs_nothing_more(self, setting: Mapping[str, Any], mode: Mode) -> None:
+        plan = self._plan(setting, mode)
+        trained = History.of(_walked(plan, diverged=0.3).records).member_steps
+        assert trained <= plan.member_steps, f"They trained {trained} steps of a budget of {plan.member_steps}."
 
     @pytest.mark.parametrize("mode", MODES)
     def test_from_any_moment_on_it_goes_on_as_it_would_have(self, setting: Mapping[str, Any], mode: Mode) -> None:
@@ -133,7 +139,7 @@ class StrategyConformance:
         return validated(Config, merged(merged(usual, {"pbt": setting}), changes))
 
 
-def _walked(plan: Plan, state: State | None = None, slots: int = _SIZE) -> Walked:
+def _walked(plan: Plan, state: State | None = None, slots: int = _SIZE, *, diverged: float = _DIVERGED) -> Walked:
     """Carry out a plan from a state on. Asynchronous members come one at a time, so that a state tells what follows."""
     controller = Controller(plan)
     state, records = controller.start(state or State())
@@ -141,23 +147,17 @@ def _walked(plan: Plan, state: State | None = None, slots: int = _SIZE) -> Walke
     while not controller.done(state):
         walked.cuts.append(len(walked.records))
         state, orders = controller.ask(state, slots if plan.mode == "sync" else 1)
-        state, news = controller.tell(state, [_answer(order) for order in orders])
+        state, news = controller.tell(state, [_answer(order, diverged) for order in orders])
         walked.records.extend(news)
     return walked._replace(state=state)
 
 
-def _answer(order: Order) -> Answer:
+def _answer(order: Order, diverged: float) -> Answer:
     rng = stream(7, "score", order.member, order.interval, order.repeat)
-    score = math.nan if rng.random() < _DIVERGED else float(rng.normal())
+    score = math.nan if rng.random() < diverged else float(rng.normal())
     if order.repeat:
         return Measurement(order.member, order.interval, order.repeat, score, {}, attempt=order.attempt)
     return Report.of(order, score=score, hyperparams=order.hyperparams, worker="suite")
-
-
-def _member_steps(records: Sequence[Record]) -> int:
-    history = History.of(records)
-    born = {birth.member: birth.trained_steps for birth in history.births.values()}
-    return sum(reports[-1].trained_steps - born[member] for member, reports in history.by_member.items() if reports)
 
 
 def _comparable(records: Sequence[Record]) -> list[str]:

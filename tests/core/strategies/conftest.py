@@ -31,8 +31,7 @@ class Trained:
     @property
     def member_steps(self) -> int:
         """Steps of all members together."""
-        born = {birth.member: birth.trained_steps for birth in self.history.births.values()}
-        return sum(r[-1].trained_steps - born[m] for m, r in self.history.by_member.items() if r)
+        return self.history.member_steps
 
     def of(self, kind: type) -> list[Any]:
         """Return its records of a kind, in the order in which they were made."""

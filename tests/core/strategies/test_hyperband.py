@@ -75,9 +75,12 @@ def test_the_two_modes_stop_the_same_members(plan, train):
     assert {record.member for record in sync.of(Retire)} == {record.member for record in free.of(Retire)}
 
 
-def test_a_bracket_of_which_all_have_diverged_goes_on_with_somebody(plan, train):
-    run = train(plan(population_size=4, policy=Hyperband), lambda order: math.nan)
-    assert run.member_steps == 320
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_bracket_of_which_all_have_diverged_costs_no_more_and_the_next_one_begins(plan, train, mode):
+    usual = train(plan(population_size=4, policy=Hyperband, mode=mode))
+    run = train(plan(population_size=4, policy=Hyperband, mode=mode), lambda order: math.nan)
+    assert {record.interval for record in run.of(Report)} == {1}
+    assert len(run.of(Birth)) == len(usual.of(Birth))
 
 
 def test_a_run_that_gets_longer_trains_those_further_who_are_left(plan, train):

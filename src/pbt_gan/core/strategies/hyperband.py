@@ -132,18 +132,23 @@ class Hyperband(Policy):
     def decide(self, due: Sequence[Member], view: PopulationView, memory: Any) -> Sequence[Decision]:
         """Retire the worse ones of each bracket that stands at a rung with all who are left of it."""
         decisions: list[Decision] = []
-        for number in sorted({member.subpopulation for member in due}):
-            here = [member for member in due if member.subpopulation == number]
+        early = [member for member in due if not self._at_a_rung(member)]  # diverged, or of a run that got longer
+        decisions += [kept(member) for member in early]
+        arrived = [member for member in due if member not in early]
+        for number in sorted({member.subpopulation for member in arrived}):
+            here = [member for member in arrived if member.subpopulation == number]
             living = [member for member in view.current.values() if member.subpopulation == number]
             place = here[0].trained_steps
-            if number >= len(self._brackets) or place not in self._brackets[number].rungs:
-                decisions += [kept(member) for member in here]  # of a run that got longer
-            elif len(here) == len(living):
+            if len(here) == len(living):
                 decisions += self._rung(here, view)
                 newest = max(member.subpopulation for member in view.current.values())
                 if place == self._brackets[number].rungs[-1] and number == newest:
                     decisions += self._next(number + 1, view.next_id)
         return decisions
+
+    def _at_a_rung(self, member: Member) -> bool:
+        number = member.subpopulation
+        return number < len(self._brackets) and member.trained_steps in self._brackets[number].rungs
 
     def _rung(self, here: Sequence[Member], view: PopulationView) -> list[Decision]:
         plan = self._plan

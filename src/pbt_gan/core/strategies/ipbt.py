@@ -85,7 +85,8 @@ class IteratedPBT(Policy):
         plan, now = self._plan, self._remembered(memory)
         seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.total_steps)
         now = self._counted(now, max(member.trained_steps for member in due), seen.ranked)
-        late = [member for member in due if now.joined.get(str(member.id), 0) < now.number]
+        # Where all have diverged PBT rescues them first.
+        late = [m for m in due if now.joined.get(str(m.id), 0) < now.number and seen.ranked.healthy]
         others = [member for member in due if member not in late]
         decisions: list[Decision] = []
         for decision in self._pbt.decide(others, view, now.rules) if others else ():
@@ -108,8 +109,8 @@ class IteratedPBT(Policy):
 
     def _counted(self, now: _Iteration, place: int, ranked: PopulationView) -> _Iteration:
         """Return the iteration after a ready point, or the next one."""
-        if place <= now.at:
-            return now  # in asynchronous runs the first that comes to a ready point counts it
+        if place <= now.at or (place - now.begins) % now.interval:
+            return now  # in asynchronous runs the first that comes to a ready point counts it; who diverges comes early
         best = ranked.at(len(ranked) - 1)
         better = best.healthy and (now.best is None or best.score > now.best)
         now = replace(now, at=place, failed=0 if better else now.failed + 1, best=best.score if better else now.best)
@@ -123,7 +124,7 @@ class IteratedPBT(Policy):
         plan, ranked = self._plan, seen.ranked
         rank, size = ranked.rank(ranked.members[member.id]), len(ranked)
         best = ranked.at(size - 1)
-        if rank == size - 1 or not best.healthy:
+        if rank == size - 1:
             return kept(member, "restart", "nobody has got better for long; the best one goes on")
         donor = seen.original(ranked.at(rank + (size + 1) // 2)) if rank < size // 2 else member
         if not donor.healthy:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pbt_gan.core.policy import Policy
+from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.records import Birth, Decision, Retire
 from pbt_gan.core.rng import stream
@@ -45,6 +45,8 @@ class TwoStages(Policy):
 
     def decide(self, due: Sequence[Member], view: PopulationView, memory: Any) -> Sequence[Decision]:
         """Retire all who have searched, once the last one has arrived, and bear their successors."""
+        if elsewhere := [member for member in due if member.trained_steps != self._turn]:
+            return [kept(member) for member in elsewhere]  # diverged: they arrive at the turn, or end, without training
         if len(due) < sum(member.trained_steps <= self._turn for member in view.current.values()):
             return []
         births = [

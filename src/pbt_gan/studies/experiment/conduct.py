@@ -88,7 +88,9 @@ def _alone(order: tuple[Config, Path] | None) -> tuple[Config, Path] | None:
     if order is None:
         return None
     config, folder = order
-    executor = config.executor.model_copy(update={"name": "serial", "deadline_s": None})
+    executor = config.executor.model_copy(
+        update={"name": "serial", "deadline_s": "off", "memory_fraction": None, "nice": 0}
+    )
     return config.model_copy(update={"executor": executor}), folder
 
 

@@ -220,6 +220,10 @@ def _resolved(before: Table) -> Table:
 
 
 def _check(experiment: Experiment) -> None:
+    if experiment.config.stop is not None:
+        raise ConfigError(
+            "Arms of an experiment cost the same, so none is stopped at a goal; leave the table [stop] out."
+        )
     settings = experiment.settings
     known = {*ARMS, *settings.own}
     for name in settings.own:

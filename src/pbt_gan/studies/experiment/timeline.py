@@ -82,6 +82,9 @@ class Timeline:
                 counts.append(report.trained_steps - place.get(report.member, 0))
                 place[report.member] = report.trained_steps
             place |= {each.member: each.trained_steps for each in wave.decisions if isinstance(each, Birth)}
+            for each in wave.decisions:
+                if isinstance(each, Exploit) and each.trained_steps is not None:
+                    place[each.recipient] = each.trained_steps  # skipped: it had diverged on its way there
         return counts
 
     def first(self, count: int) -> "Timeline":
