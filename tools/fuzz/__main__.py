@@ -37,7 +37,7 @@ def main() -> int:
         parser.error(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
     told = [_fed(name, asked) for name in asked.targets or TARGETS]
     print(json.dumps({"targets": len(told), "inputs": sum(each["inputs"] for each in told)}), flush=True)
-    return int(any(each["found"] for each in told))
+    return int(any(each["found"] or each["exit_code"] for each in told))
 
 
 def _fed(name: str, asked: argparse.Namespace) -> dict[str, object]:
@@ -64,15 +64,23 @@ def _fed(name: str, asked: argparse.Namespace) -> dict[str, object]:
     }
     began = time.monotonic()
     command = [sys.executable, "-m", "tools.fuzz", _ONE, name, *(f"-{key}={value}" for key, value in options.items())]
-    done = subprocess.run([*command, str(corpus)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, check=False)
-    said = done.stderr.decode(errors="replace")
+    done = subprocess.run(
+        [*command, str(corpus)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        errors="replace",
+        text=True,
+    )
+    said = done.stdout
     inputs = max((int(a or b) for a, b in _RUNS.findall(said)), default=0)
     told = {
         "target": name,
         "inputs": inputs,
         "seconds": round(time.monotonic() - began, 1),
         "corpus": len([*corpus.iterdir()]),
-        "found": len([*found.iterdir()]) or int(done.returncode != 0),
+        "found": len([*found.iterdir()]),
+        "exit_code": done.returncode,
     }
     print(json.dumps(told), flush=True)
     if done.returncode:
@@ -91,6 +99,7 @@ def _one(name: str, options: list[str]) -> None:
 
     with atheris.instrument_imports(include=["pbt_gan"], enable_loader_override=False):
         from tools.fuzz.targets import TARGETS
+    TARGETS[name].seeds()  # before the clock of the first input runs
     atheris.Setup([sys.argv[0], *options], TARGETS[name].check)
     atheris.Fuzz()
 

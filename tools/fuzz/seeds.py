@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-import pbt_gan
 from pbt_gan import codec
+from pbt_gan.config.settings import Config
 from pbt_gan.config.source import preset_text, presets
 from pbt_gan.core.lineage import History
 from pbt_gan.core.rng import stream
@@ -24,17 +24,20 @@ from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.portable import safetensors
 from pbt_gan.gan.portable.generator import Generator
 from pbt_gan.gan.portable.recipe import Recipe
+from pbt_gan.runs.launch import Project, start
 from pbt_gan.runs.result import Run
+from pbt_gan.validation import validated
 
 Seeds = Sequence[bytes]
 
 _SIZE = {"population_size": 2, "total_steps": 4, "ready_interval": 2}
+_CONFIG = {"task": "quadratic", "pbt": _SIZE, "executor": "serial"}
 
 
 @functools.cache
 def _journal() -> bytes:
     with tempfile.TemporaryDirectory() as name:
-        pbt_gan.run("quadratic", out=f"{name}/run", quiet=True, executor="serial", **_SIZE)
+        start(Project(validated(Config, _CONFIG)), Path(name) / "run")  # without pictures
         return (Path(name) / "run" / "journal.jsonl").read_bytes()
 
 

@@ -17,10 +17,10 @@ from typing import NamedTuple
 from unittest import mock
 
 from pbt_gan import codec, references
-from pbt_gan.cli.durations import seconds
 from pbt_gan.cli.reading import overview
 from pbt_gan.cli.studying import names_of, seeds_of
 from pbt_gan.config import toml
+from pbt_gan.config.durations import seconds
 from pbt_gan.config.schedules import read_schedule
 from pbt_gan.config.source import parse_changes, read_config
 from pbt_gan.errors import ConfigError, PbtGanError, printable
