@@ -219,13 +219,6 @@ def signatures() -> Seeds:
     return [json.dumps({"signatures": [{"code": {"package:Task": None}, "hmac": "0" * 64}]}).encode()]
 
 
-def figures() -> Seeds:
-    """Return the figures of an experiment."""
-    arms = {arm: {"figures": {"score": [1.0, 2.0]}} for arm in ("pbt", "random-search")}
-    told = {"judged": "score", "budget_steps": 8, "name": "digits-wide", "baselines": ["random-search"]}
-    return [json.dumps({**told, "arms": arms, "better": {"score": "higher"}, "short": {}, "seeds": [0, 1]}).encode()]
-
-
 def words() -> Seeds:
     """Return names as people and strangers give them."""
     return [b"</script><script>alert(1)</script>", b"\x1b]8;;x\x07", "\u202egnp.exe".encode(), b'" onerror="x', b"=1+1"]

@@ -39,8 +39,6 @@ from pbt_gan.runs.replay import replay_config
 from pbt_gan.runs.result import Run
 from pbt_gan.store import journal
 from pbt_gan.store.reader import read_run
-from pbt_gan.studies.experiment.overview import overview as figures
-from pbt_gan.studies.experiment.overview import read_record
 from pbt_gan.terminal import clean_console
 from tools.fuzz import seeds
 
@@ -263,11 +261,6 @@ def _signature(data: bytes) -> None:
         assert trust.foreign(folder, config, config, UNMOVED), "a signature was forged"
 
 
-def _figures(data: bytes) -> None:
-    path = _file("figures.json", data)
-    acceptable(lambda: figures([read_record(path)]))
-
-
 def _words(data: bytes) -> None:
     word = data.decode(errors="replace")
     assert printable(word).isprintable()
@@ -294,7 +287,6 @@ TARGETS: Mapping[str, Target] = {
     "classes": Target(_classes, seeds.classes),
     "average": Target(_average, seeds.averages),
     "signature": Target(_signature, seeds.signatures),
-    "figures": Target(_figures, seeds.figures),
     "words": Target(_words, seeds.words),
 }
 """By name; a loader that is added is a line here."""
