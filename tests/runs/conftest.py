@@ -25,7 +25,7 @@ def outcome() -> Outcome:
         for entry in decided:
             entry.pop("time", None)
         path = journal.path_of(folder)
-        committed = EffectiveJournal.of(path, journal.read(path).entries).checkpoints
+        committed = EffectiveJournal.of(path, journal.read(path).entries).commit.checkpoints
         weights = {key: checkpoint_bytes(folder, key) for key in committed}
         return run.ending, sorted(map(repr, decided)), weights
 

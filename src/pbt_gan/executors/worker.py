@@ -28,7 +28,7 @@ from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
 from pbt_gan.executors.work import States, attached, build, building, carry_out, device_clock
-from pbt_gan.interfaces import TaskReference
+from pbt_gan.interfaces import Health, TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
 
@@ -52,7 +52,8 @@ def main() -> None:
                 make_deterministic(start["device"])
             if start["memory_fraction"] is not None and start["device"] != "cpu":
                 hold(start["memory_fraction"], start["device"])
-            problem = build(TaskReference(start["task"], start["arguments"], start["total_steps"]))
+            health = Health(**start["health"])
+            problem = build(TaskReference(start["task"], start["arguments"], start["total_steps"], health))
             trainer = attached(problem, Path(start["folder"]), start["device"])
     except PbtGanError as error:
         details = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
@@ -64,7 +65,7 @@ def main() -> None:
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         try:
-            for answer in carry_out(trainer, orders, states, start["seed"], name, clock):
+            for answer in carry_out(trainer, orders, states, start["seed"], name, clock, health):
                 channel.send(*_packed(answer))
         except BrokenPipeError:  # nobody is left to listen
             return
