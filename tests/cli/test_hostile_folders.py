@@ -88,7 +88,7 @@ name = "serial"
 
 
 @pytest.mark.slow
-def test_names_of_classes_are_texts_everywhere(pbt_gan, tmp_path, capfd):
+def test_names_of_classes_are_texts_everywhere(pbt_gan, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (240, 8, 8, 1), dtype=np.uint8)
     np.savez(tmp_path / "images.npz", images=images, labels=np.array(NAMES)[np.arange(240) % len(NAMES)])
     Path("gan.toml").write_text(GAN)
