@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pbt_gan.store.journal import Journal, path_of, read
 from tools.fuzz.targets import check_page
 
 SCRIPT = "</script><script>alert(1)</script>"
@@ -68,60 +69,49 @@ def test_what_is_derived_takes_the_place_of_a_link(pbt_gan, run, tmp_path):
     assert not (run / "report.html").is_symlink()
 
 
-GAN = """
-[task]
-name = "gan"
-width = 2
-z_size = 4
-batch_size = 8
-conditional = true
-[pbt]
-population_size = 2
-total_steps = 2
-ready_interval = 2
-[metrics]
-samples = 100
-held_out_samples = 100
-[executor]
-name = "serial"
-"""
+def as_people_see_them(*said):
+    for each in said:
+        assert "Traceback" not in each.err
+        for line in (each.out + each.err).splitlines():
+            assert line.isprintable(), line
+    return said
+
+
+def test_names_of_classes_are_texts(pbt_gan):
+    images = np.random.default_rng(0).integers(0, 256, (120, 8, 8, 1), dtype=np.uint8)
+    np.savez("images.npz", images=images, labels=np.array(NAMES)[np.arange(120) % len(NAMES)])
+    plain, machine = as_people_see_them(pbt_gan("data", "images.npz"), pbt_gan("data", "images.npz", "--json"))
+    assert plain.code == 0
+    assert SCRIPT in json.dumps(json.loads(machine.out))
 
 
 @pytest.mark.slow
-def test_names_of_classes_are_texts_everywhere(pbt_gan, tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (240, 8, 8, 1), dtype=np.uint8)
-    np.savez(tmp_path / "images.npz", images=images, labels=np.array(NAMES)[np.arange(240) % len(NAMES)])
-    Path("gan.toml").write_text(GAN)
-    said = [
-        pbt_gan("data", "images.npz"),
-        pbt_gan("train", "gan.toml", "--data", "images.npz", "--out", "run"),
-        pbt_gan("report", "run"),
-        pbt_gan("show", "run"),
-        pbt_gan("sample", "run", "--class", "all", "--out", "sheet.png"),
-        pbt_gan("sample", "run", "--class", "x\x1b[31m", "--out", "none.png"),
-        pbt_gan("export", "run", "--licence", SCRIPT),
-    ]
-    assert [each.code for each in said] == [0, 0, 0, 0, 0, 2, 0], [each.err for each in said]
-    for each in said:
-        for line in (each.out + each.err).splitlines():
-            assert line.isprintable(), line
-    page = Path("run/report.html").read_text(encoding="utf-8")
+def test_whatever_a_run_calls_things_is_text_in_terminal_page_table_and_card(pbt_gan, kept, tmp_path):
+    run = Path(shutil.copytree(kept / "gan", tmp_path / "run"))
+    first, *rest = json.loads(json.dumps(read(path_of(run)).entries))
+    first["name"] = first["versions"]["torch"] = "".join(NAMES)
+    first["cards"] |= {f"x{number}": {"name": name, name: [name, {name: name}]} for number, name in enumerate(NAMES)}
+    first["cards"]["score"] |= {"name": SCRIPT, "short": NAMES[1], "better": NAMES[2]}
+    for entry in rest:
+        if entry["type"] == "report":
+            entry["metrics"] |= {"x0": 1.0, "=1+1": 2.0, SCRIPT: 3.0}
+        if entry["type"] == "end":
+            entry["ending"] = "".join(NAMES)
+    path_of(run).unlink()
+    journal = Journal.create(path_of(run), first)
+    journal.append(rest)
+    journal.close()
+    looks = (["show", run], ["report", run], ["compare", run, run], ["export", run, "--licence", SCRIPT])
+    assert {each.code for each in as_people_see_them(*(pbt_gan(*words) for words in looks))} == {0}
+    page = (run / "report.html").read_text(encoding="utf-8")
     check_page(page)
+    assert "alert(1)" in page
     assert SCRIPT not in page
-    assert all(c.isprintable() or c == "\n" for c in Path("run/log.txt").read_text())
-    with Path("run/metrics.csv").open(newline="") as file:
+    with (run / "metrics.csv").open(newline="") as file:
         assert not any(cell.startswith(("=", "+", "@")) for row in csv.reader(file) for cell in row)
-    assert SCRIPT in json.loads(Path("run/scorers/classes.json").read_bytes())["names"]
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser:
-        command = [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--dump-dom",
-            f"file://{tmp_path}/run/report.html",
-        ]
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"file://{run}/report.html"]
         shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
         assert "<script" not in shown
 
