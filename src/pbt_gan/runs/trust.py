@@ -124,6 +124,8 @@ def _signed(folder: Path, config: Table) -> Mapping[str, Any] | None:
         code, found = each.get("code"), each.get("hmac")
         if not isinstance(code, dict) or not isinstance(found, str):
             continue
+        if not all(isinstance(digest, str | None) for digest in code.values()):
+            continue
         if hmac.compare_digest(found.encode(errors="replace"), _hmac(key, code, config).encode()):
             return code
     return None
@@ -160,7 +162,7 @@ def _given(config: Table) -> dict[str, Any]:
     """Return those settings that code is named in or handed to: what it does depends on them."""
     pbt = config.get("pbt", {})
     tables = {**config, **{f"pbt.{name}": value for name, value in pbt.items()}}
-    del tables["pbt"]
+    tables.pop("pbt", None)
     given = {name: value for name, value in tables.items() if any(_code(value, ""))}
     return {**given, "metrics": config.get("metrics", {})} if "task" in given else given
 
