@@ -16,7 +16,7 @@ from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import Population, cells, header
-from pbt_gan.reporting.text import duration, member_name, number
+from pbt_gan.reporting.text import duration, member_name, number, usage
 from pbt_gan.reporting.unverified import unverified
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
 
 def _head(view: RunView, title: str, history: History) -> str:
     facts = f"{_population(view, history)}, seed {view.config.get('seed', '?')}"
-    return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{markup.text(facts)}. Run: {markup.text(view.ending)}.</p>'
+    told = f"{markup.text(facts)}. Run: {markup.text(view.ending)}. {markup.text(usage(view.usage))}".strip()
+    return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{told}</p>'
 
 
 def _population(view: RunView, history: History) -> str:

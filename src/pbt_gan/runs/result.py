@@ -15,7 +15,7 @@ from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
-from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree
+from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree, Usage
 from pbt_gan.modules.parts import Parts
 from pbt_gan.runs import average
 from pbt_gan.runs.changes import check_fingerprint
@@ -55,6 +55,7 @@ class Run:
     task: Problem | None = None  # an object that was trained in this program; None: what the configuration names
     fingerprint: Mapping[str, str] = field(default_factory=dict)  # of what was moved, to be found unchanged
     foreign: Mapping[str, str] = field(default_factory=dict)  # code that it names and that nobody trusts; see `trust`
+    usage: Usage = field(default_factory=Usage)  # how long its workers trained, and how long they waited
 
     @classmethod
     def open(
@@ -96,7 +97,8 @@ class Run:
         config = located(own, view.run.get("places", {}), view.folder, moved)
         fingerprint = view.run.get("fingerprint", {}) if config != own else {}
         code = {} if trust else foreign(view.folder, view.config, config, moved)
-        return cls(config, view.records, view.ending, view.folder, view.cards, fingerprint=fingerprint, foreign=code)
+        own = {"fingerprint": fingerprint, "foreign": code, "usage": view.usage}
+        return cls(config, view.records, view.ending, view.folder, view.cards, **own)
 
     @cached_property
     def history(self) -> History:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pbt_gan import files
 from pbt_gan.core.records import Json, Record, to_json
 from pbt_gan.errors import RunFolderError
-from pbt_gan.interfaces import RunView
+from pbt_gan.interfaces import RunView, Usage
 from pbt_gan.store import checkpoints
 from pbt_gan.store.effective import EffectiveJournal
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read
@@ -103,15 +103,19 @@ class DiskStore:
         self._finish()
         return False
 
-    def close(self, ending: str) -> None:
-        """Write how the run ended and release it. A commit still under way is given up: it was not waited for."""
+    def close(self, ending: str, usage: Usage | None = None) -> None:
+        """Write how the run ended and how its workers were used, and release it.
+
+        A commit still under way is given up: it was not waited for.
+        """
         if self._closed:
             return
         self._closed = True
         writing = self._given_up
         try:
             self._thread.shutdown(wait=writing is None, cancel_futures=True)
-            self._journal.append([{"type": "end", "ending": ending, "time": now()}], durable=writing is None)
+            moment = {**now(), **_plain(usage)}
+            self._journal.append([{"type": "end", "ending": ending, "time": moment}], durable=writing is None)
         finally:
             self._journal.close()
             if writing is None:
@@ -128,7 +132,7 @@ class DiskStore:
         path, (end, lines) = path_of(self.folder), self._opened
         self._effective.follow(path, read(path, end).entries, lines + 1)
         ending = self._effective.ending or "interrupted"
-        return RunView(self.folder, self._effective.run, tuple(self._effective.records), ending)
+        return RunView(self.folder, self._effective.run, tuple(self._effective.records), ending, self._effective.usage)
 
     def _finish(self) -> None:
         if self._under_way is None:
@@ -145,6 +149,10 @@ class DiskStore:
         before, self._checkpoints = self._checkpoints, digests
         # Only now: until this line they were what a resume needs.
         checkpoints.remove(self.folder, sorted(before.keys() - digests.keys()))
+
+
+def _plain(usage: Usage | None) -> Json:
+    return {} if usage is None else {"busy_s": round(usage.busy_s, 3), "waiting_s": round(usage.waiting_s, 3)}
 
 
 def now() -> Json:

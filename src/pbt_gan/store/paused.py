@@ -44,7 +44,7 @@ class PausedRun:
             self.close()
             raise
         records, ending = tuple(self._effective.records), self._effective.ending or "interrupted"
-        self.view = RunView(folder, self._effective.run, records, ending)
+        self.view = RunView(folder, self._effective.run, records, ending, self._effective.usage)
         self._lines = len(contents.entries)
         if contents.entries[0]["format"] == FORMAT:  # else they are written anew
             contents = replace(contents, entries=contents.entries[:1])
