@@ -17,8 +17,11 @@ T = TypeVar("T")
 _HALF = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # what `write` calls a file until it is whole
 _FULL = "Free some space and try again."
 _REFUSED = "Make it writable, or choose another folder with --out."
+_LIMITED = "A limit was set on what this process may do; raise it (ulimit {}) and try again."
 _MENDS = {
     errno.ENOSPC: _FULL,
+    errno.EFBIG: _LIMITED.format("-f"),
+    errno.EMFILE: _LIMITED.format("-n"),
     errno.EDQUOT: _FULL,
     errno.EROFS: _REFUSED,
     errno.EACCES: _REFUSED,

@@ -57,7 +57,7 @@ def test_with_speeds_that_differ_by_four_asynchronous_workers_do_not_wait(mode, 
     stays_s=st.floats(1.0, 20.0),
     comparison=st.sampled_from(["latest", "fair"]),
 )
-def test_asynchronous_workers_wait_only_until_the_next_answer_when_one_comes_again(
+def test_asynchronous_workers_wait_only_until_the_next_answer_when_one_comes(
     speeds, comes_s, stays_s, comparison
 ):
     executor = SimulatedExecutor(

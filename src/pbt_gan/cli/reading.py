@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError, printable
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.cards import is_held_out, short_name
+from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number, usage
@@ -71,7 +73,11 @@ def overview(run: Run) -> RenderableType:
         *([render(rows)] if rows else []),
         *_best(run),
         *([Text(doubt)] if doubt else []),
+<<<<<<< HEAD
         *([Text(used)] if (used := usage(run.usage)) else []),
+=======
+        *(Text(told(fallback), overflow="fold") for fallback in run.fallbacks),
+>>>>>>> main
     )
 
 
@@ -132,7 +138,11 @@ def _summary(run: Run) -> dict[str, Any]:
     return {
         "folder": str(run.folder),
         "ending": run.ending,
+<<<<<<< HEAD
         "workers": {"busy_s": run.usage.busy_s, "waiting_s": run.usage.waiting_s},
+=======
+        "fallbacks": [asdict(fallback) for fallback in run.fallbacks],
+>>>>>>> main
         "best": None
         if best is None
         else {

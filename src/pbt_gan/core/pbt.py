@@ -46,6 +46,7 @@ class PopulationBasedTraining(Policy):
             raise ConfigError(f"pbt.policy.patience = {patience}: give a number of ready points, such as 4.")
         self._plan = plan
         self._patience = patience
+        self.looks_back = plan.strategy.exploit.looks_back or plan.strategy.explore.looks_back
 
     def ready(self, member: Member, memory: Any) -> int:
         """Return the next multiple of the ready interval, or the next turn of the population if that comes first."""
@@ -65,10 +66,12 @@ class PopulationBasedTraining(Policy):
             if turn is None:
                 ready += here
                 continue
-            found = succession(turn, here, memories.arrived, comparison.latest.as_ranked)
+            measured = [*view.members.values()]
+            found = succession(turn, here, memories.arrived, comparison.latest.as_ranked, measured)
             memories.arrived = found.arrived
             decisions += [Retire(member.id, member.interval, _farewell(member, turn)) for member in found.leave]
-            parents += [(parent, place) for parent in found.parents]
+            fresh = turn.newcomers == "fresh"
+            parents += [(None if fresh else parent or view.best, place) for parent in found.parents]
             between = place % self._plan.ready_interval != 0
             unharmed = [member for member in found.stay if between and member.healthy]
             decisions += [memories.noted(kept(member, reason=_welcome(turn))) for member in unharmed]
@@ -82,7 +85,7 @@ class PopulationBasedTraining(Policy):
             going[member.id] = decision.after
             decisions.append(memories.noted(decision))
         for number, (parent, place) in enumerate(parents):
-            birth = self._born(view.next_id + number, parent or view.best, place, view, memories, going)
+            birth = self._born(view.next_id + number, parent, place, view, memories, going)
             going[birth.member] = birth.hyperparams
             decisions.append(memories.noted(birth))
         return decisions

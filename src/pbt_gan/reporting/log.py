@@ -10,7 +10,12 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Birth, Exploit, Failure, Measure, Measurement, Record, Report, Retire
 from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
+<<<<<<< HEAD
 from pbt_gan.reporting.text import member_name, number, usage
+=======
+from pbt_gan.reporting.fallbacks import told
+from pbt_gan.reporting.text import member_name, number
+>>>>>>> main
 
 _PACKAGE = "pbt_gan"
 
@@ -30,6 +35,8 @@ class RunLog:
         logging.getLogger(_PACKAGE).addHandler(self._messages)
         done = sum(isinstance(record, Report) for record in context.records)
         self._say(f"run goes on after {done} of {context.total_orders} orders" if done else "run begins")
+        if context.fallback is not None:
+            self._say(printable(told(context.fallback)), "WARNING")
 
     def record(self, record: Record, preview: Images | None) -> None:
         """Write one line."""

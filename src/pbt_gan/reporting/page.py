@@ -12,6 +12,7 @@ from pbt_gan.reporting import markup, plots
 from pbt_gan.reporting.cards import Cards, explained, short_name
 from pbt_gan.reporting.comparison_picture import comparison
 from pbt_gan.reporting.comparison_table import comparison_rows
+from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
 from pbt_gan.reporting.summary import Summary
@@ -52,8 +53,15 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
 
 def _head(view: RunView, title: str, history: History) -> str:
     facts = f"{_population(view, history)}, seed {view.config.get('seed', '?')}"
+<<<<<<< HEAD
     told = f"{markup.text(facts)}. Run: {markup.text(view.ending)}. {markup.text(usage(view.usage))}".strip()
     return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{told}</p>'
+=======
+    lines = [f"{facts}. Run: {view.ending}.", *map(told, view.fallbacks)]
+    return "\n".join(
+        [f"<h1>{markup.text(title)}</h1>", *(f'<p class="faint">{markup.text(line)}</p>' for line in lines)]
+    )
+>>>>>>> main
 
 
 def _population(view: RunView, history: History) -> str:
