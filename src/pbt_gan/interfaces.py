@@ -433,11 +433,8 @@ class RunContext:
     reals: Images | None
     total_orders: int  # of the whole run, by its plan
     workers: int = 1  # how many members, or groups of them, train side by side
-<<<<<<< HEAD
     usage: Callable[[], Usage] = Usage  # of the workers since they began, at any moment
-=======
     fallback: Fallback | None = None  # where it does not go on from its last commit
->>>>>>> main
     stop: Callable[[str], None] = _nobody  # ends the run soon, as a time limit would; the reason is for a person
 
 
@@ -449,11 +446,8 @@ class RunView:
     run: Mapping[str, Any]  # the journal's `run` record: config, versions, fingerprint, cards, time
     records: Sequence[Record]  # the effective ones
     ending: str  # "finished", "running", or why it stopped
-<<<<<<< HEAD
-    usage: Usage = field(default_factory=Usage)  # of its workers, as far as sessions have ended and said so
-=======
     fallbacks: Sequence[Fallback] = ()
->>>>>>> main
+    usage: Usage = field(default_factory=Usage)  # of its workers, as far as sessions have ended and said so
 
     @property
     def config(self) -> Mapping[str, Any]:

@@ -57,9 +57,7 @@ def test_with_speeds_that_differ_by_four_asynchronous_workers_do_not_wait(mode, 
     stays_s=st.floats(1.0, 20.0),
     comparison=st.sampled_from(["latest", "fair"]),
 )
-def test_asynchronous_workers_wait_only_until_the_next_answer_when_one_comes(
-    speeds, comes_s, stays_s, comparison
-):
+def test_asynchronous_workers_wait_only_until_the_next_answer_when_one_comes(speeds, comes_s, stays_s, comparison):
     executor = SimulatedExecutor(
         Paced(2, 0.0), seed=0, slots=3, duration=lambda order, slot: order.steps / speeds[slot],
         shifts={1: [(comes_s, comes_s + stays_s), (comes_s + 2 * stays_s, float("inf"))]},

@@ -73,11 +73,8 @@ def overview(run: Run) -> RenderableType:
         *([render(rows)] if rows else []),
         *_best(run),
         *([Text(doubt)] if doubt else []),
-<<<<<<< HEAD
         *([Text(used)] if (used := usage(run.usage)) else []),
-=======
         *(Text(told(fallback), overflow="fold") for fallback in run.fallbacks),
->>>>>>> main
     )
 
 
@@ -138,11 +135,8 @@ def _summary(run: Run) -> dict[str, Any]:
     return {
         "folder": str(run.folder),
         "ending": run.ending,
-<<<<<<< HEAD
         "workers": {"busy_s": run.usage.busy_s, "waiting_s": run.usage.waiting_s},
-=======
         "fallbacks": [asdict(fallback) for fallback in run.fallbacks],
->>>>>>> main
         "best": None
         if best is None
         else {

@@ -63,17 +63,12 @@ def main() -> None:
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         began_s = time.monotonic()
-        answers = carry_out(trainer, orders, states, start["seed"], name, clock)
+        answers = carry_out(trainer, orders, states, start["seed"], name, clock, health)
         busy_s = time.monotonic() - began_s
         try:
-<<<<<<< HEAD
             for answer in answers:
                 content, payload = _packed(answer)
                 channel.send({**content, "busy_s": busy_s}, payload)
-=======
-            for answer in carry_out(trainer, orders, states, start["seed"], name, clock, health):
-                channel.send(*_packed(answer))
->>>>>>> main
         except BrokenPipeError:  # nobody is left to listen
             return
 

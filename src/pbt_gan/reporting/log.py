@@ -10,12 +10,8 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Birth, Exploit, Failure, Measure, Measurement, Record, Report, Retire
 from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
-<<<<<<< HEAD
-from pbt_gan.reporting.text import member_name, number, usage
-=======
 from pbt_gan.reporting.fallbacks import told
-from pbt_gan.reporting.text import member_name, number
->>>>>>> main
+from pbt_gan.reporting.text import member_name, number, usage
 
 _PACKAGE = "pbt_gan"
 

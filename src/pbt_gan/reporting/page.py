@@ -53,15 +53,10 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
 
 def _head(view: RunView, title: str, history: History) -> str:
     facts = f"{_population(view, history)}, seed {view.config.get('seed', '?')}"
-<<<<<<< HEAD
-    told = f"{markup.text(facts)}. Run: {markup.text(view.ending)}. {markup.text(usage(view.usage))}".strip()
-    return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{told}</p>'
-=======
-    lines = [f"{facts}. Run: {view.ending}.", *map(told, view.fallbacks)]
+    lines = [f"{facts}. Run: {view.ending}. {usage(view.usage)}".strip(), *map(told, view.fallbacks)]
     return "\n".join(
         [f"<h1>{markup.text(title)}</h1>", *(f'<p class="faint">{markup.text(line)}</p>' for line in lines)]
     )
->>>>>>> main
 
 
 def _population(view: RunView, history: History) -> str:

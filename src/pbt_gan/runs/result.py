@@ -17,11 +17,7 @@ from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
-<<<<<<< HEAD
-from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree, Usage
-=======
-from pbt_gan.interfaces import Fallback, Images, Problem, RunView, Trainer, Tree
->>>>>>> main
+from pbt_gan.interfaces import Fallback, Images, Problem, RunView, Trainer, Tree, Usage
 from pbt_gan.modules.parts import Parts
 from pbt_gan.runs import average
 from pbt_gan.runs.changes import check_fingerprint
@@ -106,10 +102,6 @@ class Run:
         config = located(own, view.run.get("places", {}), view.folder, moved)
         fingerprint = view.run.get("fingerprint", {}) if config != own else {}
         code = {} if trust else foreign(view.folder, view.config, config, moved)
-<<<<<<< HEAD
-        own = {"fingerprint": fingerprint, "foreign": code, "usage": view.usage}
-        return cls(config, view.records, view.ending, view.folder, view.cards, **own)
-=======
         return cls(
             config,
             view.records,
@@ -119,8 +111,8 @@ class Run:
             fingerprint=fingerprint,
             fallbacks=view.fallbacks,
             foreign=code,
+            usage=view.usage,
         )
->>>>>>> main
 
     @cached_property
     def history(self) -> History:

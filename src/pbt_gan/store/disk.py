@@ -145,12 +145,8 @@ class DiskStore:
         path, (end, lines) = path_of(self.folder), self._opened
         self._effective.follow(path, read(path, end).entries, lines + 1)
         ending = self._effective.ending or "interrupted"
-<<<<<<< HEAD
-        return RunView(self.folder, self._effective.run, tuple(self._effective.records), ending, self._effective.usage)
-=======
         records, fallbacks = tuple(self._effective.records), tuple(self._effective.fallbacks)
-        return RunView(self.folder, self._effective.run, records, ending, fallbacks)
->>>>>>> main
+        return RunView(self.folder, self._effective.run, records, ending, fallbacks, self._effective.usage)
 
     def _finish(self) -> None:
         if self._under_way is None:

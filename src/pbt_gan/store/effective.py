@@ -1,24 +1,15 @@
 """What a journal's entries amount to: the effective records, the last commit, and how the run ended."""
 
 import copy
-<<<<<<< HEAD
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-=======
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
->>>>>>> main
 from pathlib import Path
 from typing import Any
 
 from pbt_gan.core.records import Failure, Json, Measurement, Record, Report, UnknownRecordError, from_json
 from pbt_gan.errors import RunFolderError
-<<<<<<< HEAD
-from pbt_gan.interfaces import Usage
-=======
-from pbt_gan.interfaces import Fallback
->>>>>>> main
+from pbt_gan.interfaces import Fallback, Usage
 from pbt_gan.store.journal import READABLE, damaged, written_by
 
 _NEEDED: Mapping[str, Mapping[str, type]] = {
