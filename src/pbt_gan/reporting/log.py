@@ -12,7 +12,7 @@ from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.failures import failures
 from pbt_gan.reporting.fallbacks import told
-from pbt_gan.reporting.text import member_name, number
+from pbt_gan.reporting.text import member_name, number, usage
 
 _PACKAGE = "pbt_gan"
 
@@ -26,6 +26,7 @@ class RunLog:
     def start(self, context: RunContext) -> None:
         """Open the log."""
         assert context.folder is not None
+        self._usage = context.usage
         self._file = files.Appender(context.folder / "log.txt")
         self._messages = _Messages(self._say)
         self._failures = [record for record in context.records if isinstance(record, Failure)]
@@ -46,9 +47,11 @@ class RunLog:
         self._say("commit")
 
     def close(self, ending: str) -> None:
-        """Say how the run ended."""
+        """Say what failed, how the workers were used, and how the run ended."""
         if self._failures:
             self._say(failures(self._failures))
+        if used := usage(self._usage()):
+            self._say(used)
         self._say(f"run ended: {ending}")
         self._release()
 
