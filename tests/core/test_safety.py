@@ -12,7 +12,7 @@ from pbt_gan.core.exploit import EXPLOIT
 from pbt_gan.core.explore import EXPLORE
 from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
-from pbt_gan.core.population import Member, Order
+from pbt_gan.core.population import Member, Order, Value
 from pbt_gan.core.records import Exploit, Record, Report
 from pbt_gan.core.safety import IN_A_ROW, hopeless, safer
 from pbt_gan.core.space import Choice, Float, Integer, Range
@@ -71,7 +71,8 @@ def test_a_rescued_member_moves_the_safer_way_from_its_donor(mode: str, explore:
 @MODES
 def test_with_a_rate_that_is_too_high_for_all_the_population_finds_its_way_down(mode: str) -> None:
     state, records = train(plan(mode), lambda order: math.nan if order.hyperparams["lr"] > 0.05 else order.member)
-    assert all(member.healthy for member in state.members.values())
+    assert not hopeless(state)
+    assert sum(member.healthy for member in state.members.values()) > 2  # a healthy one may explore upwards again
     assert len(rescues(records)) < 4 * IN_A_ROW
 
 
@@ -101,12 +102,12 @@ def test_a_run_without_hope_is_known_and_one_with_any_is_not(mode: str) -> None:
 
 @given(st.floats(1e-6, 1.0), st.integers(1, 8), st.integers(1, 50))
 def test_bounds_hold_and_it_never_moves_the_other_way(lr: float, critic: int, falls: int) -> None:
-    begun = {"lr": lr, "critic": critic, "free": 0.5, "loss": "a"}
+    begun: dict[str, Value] = {"lr": lr, "critic": critic, "free": 0.5, "loss": "a"}
     found = safer(plan(), Member(0, begun, interval=3, falls=falls), begun, {**begun, "free": 0.4})
     assert 1e-6 <= float(found["lr"]) <= lr
     assert critic <= int(found["critic"]) <= 8
     assert (found["free"], found["loss"]) == (0.4, "a")
-    assert found["lr"] < lr or lr == 1e-6
+    assert float(found["lr"]) < lr or lr < 1.01e-6
 
 
 def test_another_word_is_refused() -> None:
