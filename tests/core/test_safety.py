@@ -70,7 +70,9 @@ def test_a_rescued_member_moves_the_safer_way_from_its_donor(mode: str, explore:
 
 @MODES
 def test_with_a_rate_that_is_too_high_for_all_the_population_finds_its_way_down(mode: str) -> None:
-    state, records = train(plan(mode), lambda order: math.nan if order.hyperparams["lr"] > 0.05 else order.member)
+    state, records = train(
+        plan(mode), lambda order: math.nan if float(order.hyperparams["lr"]) > 0.05 else order.member
+    )
     assert not hopeless(state)
     assert sum(member.healthy for member in state.members.values()) > 2  # a healthy one may explore upwards again
     assert len(rescues(records)) < 4 * IN_A_ROW
