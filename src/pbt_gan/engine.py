@@ -131,9 +131,10 @@ class Engine:
             closing.callback(lambda: self._audience.tell(lambda listener: listener.close(ending)))
             if self._store is not None:
                 store = self._store
-                closing.callback(lambda: store.close(ending))
+                closing.callback(lambda: store.close(ending, self._executor.usage()))
             closing.callback(self._executor.close)
-            self._audience.tell(lambda listener: listener.start(context))
+            told = replace(context, usage=self._executor.usage)
+            self._audience.tell(lambda listener: listener.start(told))
             state, ending = self._finish(*self._loop(state))
         return state
 
@@ -148,6 +149,7 @@ class Engine:
                     return state, reason
                 state, orders = self._controller.ask(state, self._executor.free_slots())
                 self._executor.submit([replace(order, deadline_s=self._deadline_s) for order in orders])
+                self._executor.remain(self._controller.left(state))
                 self._tell_news()  # only now: pictures are made while the workers train
                 answers = self._executor.next_reports(_POLL_S)
                 if self._stop.standstill is not None:
