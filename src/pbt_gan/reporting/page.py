@@ -22,6 +22,9 @@ from pbt_gan.reporting.unverified import unverified
 
 log = logging.getLogger(__name__)
 
+MOST_PICTURE_BYTES = 1 << 26
+"""Of a picture of samples that is laid into the page."""
+
 ROWS = 200
 """How many members the page's table shows; metrics.csv has them all."""
 
@@ -104,14 +107,16 @@ def _samples(folder: Path, history: History) -> str:
     if best is None or not sample_path(folder, best.member, best.interval).exists():
         return ""
     name = f"{member_name(best.member)} at step {best.step:,}, score {number(best.score)}"
-    pictures = [
-        markup.image(
-            sample_path(folder, best.member, best.interval).read_bytes(), f"Samples of {name}", f"Samples of {name}"
-        )
-    ]
-    if reals_path(folder).exists():
-        pictures.append(markup.image(reals_path(folder).read_bytes(), "Real images", "Real images"))
+    shown = {f"Samples of {name}": sample_path(folder, best.member, best.interval), "Real images": reals_path(folder)}
+    pictures = [_embedded(path, what) for what, path in shown.items() if path.exists()]
     return markup.section("The best member's samples", f'<div class="pair">{"".join(pictures)}</div>')
+
+
+def _embedded(path: Path, what: str) -> str:
+    try:
+        return markup.image(files.content(path, MOST_PICTURE_BYTES), what, what)
+    except OSError as error:
+        return markup.section(what, note=f"This picture cannot be read: {error.strerror or error}.")
 
 
 def _plots(view: RunView, history: History, other: History | None) -> Iterator[str]:
@@ -119,7 +124,7 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     if not history.reports:
         return
     folder = view.folder
-    files.make_folder(folder / "plots")
+    files.make_own_folder(folder / "plots")
     leaves = " A dot with a dark edge: here a member retired." if history.retirements else ""
     born = " A branch begins where a member was born of another." if len(history.births) > _at_first(history) else ""
     grey = " Random search, with the same members and initial draws, is grey." if other else ""
