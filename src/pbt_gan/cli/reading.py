@@ -16,10 +16,11 @@ from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError, printable
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.cards import is_held_out, short_name
+from pbt_gan.reporting.failures import failures
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
-from pbt_gan.reporting.text import member_name, number
+from pbt_gan.reporting.text import member_name, number, usage
 from pbt_gan.reporting.unverified import unverified
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
@@ -67,12 +68,14 @@ def overview(run: Run) -> RenderableType:
     state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
     head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
     rows = Population.of(run.records()).ranked()
-    doubt = unverified(run.history)
+    doubt, failed = unverified(run.history), failures(run.records())
     return Group(
         Text(head, "bold", overflow="fold"),
         *([render(rows)] if rows else []),
         *_best(run),
         *([Text(doubt)] if doubt else []),
+        *([Text(f"{failed}; see log.txt.")] if failed else []),
+        *([Text(used)] if (used := usage(run.usage)) else []),
         *(Text(told(fallback), overflow="fold") for fallback in run.fallbacks),
     )
 
@@ -134,6 +137,7 @@ def _summary(run: Run) -> dict[str, Any]:
     return {
         "folder": str(run.folder),
         "ending": run.ending,
+        "workers": {"busy_s": run.usage.busy_s, "waiting_s": run.usage.waiting_s},
         "fallbacks": [asdict(fallback) for fallback in run.fallbacks],
         "best": None
         if best is None
