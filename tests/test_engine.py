@@ -335,6 +335,24 @@ def test_checkpoints_of_a_commit_under_way_are_kept_until_it_is_done():
     assert store.commits[-1][0] == 16
 
 
+def test_nobody_looks_through_a_large_population_after_every_report_of_it():
+    looks, held = [], []
+
+    class Counting(SimulatedExecutor):
+        def keep(self, checkpoints):
+            held.append(len(vars(self._states)["_states"]))
+            looks.append(checkpoints)
+            super().keep(checkpoints)
+
+    store, steers = MemoryStore(), controller(population_size=160, total_steps=100, mode="async")
+    executor = Counting(Quadratic(), seed=0, slots=8, duration=lambda order, slot: order.steps + slot / 16)
+    state = Engine(steers, executor, store, commit_every_s=0.0).run(State(), CONTEXT)
+    assert len(looks) <= state.reports / 10
+    assert max(held) <= 160 + 8 + 160 / 8 + 160  # of the members, under way, since the last look, of a commit
+    assert 1 < len(store.commits) <= state.reports / 10 + 1
+    assert set(store.commits[-1][1]) == steers.needed(state)
+
+
 def test_a_store_that_cannot_write_ends_the_run_and_closes_everything():
     class Full(MemoryStore):
         def append(self, records):

@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 News = tuple[Record, Images | None]
 
+_SHARE = 8
+"""What looks through the whole population is done when so large a part of it has reported since it was done last: on
+average a report then costs no more in a large population than in a small one."""
+
 _POLL_S = 0.2  # how long a wish to stop may go unseen while no answer comes
 
 
@@ -108,6 +112,7 @@ class Engine:
         self._news: list[News] = []  # journaled, and not told to the audience yet
         self._fresh = True  # something was journaled since goals were looked at
         self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way
+        self._committed = self._kept = 0  # reports by the last commit, and when states were last dropped
         self._last_commit_s = time.monotonic()
 
     def run(self, state: State, context: RunContext) -> State:
@@ -212,10 +217,13 @@ class Engine:
     def _save(self, state: State) -> None:
         if self._store is not None and not self._store.poll():  # one commit at a time
             self._cut = frozenset()
-            if time.monotonic() - self._last_commit_s >= self._commit_every_s:
+            due = time.monotonic() - self._last_commit_s >= self._commit_every_s
+            if due and _is_worth_it(state, self._committed):
                 self._commit(state, wait=False)
-        under_way = {order.checkpoint for order in state.pending.values()}
-        self._executor.keep(self._controller.needed(state) | self._cut | under_way)
+        if _is_worth_it(state, self._kept):
+            under_way = {order.checkpoint for order in state.pending.values()}
+            self._executor.keep(self._controller.needed(state) | self._cut | under_way)
+            self._kept = state.reports
 
     def _commit(self, state: State, *, wait: bool) -> None:
         if self._store is None:
@@ -223,7 +231,12 @@ class Engine:
         self._audience.tell(lambda listener: listener.flush())
         self._cut = self._controller.needed(state)
         self._store.commit(state.reports, {key: self._encoder(key) for key in sorted(self._cut)}, wait=wait)
-        self._last_commit_s = time.monotonic()
+        self._committed, self._last_commit_s = state.reports, time.monotonic()
 
     def _encoder(self, key: str) -> Callable[[], bytes | memoryview]:
         return lambda: self._executor.encoded(key)
+
+
+def _is_worth_it(state: State, then: int) -> bool:
+    """Whether enough was reported since there were so many reports."""
+    return state.reports - then >= len(state.members) // _SHARE

@@ -46,6 +46,7 @@ class PopulationBasedTraining(Policy):
             raise ConfigError(f"pbt.policy.patience = {patience}: give a number of ready points, such as 4.")
         self._plan = plan
         self._patience = patience
+        self.looks_back = plan.strategy.exploit.looks_back or plan.strategy.explore.looks_back
 
     def ready(self, member: Member, memory: Any) -> int:
         """Return the next multiple of the ready interval, or the next turn of the population if that comes first."""

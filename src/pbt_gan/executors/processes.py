@@ -15,7 +15,8 @@ from pbt_gan.executors.allowance import Allowance
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.process import WorkerProcess, unstarted
-from pbt_gan.executors.scratch import Scratch, Sweeper, places
+from pbt_gan.executors.scratch import Scratch, places
+from pbt_gan.executors.sweeper import Sweeper
 from pbt_gan.executors.threads import environment
 from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import Health, TaskReference
@@ -120,6 +121,7 @@ class ProcessesExecutor(Crew):
             self._environment,
             self._folders,
             self._selector,
+            self._sweeper,
             self._allowance if device == "cpu" else None,  # of a GPU's, torch keeps account in the worker
         )
 

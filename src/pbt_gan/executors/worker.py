@@ -4,7 +4,6 @@ Started by `executors.process` as `python -m pbt_gan.executors.worker NAME SOCKE
 hold the members' states.
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -38,7 +37,6 @@ def main() -> None:
     name, handle, folders = sys.argv[1], int(sys.argv[2]), [Path(folder) for folder in sys.argv[3:]]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a signal to the whole job ends the run, and the run ends its workers
-    _end_with_the_run()
     os.set_inheritable(handle, False)
     channel = Channel(socket.socket(fileno=handle))
     inbox: Inbox = SimpleQueue()
@@ -78,21 +76,6 @@ def _states(folders: Sequence[Path], device: str) -> States:
     from pbt_gan.executors.resident import Cuda, Resident  # imports torch
 
     return Resident(shared, Cuda(device))
-
-
-def _end_with_the_run() -> None:
-    """Let the system kill this process and all that it starts when the run's process is gone.
-
-    Linux does that at once and whatever is being trained, also in a call into C that holds Python's lock for long. On
-    other systems, `_listen` does it alone, when it gets its turn.
-    """
-    guard = os.dup(0)  # a pipe into which nobody writes, and whose other end only the run's process has
-    with Path(os.devnull).open() as nothing:
-        os.dup2(nothing.fileno(), 0)
-    if sys.platform == "linux":
-        fcntl.fcntl(guard, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(guard, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(guard, fcntl.F_SETFL, fcntl.fcntl(guard, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _listen(channel: Channel, inbox: Inbox) -> None:

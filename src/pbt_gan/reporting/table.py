@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pbt_gan.core.controller import maker_of
 from pbt_gan.core.population import WHOLE, Hyperparams, RankKey, rank_key
 from pbt_gan.core.records import Birth, Donor, Exploit, Measurement, Record, Report, Retire, mean_of
 from pbt_gan.reporting.text import member_name, number
@@ -34,7 +35,6 @@ class Population:
     """Every member's row, kept up to date by one record after another."""
 
     rows: dict[int, Row] = field(default_factory=dict)
-    _measured: dict[str, Donor] = field(default_factory=dict)  # by checkpoint: where it is from
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Population":
@@ -48,16 +48,13 @@ class Population:
         """Take one record in."""
         match record:
             case Birth():
-                parent = self._measured.get(record.sources.get(WHOLE, ""))
                 step, place = record.step, record.trained_steps
-                self.rows[record.member] = Row(record.member, record.hyperparams, 0, step, place, donor=parent)
+                self.rows[record.member] = Row(record.member, record.hyperparams, 0, step, place, donor=_parent(record))
             case Report():
                 row = self.rows.setdefault(record.member, Row(record.member, record.hyperparams))
                 row.hyperparams = record.hyperparams
                 row.interval, row.step, row.score = record.interval, record.step, record.score
                 row.place = record.trained_steps
-                own = Donor(record.member, record.interval, record.step, record.checkpoint)
-                self._measured[record.checkpoint] = own
                 if math.isfinite(record.score) and not row.best >= record.score:
                     row.best = record.score
             case Measurement():
@@ -79,6 +76,12 @@ class Population:
     def ranked(self) -> list[Row]:
         """The rows: the living, best last score first, then those who have retired."""
         return sorted(self.rows.values(), key=_merit, reverse=True)
+
+
+def _parent(birth: Birth) -> Donor | None:
+    checkpoint = birth.sources.get(WHOLE, "")
+    made = maker_of(checkpoint)
+    return None if made is None else Donor(*made, birth.step, checkpoint)
 
 
 def _merit(row: Row) -> tuple[bool, RankKey]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from pbt_gan import files
 from pbt_gan.core.records import Json, Record, to_json
@@ -47,7 +48,7 @@ class DiskStore:
         self._closed = False
 
     @classmethod
-    def create(cls, folder: Path, run: Json, *, generations: int = GENERATIONS) -> "DiskStore":
+    def create(cls, folder: Path, run: Json, *, generations: int = GENERATIONS) -> Self:
         """Begin a run.
 
         Args:
