@@ -9,6 +9,7 @@ from pbt_gan.executors.threads import MEMORY
 BENCHMARKS = (
     "startup",
     "decisions",
+    "waiting",
     "exploit",
     "model_based",
     "training",

@@ -9,6 +9,7 @@ from pbt_gan import codec
 from pbt_gan.core.population import WHOLE, Order
 from pbt_gan.core.records import Answer, Failure, Report
 from pbt_gan.core.rng import stream
+from pbt_gan.interfaces import Usage
 
 SPREAD = 4.0
 """So many times as fast is the fastest worker as the slowest."""
@@ -74,6 +75,13 @@ class Crowd:
             answers += [] if answer is None else [answer]
         self._ended(began_s)
         return sorted(answers, key=lambda answer: answer.member)
+
+    def remain(self, members: int) -> None:
+        """There are always more members than workers here."""
+
+    def usage(self) -> Usage:
+        """Return how long workers were at it, and how long they waited."""
+        return Usage(self.busy_s, self.waited_s)
 
     def stuck(self) -> bool:
         """Nobody is ever silent here."""

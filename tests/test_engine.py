@@ -93,8 +93,9 @@ class MemoryStore:
     def poll(self):
         return self._under_way is not None
 
-    def close(self, ending):
+    def close(self, ending, usage=None):
         self.ending = ending
+        self.usage = usage
 
 
 def test_a_run_journals_everything_and_ends_with_a_commit_of_all_that_is_needed():
@@ -106,6 +107,7 @@ def test_a_run_journals_everything_and_ends_with_a_commit_of_all_that_is_needed(
     assert upto == 16
     assert set(checkpoints) == controller().needed(state)
     assert store.ending == "finished"
+    assert store.usage.busy_s == 4 * 40  # one a step
     assert ear.heard[0] == "start"
     assert ear.heard[-2:] == ["flush", "close: finished"]
     assert [name for name in ear.heard if name[0].isupper()] == [type(r).__name__ for r in store.records]

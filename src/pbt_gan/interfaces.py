@@ -340,6 +340,14 @@ class Executor(Protocol):
         """
         ...
 
+    def remain(self, members: int) -> None:
+        """Be told, after orders were submitted, how many members have steps left that nobody trains just now."""
+        ...
+
+    def usage(self) -> "Usage":
+        """Return how long workers have trained, and waited for such members, until now; also once it is closed."""
+        ...
+
     def stuck(self) -> bool:
         """Whether orders are under way and everybody who has one is silent: nothing will happen by itself."""
         ...
@@ -361,6 +369,23 @@ class Executor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How long the workers of a run were at it, all together, as seconds of the wall clock."""
+
+    busy_s: float = 0.0  # training and scoring
+    waiting_s: float = 0.0  # free, though some member had steps left that nobody trained
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return that of both."""
+        return Usage(self.busy_s + other.busy_s, self.waiting_s + other.waiting_s)
+
+    @property
+    def waiting(self) -> float:
+        """The share of the time in which they waited; 0 of nothing."""
+        return self.waiting_s / ((self.busy_s + self.waiting_s) or 1.0)
+
+
 class RunStore(Protocol):
     """The durable side of a run: the journal and the checkpoints on disk."""
 
@@ -379,8 +404,8 @@ class RunStore(Protocol):
         """Finish a commit whose checkpoints have been written; True while one is still under way."""
         ...
 
-    def close(self, ending: str) -> None:
-        """Note why the run ended, and release it; a commit under way is given up."""
+    def close(self, ending: str, usage: Usage | None = None) -> None:
+        """Note why the run ended and how its workers were used, and release it; a commit under way is given up."""
         ...
 
 
@@ -408,6 +433,7 @@ class RunContext:
     reals: Images | None
     total_orders: int  # of the whole run, by its plan
     workers: int = 1  # how many members, or groups of them, train side by side
+    usage: Callable[[], Usage] = Usage  # of the workers since they began, at any moment
     fallback: Fallback | None = None  # where it does not go on from its last commit
     stop: Callable[[str], None] = _nobody  # ends the run soon, as a time limit would; the reason is for a person
 
@@ -421,6 +447,7 @@ class RunView:
     records: Sequence[Record]  # the effective ones
     ending: str  # "finished", "running", or why it stopped
     fallbacks: Sequence[Fallback] = ()
+    usage: Usage = field(default_factory=Usage)  # of its workers, as far as sessions have ended and said so
 
     @property
     def config(self) -> Mapping[str, Any]:

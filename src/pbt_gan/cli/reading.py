@@ -19,7 +19,7 @@ from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
-from pbt_gan.reporting.text import member_name, number
+from pbt_gan.reporting.text import member_name, number, usage
 from pbt_gan.reporting.unverified import unverified
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
@@ -73,6 +73,7 @@ def overview(run: Run) -> RenderableType:
         *([render(rows)] if rows else []),
         *_best(run),
         *([Text(doubt)] if doubt else []),
+        *([Text(used)] if (used := usage(run.usage)) else []),
         *(Text(told(fallback), overflow="fold") for fallback in run.fallbacks),
     )
 
@@ -134,6 +135,7 @@ def _summary(run: Run) -> dict[str, Any]:
     return {
         "folder": str(run.folder),
         "ending": run.ending,
+        "workers": {"busy_s": run.usage.busy_s, "waiting_s": run.usage.waiting_s},
         "fallbacks": [asdict(fallback) for fallback in run.fallbacks],
         "best": None
         if best is None

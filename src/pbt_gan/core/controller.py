@@ -71,6 +71,10 @@ class Controller:
         """Whether every member has trained all its steps."""
         return not (state.pending or state.free or state.measuring or state.waiting)
 
+    def left(self, state: State) -> int:
+        """Return how many members have steps left that nobody trains just now, whether they may train or not."""
+        return len(state.dues) - sum(not order.repeat for order in state.pending.values())
+
     def ask(self, state: State, slots: int) -> tuple[State, list[Order]]:
         """Return orders for at most `slots` free members, least trained first.
 

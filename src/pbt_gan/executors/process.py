@@ -141,7 +141,7 @@ class WorkerProcess:
             case "unbuilt":
                 return Unbuilt(_unbuilt(message))
             case "failed" | "measurement" | "report":
-                return Answered(_answer(message))
+                return Answered(_answer(message), float(message.content["busy_s"]))
             case other:
                 raise ValueError(f"type {other!r}")
 

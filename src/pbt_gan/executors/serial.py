@@ -78,11 +78,13 @@ class _Here:
             return [Ready()]
         orders, self.orders = sorted(self.orders, key=lambda order: order.member), ()
         answers: list[Answer] = []
+        began_s = time.monotonic()
         with cuttable() as cut, self._one_thread.held():
             answers = carry_out(self._trainer, orders, self._states, self._seed, self.name, self._clock, self._health)
         if cut.short:  # a task may have caught the interrupt, and failed of it
             answers = [answer for answer in answers if not isinstance(answer, Failure)]
-        return [Answered(answer) for answer in answers]
+        busy_s = time.monotonic() - began_s
+        return [Answered(answer, busy_s) for answer in answers]
 
     def close(self) -> None:
         self.orders = ()

@@ -62,9 +62,13 @@ def main() -> None:
     states, clock = _states(folders, start["device"]), device_clock(start["device"], alone=True)
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
+        began_s = time.monotonic()
+        answers = carry_out(trainer, orders, states, start["seed"], name, clock, health)
+        busy_s = time.monotonic() - began_s
         try:
-            for answer in carry_out(trainer, orders, states, start["seed"], name, clock, health):
-                channel.send(*_packed(answer))
+            for answer in answers:
+                content, payload = _packed(answer)
+                channel.send({**content, "busy_s": busy_s}, payload)
         except BrokenPipeError:  # nobody is left to listen
             return
 

@@ -11,7 +11,7 @@ from pbt_gan.core.records import Birth, Exploit, Failure, Measure, Measurement, 
 from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
 from pbt_gan.reporting.fallbacks import told
-from pbt_gan.reporting.text import member_name, number
+from pbt_gan.reporting.text import member_name, number, usage
 
 _PACKAGE = "pbt_gan"
 
@@ -25,6 +25,7 @@ class RunLog:
     def start(self, context: RunContext) -> None:
         """Open the log."""
         assert context.folder is not None
+        self._usage = context.usage
         self._file = files.Appender(context.folder / "log.txt")
         self._messages = _Messages(self._say)
         logging.getLogger(_PACKAGE).addHandler(self._messages)
@@ -42,7 +43,9 @@ class RunLog:
         self._say("commit")
 
     def close(self, ending: str) -> None:
-        """Say how the run ended."""
+        """Say how the run ended, and how its workers were used."""
+        if told := usage(self._usage()):
+            self._say(told)
         self._say(f"run ended: {ending}")
         self._release()
 

@@ -17,10 +17,13 @@ from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import Population, cells, header
-from pbt_gan.reporting.text import duration, member_name, number
+from pbt_gan.reporting.text import duration, member_name, number, usage
 from pbt_gan.reporting.unverified import unverified
 
 log = logging.getLogger(__name__)
+
+MOST_PICTURE_BYTES = 1 << 26
+"""Of a picture of samples that is laid into the page."""
 
 ROWS = 200
 """How many members the page's table shows; metrics.csv has them all."""
@@ -53,7 +56,7 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
 
 def _head(view: RunView, title: str, history: History) -> str:
     facts = f"{_population(view, history)}, seed {view.config.get('seed', '?')}"
-    lines = [f"{facts}. Run: {view.ending}.", *map(told, view.fallbacks)]
+    lines = [f"{facts}. Run: {view.ending}. {usage(view.usage)}".strip(), *map(told, view.fallbacks)]
     return "\n".join(
         [f"<h1>{markup.text(title)}</h1>", *(f'<p class="faint">{markup.text(line)}</p>' for line in lines)]
     )
@@ -104,14 +107,16 @@ def _samples(folder: Path, history: History) -> str:
     if best is None or not sample_path(folder, best.member, best.interval).exists():
         return ""
     name = f"{member_name(best.member)} at step {best.step:,}, score {number(best.score)}"
-    pictures = [
-        markup.image(
-            sample_path(folder, best.member, best.interval).read_bytes(), f"Samples of {name}", f"Samples of {name}"
-        )
-    ]
-    if reals_path(folder).exists():
-        pictures.append(markup.image(reals_path(folder).read_bytes(), "Real images", "Real images"))
+    shown = {f"Samples of {name}": sample_path(folder, best.member, best.interval), "Real images": reals_path(folder)}
+    pictures = [_embedded(path, what) for what, path in shown.items() if path.exists()]
     return markup.section("The best member's samples", f'<div class="pair">{"".join(pictures)}</div>')
+
+
+def _embedded(path: Path, what: str) -> str:
+    try:
+        return markup.image(files.content(path, MOST_PICTURE_BYTES), what, what)
+    except OSError as error:
+        return markup.section(what, note=f"This picture cannot be read: {error.strerror or error}.")
 
 
 def _plots(view: RunView, history: History, other: History | None) -> Iterator[str]:
@@ -119,7 +124,7 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     if not history.reports:
         return
     folder = view.folder
-    files.make_folder(folder / "plots")
+    files.make_own_folder(folder / "plots")
     leaves = " A dot with a dark edge: here a member retired." if history.retirements else ""
     born = " A branch begins where a member was born of another." if len(history.births) > _at_first(history) else ""
     grey = " Random search, with the same members and initial draws, is grey." if other else ""

@@ -17,7 +17,7 @@ from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
-from pbt_gan.interfaces import Fallback, Images, Problem, RunView, Trainer, Tree
+from pbt_gan.interfaces import Fallback, Images, Problem, RunView, Trainer, Tree, Usage
 from pbt_gan.modules.parts import Parts
 from pbt_gan.runs import average
 from pbt_gan.runs.changes import check_fingerprint
@@ -60,6 +60,7 @@ class Run:
     fingerprint: Mapping[str, str] = field(default_factory=dict)  # of what was moved, to be found unchanged
     fallbacks: Sequence[Fallback] = ()  # where it went on from an older commit than its last, which was damaged
     foreign: Mapping[str, str] = field(default_factory=dict)  # code that it names and that nobody trusts; see `trust`
+    usage: Usage = field(default_factory=Usage)  # how long its workers trained, and how long they waited
 
     @classmethod
     def open(
@@ -110,6 +111,7 @@ class Run:
             fingerprint=fingerprint,
             fallbacks=view.fallbacks,
             foreign=code,
+            usage=view.usage,
         )
 
     @cached_property

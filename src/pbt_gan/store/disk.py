@@ -9,7 +9,7 @@ from typing import Self
 from pbt_gan import files
 from pbt_gan.core.records import Json, Record, to_json
 from pbt_gan.errors import RunFolderError
-from pbt_gan.interfaces import RunView
+from pbt_gan.interfaces import RunView, Usage
 from pbt_gan.store import checkpoints
 from pbt_gan.store.effective import Commit, EffectiveJournal, all_checkpoints, kept
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read
@@ -116,15 +116,19 @@ class DiskStore:
         self._finish()
         return False
 
-    def close(self, ending: str) -> None:
-        """Write how the run ended and release it. A commit still under way is given up: it was not waited for."""
+    def close(self, ending: str, usage: Usage | None = None) -> None:
+        """Write how the run ended and how its workers were used, and release it.
+
+        A commit still under way is given up: it was not waited for.
+        """
         if self._closed:
             return
         self._closed = True
         writing = self._given_up
         try:
             self._thread.shutdown(wait=writing is None, cancel_futures=True)
-            self._journal.append([{"type": "end", "ending": ending, "time": now()}], durable=writing is None)
+            moment = {**now(), **_plain(usage)}
+            self._journal.append([{"type": "end", "ending": ending, "time": moment}], durable=writing is None)
         finally:
             self._journal.close()
             if writing is None:
@@ -142,7 +146,7 @@ class DiskStore:
         self._effective.follow(path, read(path, end).entries, lines + 1)
         ending = self._effective.ending or "interrupted"
         records, fallbacks = tuple(self._effective.records), tuple(self._effective.fallbacks)
-        return RunView(self.folder, self._effective.run, records, ending, fallbacks)
+        return RunView(self.folder, self._effective.run, records, ending, fallbacks, self._effective.usage)
 
     def _finish(self) -> None:
         if self._under_way is None:
@@ -159,6 +163,10 @@ class DiskStore:
         before, self._commits = self._commits, kept(self._commits, Commit(upto, digests), self._generations)
         # Only now: until this line they were what a resume needs, or falls back to.
         checkpoints.remove(self.folder, sorted(all_checkpoints(before).keys() - all_checkpoints(self._commits).keys()))
+
+
+def _plain(usage: Usage | None) -> Json:
+    return {} if usage is None else {"busy_s": round(usage.busy_s, 3), "waiting_s": round(usage.waiting_s, 3)}
 
 
 def now() -> Json:

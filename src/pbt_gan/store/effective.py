@@ -1,6 +1,7 @@
 """What a journal's entries amount to: the effective records, the last commit, and how the run ended."""
 
 import copy
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from pbt_gan.core.records import Failure, Json, Measurement, Record, Report, UnknownRecordError, from_json
 from pbt_gan.errors import RunFolderError
-from pbt_gan.interfaces import Fallback
+from pbt_gan.interfaces import Fallback, Usage
 from pbt_gan.store.journal import READABLE, damaged, written_by
 
 _NEEDED: Mapping[str, Mapping[str, type]] = {
@@ -74,6 +75,7 @@ class EffectiveJournal:
     commits: list[Commit] = field(default_factory=list)  # those whose checkpoints are kept, the newest last
     fallbacks: list[Fallback] = field(default_factory=list)
     ending: str | None = None  # as last written; None: no end was written
+    usage: Usage = field(default_factory=Usage)  # of the workers, of all sessions whose ends tell it
     named: dict[str, str | None] = field(default_factory=dict)  # every checkpoint there ever was → sha256, if committed
     writer: Json = field(default_factory=dict)  # the `run` or `resume` entry of who wrote the end
     _reports: list[int] = field(default_factory=list)  # places of the reports in `records`
@@ -199,6 +201,7 @@ class EffectiveJournal:
             case "end":
                 _check(entry, "end")
                 self.ending = entry["ending"]
+                self.usage += _usage(entry.get("time", {}))
             case _:
                 record = from_json(entry)
                 if isinstance(record, Report):
@@ -208,11 +211,20 @@ class EffectiveJournal:
                 self.records.append(record)
 
     def _unknown(self, path: Path, line: int, error: UnknownRecordError) -> RunFolderError:
+        version = self.run.get("format", "?")
         return RunFolderError(
             f"{path}, line {line}, has {error}, which this pbt-gan does not know; the run has format "
-            f"{self.run['format']}{written_by(self.writer)}, and {READABLE[0]} to {READABLE[-1]} are read here. "
+            f"{version}{written_by(self.writer)}, and {READABLE[0]} to {READABLE[-1]} are read here. "
             "Use a newer pbt-gan, the one that wrote it."
         )
+
+
+def _usage(time: Json) -> Usage:
+    """Return how the workers of a session were used; of nothing, where its end does not tell."""
+    spans = [float(time.get(name, 0.0)) for name in ("busy_s", "waiting_s")]
+    if not all(0 <= span < math.inf for span in spans):
+        raise ValueError(f"workers were used for {spans} seconds")
+    return Usage(*spans)
 
 
 def _check(entry: Json, kind: str) -> None:

@@ -45,7 +45,8 @@ class PausedRun:
             self.close()
             raise
         records, ending = tuple(self._effective.records), self._effective.ending or "interrupted"
-        self.view = RunView(folder, self._effective.run, records, ending, tuple(self._effective.fallbacks))
+        fallbacks = tuple(self._effective.fallbacks)
+        self.view = RunView(folder, self._effective.run, records, ending, fallbacks, self._effective.usage)
         self._damaged: Collection[str] = ()
         self._lines = len(contents.entries)
         if contents.entries[0]["format"] == FORMAT:  # else they are written anew

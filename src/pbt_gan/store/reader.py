@@ -22,7 +22,7 @@ def read_run(folder: Path) -> RunView:
     living = held(folder)  # before the journal: one that ends meanwhile leaves its ending there
     journal = _effective(folder)
     ending = journal.ending or ("running" if living else "interrupted")
-    return RunView(folder, journal.run, tuple(journal.records), ending, tuple(journal.fallbacks))
+    return RunView(folder, journal.run, tuple(journal.records), ending, tuple(journal.fallbacks), journal.usage)
 
 
 def checkpoint_bytes(folder: Path, key: str) -> bytes:

@@ -254,7 +254,10 @@ class ExecutorConformance(ABC):
     ) -> None:
         """Who is fast decides, asynchronously, who is there to be copied, and nothing of what anybody becomes."""
         plan = population(mode, comparison)
-        records, orders = carried_out(plan, start(3))
+        executor = start(3)
+        records, orders = carried_out(plan, executor)
+        assert executor.usage().busy_s > 0
+        assert executor.usage().waiting_s >= 0
         reports = [record for record in records if isinstance(record, Report)]
         assert len(reports) == plan.member_steps // plan.score_interval
         exploits = [record for record in records if isinstance(record, Exploit)]

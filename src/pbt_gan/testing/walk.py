@@ -229,6 +229,7 @@ def carried_out(plan: Plan, executor: Executor) -> tuple[list[Record], list[Orde
         assert time.monotonic() < until_s, f"the population was not trained in {PATIENCE_S:.0f} s: {dict(under_way)}"
         state, orders = controller.ask(state, executor.free_slots())
         executor.submit(orders)
+        executor.remain(controller.left(state))
         under_way |= {order.member: order for order in orders}
         answers = executor.next_reports(1.0)
         done += [under_way.pop(answer.member) for answer in answers]
