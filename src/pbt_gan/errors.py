@@ -65,6 +65,10 @@ class TaskError(PbtGanError):
     """A task broke its contract, or raised while it trained or scored a member."""
 
 
+class DivergedError(TaskError):
+    """Every member diverges, wherever it begins."""
+
+
 class WorkerError(PbtGanError):
     """Workers keep dying, do not answer in time, or cannot be started."""
 
