@@ -1,6 +1,7 @@
 """The one loop: ask the controller, submit to the executor, tell the answers, journal what was decided."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -11,9 +12,10 @@ from pbt_gan.core.controller import Controller
 from pbt_gan.core.failures import fatal
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Record, Report
+from pbt_gan.core.safety import IN_A_ROW, hopeless
 from pbt_gan.core.state import State
 from pbt_gan.core.stopping import Rule, Stopping
-from pbt_gan.errors import PbtGanError, StorageError, TaskError, one_line, place
+from pbt_gan.errors import DivergedError, PbtGanError, StorageError, TaskError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
 log = logging.getLogger(__name__)
@@ -157,7 +159,8 @@ class Engine:
                 sound = [answer for answer in answers if wrong[answer.member] is None]
                 state, records = self._controller.tell(state, sound)
                 self._journal(records, sound)
-                ends = [error for error in (*wrong.values(), *map(self._accept, sound)) if error is not None]
+                told = (*wrong.values(), *map(self._accept, sound), self._hopeless(state, records))
+                ends = [error for error in told if error is not None]
                 if ends:
                     return state, ends[0]
             except StorageError:
@@ -185,6 +188,18 @@ class Engine:
         return TaskError(
             f"Member {answer.member} was to train with {dict(order.hyperparams)}, but its last step used "
             f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
+        )
+
+    def _hopeless(self, state: State, records: Sequence[Record]) -> DivergedError | None:
+        """Return what ends a run in which all members diverge again and again."""
+        lost = [record for record in records if isinstance(record, Report) and not math.isfinite(record.score)]
+        if not lost or not hopeless(state):
+            return None
+        last = lost[-1]
+        return DivergedError(
+            f"Every member has diverged {IN_A_ROW} times in a row, member {last.member} with {dict(last.hyperparams)}: "
+            f"{last.diverged or f'the score is {last.score:g}'}. Let them begin where training is stable (space.NAME."
+            'init), or say for what makes it unstable that safer = "down"; see what the losses did in metrics.csv.'
         )
 
     def _accept(self, answer: Answer) -> PbtGanError | None:

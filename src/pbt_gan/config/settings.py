@@ -223,6 +223,7 @@ class DomainSettings(Settings):
     step: float | None = None
     values: tuple[Scalar, ...] | None = None
     chance: float | None = None
+    safer: Literal["down", "up"] | None = None  # where it moves when a member has diverged
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
 from pbt_gan.core.rng import stream
+from pbt_gan.core.safety import safer
 from pbt_gan.core.space import draw
 from pbt_gan.core.strategy import moved
 from pbt_gan.errors import ConfigError
@@ -116,6 +117,8 @@ class PopulationBasedTraining(Policy):
             hyperparams, memories.explore = moved(
                 strategy.explore, hyperparams, plan.space, explore_rng, told, memories.explore
             )
+        if donor is not None and choice.rule == "rescue":
+            hyperparams = safer(plan, member, donor.hyperparams, hyperparams)
         return replace(
             kept(member, choice.rule, _reason(member, donor, among, choice.compared_at) + choice.remark),
             donor=origin(donor) if donor else None,

@@ -8,7 +8,7 @@ from pbt_gan import files
 from pbt_gan.core.lineage import History
 from pbt_gan.core.records import Report
 from pbt_gan.interfaces import RunView
-from pbt_gan.reporting import markup, plots
+from pbt_gan.reporting import failures, markup, plots
 from pbt_gan.reporting.cards import Cards, explained, short_name
 from pbt_gan.reporting.comparison_picture import comparison
 from pbt_gan.reporting.comparison_table import comparison_rows
@@ -21,6 +21,9 @@ from pbt_gan.reporting.text import duration, member_name, number, usage
 from pbt_gan.reporting.unverified import unverified
 
 log = logging.getLogger(__name__)
+
+MOST_PICTURE_BYTES = 1 << 26
+"""Of a picture of samples that is laid into the page."""
 
 ROWS = 200
 """How many members the page's table shows; metrics.csv has them all."""
@@ -45,7 +48,7 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
         _samples(view.folder, history),
     ]
     parts += _plots(view, history, other)
-    parts += [_members(view, history), _schedule(history), _cards(view), _settings(view)]
+    parts += [_members(view, history), _schedule(history), _failures(view), _cards(view), _settings(view)]
     path = view.folder / "report.html"
     files.write(path, markup.page(f"{title} · pbt-gan", filter(None, parts)).encode(errors="replace"))
     return path
@@ -104,14 +107,16 @@ def _samples(folder: Path, history: History) -> str:
     if best is None or not sample_path(folder, best.member, best.interval).exists():
         return ""
     name = f"{member_name(best.member)} at step {best.step:,}, score {number(best.score)}"
-    pictures = [
-        markup.image(
-            sample_path(folder, best.member, best.interval).read_bytes(), f"Samples of {name}", f"Samples of {name}"
-        )
-    ]
-    if reals_path(folder).exists():
-        pictures.append(markup.image(reals_path(folder).read_bytes(), "Real images", "Real images"))
+    shown = {f"Samples of {name}": sample_path(folder, best.member, best.interval), "Real images": reals_path(folder)}
+    pictures = [_embedded(path, what) for what, path in shown.items() if path.exists()]
     return markup.section("The best member's samples", f'<div class="pair">{"".join(pictures)}</div>')
+
+
+def _embedded(path: Path, what: str) -> str:
+    try:
+        return markup.image(files.content(path, MOST_PICTURE_BYTES), what, what)
+    except OSError as error:
+        return markup.section(what, note=f"This picture cannot be read: {error.strerror or error}.")
 
 
 def _plots(view: RunView, history: History, other: History | None) -> Iterator[str]:
@@ -119,7 +124,7 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     if not history.reports:
         return
     folder = view.folder
-    files.make_folder(folder / "plots")
+    files.make_own_folder(folder / "plots")
     leaves = " A dot with a dark edge: here a member retired." if history.retirements else ""
     born = " A branch begins where a member was born of another." if len(history.births) > _at_first(history) else ""
     grey = " Random search, with the same members and initial draws, is grey." if other else ""
@@ -216,6 +221,17 @@ def _schedule(history: History) -> str:
         for step, values in history.schedule(best.member, best.interval)
     ]
     return markup.section("The schedule that led to the best member", markup.table(["from step", *names], rows))
+
+
+def _failures(view: RunView) -> str:
+    """Tell what failed on the way; empty where nothing did."""
+    if not (said := failures.rows(view.records)):
+        return ""
+    return markup.section(
+        "Failures",
+        markup.table(["kind", "how often", "the last one"], said),
+        note="An order that fails is given again; how often, and what then, depends on its kind.",
+    )
 
 
 def _cards(view: RunView) -> str:

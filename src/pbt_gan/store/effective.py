@@ -211,9 +211,10 @@ class EffectiveJournal:
                 self.records.append(record)
 
     def _unknown(self, path: Path, line: int, error: UnknownRecordError) -> RunFolderError:
+        version = self.run.get("format", "?")
         return RunFolderError(
             f"{path}, line {line}, has {error}, which this pbt-gan does not know; the run has format "
-            f"{self.run['format']}{written_by(self.writer)}, and {READABLE[0]} to {READABLE[-1]} are read here. "
+            f"{version}{written_by(self.writer)}, and {READABLE[0]} to {READABLE[-1]} are read here. "
             "Use a newer pbt-gan, the one that wrote it."
         )
 
