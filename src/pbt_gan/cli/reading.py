@@ -18,6 +18,7 @@ from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.cards import is_held_out, short_name
 from pbt_gan.reporting.divergences import divergences
 from pbt_gan.reporting.divergences import told as lost
+from pbt_gan.reporting.failures import failures
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
@@ -69,13 +70,14 @@ def overview(run: Run) -> RenderableType:
     state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
     head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
     rows = Population.of(run.records()).ranked()
-    doubt = unverified(run.history)
+    doubt, failed = unverified(run.history), failures(run.records())
     return Group(
         Text(head, "bold", overflow="fold"),
         *([render(rows)] if rows else []),
         *_best(run),
         *(Text(printable(line), overflow="fold") for line in lost(divergences(run.history))),
         *([Text(doubt)] if doubt else []),
+        *([Text(f"{failed}; see log.txt.")] if failed else []),
         *([Text(used)] if (used := usage(run.usage)) else []),
         *(Text(told(fallback), overflow="fold") for fallback in run.fallbacks),
     )

@@ -8,7 +8,7 @@ from pbt_gan import files
 from pbt_gan.core.lineage import History
 from pbt_gan.core.records import Report
 from pbt_gan.interfaces import RunView
-from pbt_gan.reporting import markup, plots
+from pbt_gan.reporting import failures, markup, plots
 from pbt_gan.reporting.cards import Cards, explained, short_name
 from pbt_gan.reporting.comparison_picture import comparison
 from pbt_gan.reporting.comparison_table import comparison_rows
@@ -49,7 +49,8 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
         _samples(view.folder, history),
     ]
     parts += _plots(view, history, other)
-    parts += [_members(view, history), _diverged(history), _schedule(history), _cards(view), _settings(view)]
+    parts += [_members(view, history), _diverged(history), _schedule(history)]
+    parts += [_failures(view), _cards(view), _settings(view)]
     path = view.folder / "report.html"
     files.write(path, markup.page(f"{title} · pbt-gan", filter(None, parts)).encode(errors="replace"))
     return path
@@ -234,6 +235,17 @@ def _schedule(history: History) -> str:
         for step, values in history.schedule(best.member, best.interval)
     ]
     return markup.section("The schedule that led to the best member", markup.table(["from step", *names], rows))
+
+
+def _failures(view: RunView) -> str:
+    """Tell what failed on the way; empty where nothing did."""
+    if not (said := failures.rows(view.records)):
+        return ""
+    return markup.section(
+        "Failures",
+        markup.table(["kind", "how often", "the last one"], said),
+        note="An order that fails is given again; how often, and what then, depends on its kind.",
+    )
 
 
 def _cards(view: RunView) -> str:
