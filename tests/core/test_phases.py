@@ -97,6 +97,10 @@ SHRINKING = (Phase(5, 4), Phase(15, 2), Phase(40, 1))
 BRANCHING = (Phase(20, 1), Phase(60, 3), Phase(70, 1))
 
 
+def now_and_then_none(order: Order) -> float:
+    return math.nan if chance(order) > 1 else chance(order)
+
+
 @settings(max_examples=25)
 @given(st.data(), st.sampled_from(["sync", "async"]), st.sampled_from([(), SHRINKING[:2], (Phase(30, 12),)]))
 def test_a_phase_that_begins_where_nobody_has_passed_can_be_laid_over_whatever_was_done(data, mode, phases):
@@ -119,9 +123,11 @@ def test_a_phase_that_begins_where_nobody_has_passed_can_be_laid_over_whatever_w
     newcomers: Newcomers = data.draw(st.sampled_from(get_args(Newcomers)))
     made = plan(mode=mode, phases=(*(p for p in phases if p.begins < place), Phase(place, members, newcomers)))
     after = Controller(made)
-    state, more = running.train_on(after, after.fold(records), better_by_id)
+    score = data.draw(st.sampled_from([better_by_id, now_and_then_none]))
+    state, more = running.train_on(after, after.fold(records), score)
     assert len(state.members) == members
-    assert History.of([*records, *more]).member_steps == made.member_steps
+    spent = History.of([*records, *more]).member_steps
+    assert spent == made.member_steps if score is better_by_id else spent <= made.member_steps
     assert after.fold([*records, *more]) == state
     births = [record for record in more if isinstance(record, Birth)]
     assert all((birth.origin == "drawn") == (newcomers == "fresh") for birth in births if birth.trained_steps == place)

@@ -18,6 +18,7 @@ from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import path_of
 from pbt_gan.store.reader import read_run
+from pbt_gan.toy.quadratic import Quadratic
 from pbt_gan.validation import validated
 
 TOY: dict[str, Any] = {
@@ -225,3 +226,24 @@ def test_a_population_grows_and_shrinks_in_groups_of_worker_processes(tmp_path, 
     assert go_on(folder, population=2) == "finished"
     run = check(folder, 2)
     assert max(report.metrics["together"] for report in run.history.reports) == 4
+
+
+@pytest.mark.slow
+def test_in_python(tmp_path):
+    small = {**TOY["pbt"], "total_steps": 40, "quiet": True}
+    stopped = pbt_gan.run("quadratic", **small, out=tmp_path / "run", max_time=1e-6)
+    assert stopped.ending == "time limit"
+    grown = pbt_gan.resume(tmp_path / "run", population=6, quiet=True, stop=lambda run: len(run.records) > 30)
+    assert grown.ending == "stop.rule: it returned true"
+    assert len(grown.journal) > 30
+    done = pbt_gan.resume(tmp_path / "run", total_steps=60, quiet=True, listeners=[After(10**6)])
+    assert (done.ending, len(done.history.living)) == ("finished", 6)
+    assert pbt_gan.resume(tmp_path / "run", quiet=True).best == done.best
+
+
+@pytest.mark.slow
+def test_a_task_that_lives_in_this_program_is_handed_over_again(tmp_path):
+    small = {**TOY["pbt"], "total_steps": 20, "quiet": True}
+    pbt_gan.run(Quadratic(), **small, out=tmp_path / "run", max_time=1e-6)
+    done = pbt_gan.resume(tmp_path / "run", Quadratic(), population=2, quiet=True)
+    assert (done.ending, len(done.history.living)) == ("finished", 2)

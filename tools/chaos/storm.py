@@ -17,12 +17,12 @@ from pbt_gan.store import checkpoints
 from pbt_gan.store.effective import Commit, EffectiveJournal
 from pbt_gan.store.journal import path_of, read
 from pbt_gan.store.reader import read_run
+from pbt_gan.testing.consistency import contradictions
 from tools.chaos import truth
 from tools.chaos.disk import Disk
 from tools.chaos.faults import BLOWS, DAMAGES, Skipped, applicable, spoil, tear
 from tools.chaos.kinds import KINDS, READY_INTERVAL, Kind
 from tools.chaos.life import Life
-from tools.chaos.truth import contradictions
 from tools.chaos.walk import deeds_of
 
 _MOST_BLOWS = 4  # of one life that it survives

@@ -409,7 +409,7 @@ def _context(
         total_orders=project.total_orders,
         workers=workers_of(project.config),
         fallback=fallback,
-        stop=lambda reason: stop.ask(f"listener: {reason}"),
+        stop=lambda reason: stop.ask(f"listener: {' '.join(str(reason).split())}"),
     )
 
 
