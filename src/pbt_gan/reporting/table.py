@@ -37,6 +37,7 @@ class Population:
     """Every member's row, kept up to date by one record after another."""
 
     rows: dict[int, Row] = field(default_factory=dict)
+    _retired: int = 0
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Population":
@@ -70,6 +71,12 @@ class Population:
             case Retire():
                 row = self.rows[record.member]
                 row.retired, row.reason = True, record.reason
+                self._retired += 1
+
+    @property
+    def size(self) -> int:
+        """How many have not retired."""
+        return len(self.rows) - self._retired
 
     @property
     def living(self) -> list[Row]:
