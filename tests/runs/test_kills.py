@@ -1,5 +1,6 @@
 """Runs are killed at random moments and begun again with the same command, until they end as the uncut run."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -119,14 +120,18 @@ PLACES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["sync", "async"])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [*itertools.product(PLACES, ["sync", "async"]), ("processes", "async, fair")],
+)
 def test_a_run_killed_twenty_times_ends_as_the_uncut_run(
     tmp_path: Path, outcome: Any, forks: Any, place: str, mode: str
 ) -> None:
     """It is killed whenever it has come some reports further, or while it starts; one that ends before is followed."""
     task, executor = PLACES[place]
-    pbt = {"population_size": 4, "total_steps": 800, "ready_interval": 10, "mode": mode}
+    mode, _, fair = mode.partition(", ")
+    comparison = {"comparison": fair} if fair else {}
+    pbt = {"population_size": 4, "total_steps": 800, "ready_interval": 10, "mode": mode, **comparison}
     settings = {"task": task, "pbt": pbt, "executor": executor, "checkpoints": {"every_s": 0.02}}
     rng = np.random.default_rng([*PLACES].index(place))
     dead: list[int] = []
