@@ -16,6 +16,8 @@ from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError, printable
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.cards import is_held_out, short_name
+from pbt_gan.reporting.divergences import divergences
+from pbt_gan.reporting.divergences import told as lost
 from pbt_gan.reporting.failures import failures
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.metrics import MetricsTable
@@ -73,6 +75,7 @@ def overview(run: Run) -> RenderableType:
         Text(head, "bold", overflow="fold"),
         *([render(rows)] if rows else []),
         *_best(run),
+        *(Text(printable(line), overflow="fold") for line in lost(divergences(run.history))),
         *([Text(doubt)] if doubt else []),
         *([Text(f"{failed}; see log.txt.")] if failed else []),
         *([Text(used)] if (used := usage(run.usage)) else []),
@@ -139,6 +142,16 @@ def _summary(run: Run) -> dict[str, Any]:
         "ending": run.ending,
         "workers": {"busy_s": run.usage.busy_s, "waiting_s": run.usage.waiting_s},
         "fallbacks": [asdict(fallback) for fallback in run.fallbacks],
+        "divergences": [
+            {
+                "member": each.report.member,
+                "interval": each.report.interval,
+                "step": each.report.step,
+                "why": each.why,
+                "donor": each.rescue and each.rescue.donor and each.rescue.donor.checkpoint,
+            }
+            for each in divergences(run.history)
+        ],
         "best": None
         if best is None
         else {

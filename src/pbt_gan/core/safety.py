@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 IN_A_ROW = 5
 """Times that every member has diverged, with no healthy score of any in between, after which a run gives up."""
 
+_SPREAD = (0.5, 1.5)  # of a move, around its length
+
 
 def safer(plan: "Plan", member: Member, begun: Hyperparams, moved: Hyperparams) -> Hyperparams:
     """Return with what a member goes on that has diverged: what is known to be safer moves that way and no other.
 
-    It moves as far as `perturb` does from where the donor stood, and three times as far each time in a row that this
-    very member diverges; the bounds hold.
+    It moves about as far as `perturb` does from where the donor stood, and three times as far each time in a row that
+    this very member diverges; the bounds hold. How far exactly is drawn: two that take over one donor are no twins.
 
     Args:
         plan: of the run.
@@ -33,7 +35,7 @@ def safer(plan: "Plan", member: Member, begun: Hyperparams, moved: Hyperparams) 
     for name in sorted(plan.space):
         domain = plan.space[name]
         if not isinstance(domain, Choice) and domain.safer is not None:
-            units = 3.0 ** (min(max(member.falls, 1), IN_A_ROW + 1) - 1)
+            units = 3.0 ** (min(max(member.falls, 1), IN_A_ROW + 1) - 1) * float(rng.uniform(*_SPREAD))
             found[name] = domain.shifted(begun[name], units if domain.safer == "up" else -units, factors, rng)
     return found
 

@@ -95,6 +95,7 @@ def line(record: Record) -> str:
             return (
                 f"{member_name(record.member)} interval {record.interval}, step {record.step}: "
                 f"score {number(record.score)}{metrics}; {settings(record.hyperparams)}"
+                + (f"; diverged: {record.diverged}" if record.diverged else "")
             )
         case Measurement():
             return (

@@ -12,6 +12,7 @@ from pbt_gan.reporting import failures, markup, plots
 from pbt_gan.reporting.cards import Cards, explained, short_name
 from pbt_gan.reporting.comparison_picture import comparison
 from pbt_gan.reporting.comparison_table import comparison_rows
+from pbt_gan.reporting.divergences import divergences
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
@@ -48,7 +49,8 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
         _samples(view.folder, history),
     ]
     parts += _plots(view, history, other)
-    parts += [_members(view, history), _schedule(history), _failures(view), _cards(view), _settings(view)]
+    parts += [_members(view, history), _diverged(history), _schedule(history)]
+    parts += [_failures(view), _cards(view), _settings(view)]
     path = view.folder / "report.html"
     files.write(path, markup.page(f"{title} · pbt-gan", filter(None, parts)).encode(errors="replace"))
     return path
@@ -208,6 +210,18 @@ def _members(view: RunView, history: History) -> str:
     faded = {place: row.reason for place, row in enumerate(rows) if row.retired}
     shown = rows[:ROWS]
     return markup.section("Members", markup.table(header(shown), cells(shown), best, faded), note=note)
+
+
+def _diverged(history: History) -> str:
+    """Tell which members diverged, why, and what became of them; empty where nobody did."""
+    found = divergences(history)
+    if not found:
+        return ""
+    note = "step: the age of the weights that were lost. then: whose state it took over, after which interval."
+    if len(found) > ROWS:
+        note += f" The last {ROWS} of {len(found)}."
+    rows = [[member_name(each.report.member), number(each.report.step), each.why, each.then] for each in found[-ROWS:]]
+    return markup.section("Members that diverged", markup.table(["member", "step", "why", "then"], rows), note=note)
 
 
 def _schedule(history: History) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 from pbt_gan.core.controller import maker_of
 from pbt_gan.core.population import WHOLE, Hyperparams, RankKey, rank_key
 from pbt_gan.core.records import Birth, Donor, Exploit, Measurement, Record, Report, Retire, mean_of
+from pbt_gan.errors import printable
 from pbt_gan.reporting.text import member_name, number
 
 
@@ -27,6 +28,7 @@ class Row:
     best: float = math.nan  # the best of this member's slot so far; nan: none was finite
     donor: Donor | None = None  # whose state it copied last, or was born with
     reason: str = ""  # why it has retired
+    diverged: str = ""  # why its latest state is of no use
     retired: bool = False
 
 
@@ -56,6 +58,7 @@ class Population:
                 row.hyperparams = record.hyperparams
                 row.interval, row.step, row.score = record.interval, record.step, record.score
                 row.place = record.trained_steps
+                row.diverged = record.diverged
                 if math.isfinite(record.score) and not row.best >= record.score:
                     row.best = record.score
             case Measurement():
@@ -153,6 +156,7 @@ def render(rows: Sequence[Row], limit: int | None = None) -> RenderableType:
     hidden, gone = len(living) - len(shown), len(rows) - len(living)
     below = [f"and {hidden} more that rank lower"] if hidden else []
     below += [f"{gone} retired"] if gone else []
+    below += [f"{member_name(row.member)} has diverged: {printable(row.diverged)}" for row in shown if row.diverged]
     return Group(*([table] if shown else []), *(Text(line, style="dim") for line in below))
 
 

@@ -82,6 +82,9 @@ def test_a_generator_has_collapsed_where_it_falls_far_below_the_reals_and_its_ow
     assert not any(told(0.04, 0.015, 0.015))  # it was not much more before
     assert not any(told(0.5, 0.01, 0.1, 0.01))  # a moment: not as often in a row
     assert IN_A_ROW == 2
+    looks = [{"diversity": share} for share in (0.0005, 0.0005)]  # of an order that began so
+    condition = Condition(health, most=0.007)  # as of an untrained one
+    assert [bool(condition.seen(look)) for look in looks] == [False, True]
 
 
 @pytest.mark.slow

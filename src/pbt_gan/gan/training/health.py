@@ -16,7 +16,7 @@ SAMPLES = 64
 """Images whose diversity is measured."""
 
 FALL = 0.2
-"""Share of the diversity that a generator had in this order: one that has less is not what it was."""
+"""Share of the diversity that a generator had in this order, or an untrained one has: below it, it has lost it."""
 
 IN_A_ROW = 2
 """Looks, one after the other, that must find a generator collapsed: some pass through a moment of likeness early."""
@@ -109,7 +109,7 @@ class Condition:
     """What is known of one member's health within an order."""
 
     health: Health
-    _most: float = field(default=0.0, init=False)  # diversity that it had
+    most: float = 0.0  # diversity that it had; at first what an untrained generator has
     _alike: int = field(default=0, init=False)  # looks in a row that found it collapsed
 
     def seen(self, sight: Sight) -> str:
@@ -124,8 +124,8 @@ class Condition:
         return self._collapsed(sight[_DIVERSITY]) if _DIVERSITY in sight else ""
 
     def _collapsed(self, now: float) -> str:
-        self._most = max(self._most, now)
-        collapsed = now < self.health.collapse and now < FALL * self._most
+        self.most = max(self.most, now)
+        collapsed = now < self.health.collapse and now < FALL * self.most
         self._alike = self._alike + 1 if collapsed else 0
         if self._alike < IN_A_ROW:
             return ""

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.core.rng import stream
 from pbt_gan.gan.choices import CHOICES, chosen
 from pbt_gan.gan.data.source import ImageSource
 from pbt_gan.gan.nets.layers import layers_for
@@ -20,7 +21,7 @@ from pbt_gan.gan.nets.table import find_architecture, make_nets
 from pbt_gan.gan.settings import DType, GanSettings, Scalars
 from pbt_gan.gan.training.draws import Destination, Needs, Numbers, draw
 from pbt_gan.gan.training.health import SAMPLES, Condition, Diversity, Look
-from pbt_gan.gan.training.stacking import State
+from pbt_gan.gan.training.stacking import State, stacked
 from pbt_gan.gan.training.step import Batch, Step
 from pbt_gan.gan.training.team import Team, Trainee
 from pbt_gan.interfaces import Health, Streams, Training
@@ -69,6 +70,7 @@ class Loop:
         self._classes = classes
         self._health = health or Health()
         self._diversity = self._measuring() if self._health.collapse else None
+        self._untrained = 0.0 if self._diversity is None else self._of_untrained(self._diversity)
 
     def init(self, rng: Random) -> State:
         """Return a member with random weights."""
@@ -110,7 +112,7 @@ class Loop:
     def _train_group(self, step: Step, trainees: Sequence[Trainee], steps: int) -> None:
         """Train members side by side; what has become of them stands in the trainees."""
         team = Team(trainees, self._device)
-        round_ = _Round(self._health, self._diversity)
+        round_ = _Round(self._health, self._diversity, self._untrained)
         round_.look(team, 0)
         for block, start in enumerate(range(0, steps, BLOCK)):
             if round_.judged(LAG - 1):
@@ -198,6 +200,10 @@ class Loop:
             running=self._settings.sampling_norm == "running",
         )
 
+    def _of_untrained(self, diversity: Diversity) -> float:
+        """Return the diversity of a generator with random weights."""
+        return float(diversity(stacked([self.init(stream(0, "diversity"))])["g"]))
+
 
 class _Round:
     """The health checks of one group in one order.
@@ -205,11 +211,13 @@ class _Round:
     Args:
         health: what is looked at, and how often.
         diversity: measures generators; None: nobody asks.
+        untrained: what it is of one with random weights.
     """
 
-    def __init__(self, health: Health, diversity: Diversity | None) -> None:
+    def __init__(self, health: Health, diversity: Diversity | None, untrained: float) -> None:
         self._health = health
         self._diversity = diversity
+        self._untrained = untrained
         self._looks: deque[tuple[Look, Sequence[Trainee]]] = deque()
         self._conditions: dict[Trainee, Condition] = {}
         self._looked = 0  # steps of the order up to the last look
@@ -226,7 +234,8 @@ class _Round:
         while len(self._looks) > most:
             look, trainees = self._looks.popleft()
             for trainee, sight in zip(trainees, look.sights(), strict=True):
-                what = self._conditions.setdefault(trainee, Condition(self._health)).seen(sight)
+                known = self._conditions.setdefault(trainee, Condition(self._health, self._untrained))
+                what = known.seen(sight)
                 if what and not trainee.diverged:
                     trainee.diverged, found = f"{what}, {look.after} steps into its order", True
         return found
