@@ -23,7 +23,7 @@ from pbt_gan.interfaces import Executor, RunContext, Streams, Task, TaskReferenc
 WAYS: tuple[tuple[Mode, Comparison], ...] = (("sync", "latest"), ("async", "latest"), ("async", "fair"))
 SPEEDS = (1.0, 2.0, 3.0, 4.0)
 """Of four workers."""
-STEP_S = 0.2
+STEP_S = 1.0
 """What a step takes the fastest of the real ones."""
 
 

@@ -242,11 +242,13 @@ class Storm:
             entries = read(path_of(run.folder)).entries
             self.failures.update(entry["kind"] for entry in entries if entry["type"] == "failure")
             self.tally["reports"] += _count(view.records)
+            self.tally["diverged"] += sum(isinstance(each, Report) and bool(each.diverged) for each in view.records)
             del self._runs[run.kind]
             shutil.rmtree(run.folder)
 
     def _check_records(self, run: _Run, records: Sequence[Record]) -> None:
-        safe, now = truth.without_failures(run.safe), truth.without_failures(records)
+        # As texts: a score may be nan, which equals nothing.
+        safe, now = ([repr(each) for each in truth.without_failures(some)] for some in (run.safe, records))
         if now[: len(safe)] != safe:
             lost = next((place for place, record in enumerate(safe) if now[place : place + 1] != [record]), 0)
             raise Violation(f"what a commit covered is gone: {safe[lost]}")

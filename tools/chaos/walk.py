@@ -20,6 +20,7 @@ PACE_S = 0.004
 """Of an order, on average: a storm is to strike while something is under way."""
 
 _SIZE = 50  # coordinates
+_DIVERGING = 0.02  # of all orders; which ones does not depend on what befalls a run
 _LEAK_BYTES = 2**25  # at a time
 
 
@@ -40,7 +41,7 @@ def taken(deeds: Path, whose: str) -> Mapping[str, str]:
 
 
 class Walk(GroupTask):
-    """A point that walks at random with steps of an evolved length, some members faster than others.
+    """A point that walks at random with steps of an evolved length, some members faster; now and then one diverges.
 
     Args:
         deeds: see `deeds_of`.
@@ -75,6 +76,8 @@ class Walk(GroupTask):
         for state, values, stream in zip(states, hyperparams, streams, strict=True):
             for step in range(steps):
                 state["point"] = state["point"] + float(values["stride"]) * stream(step).normal(size=_SIZE)
+            if stream(steps).random() < _DIVERGING:
+                state["point"] = state["point"] * np.nan
         return [
             Training(state, {"stride": np.float64(values["stride"])}, {}, images=steps)
             for state, values in zip(states, hyperparams, strict=True)

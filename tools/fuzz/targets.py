@@ -146,6 +146,7 @@ def _show(folder: Path) -> None:
 
 def _report(folder: Path) -> None:
     view = read_run(folder)
+    Run.of(view)
     with mock.patch.object(page, "_plots", return_value=[]):
         check_page(page.write_page(view).read_text(encoding="utf-8"))
     MetricsTable().start(RunContext(folder, view.config, view.cards, view.records, reals=None, total_orders=0))

@@ -47,12 +47,12 @@ def size_of(bytes_: float) -> str:
 
 
 def usage(used: Usage) -> str:
-    """Tell how the workers of a run were used; "" of nothing.
+    """Tell how the workers of a run were used; "" of less than a second, of which it would say nothing.
 
     >>> usage(Usage(busy_s=99.0, waiting_s=1.0))
     'Workers trained for 1 min 39 s in all, and waited for 1.0 % of their time.'
     """
-    if not used.busy_s:
+    if used.busy_s < 1:
         return ""
     share = f"{100 * used.waiting:.1f} %"
     return f"Workers trained for {duration(used.busy_s)} in all, and waited for {share} of their time."

@@ -44,6 +44,7 @@ from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import check_groups, decided, group_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
+from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.runs.trust import SIGNATURE, code_in, foreign, refuse, sign
 from pbt_gan.store.disk import DiskStore
@@ -213,6 +214,7 @@ def go_on(
         ConfigError: the number of members cannot change. Likewise.
     """
     with PausedRun(folder) as paused:
+        check_sense(folder, paused.view.records)
         run, then = paused.view.run, paused.view.config
         fingerprint = run.get("fingerprint", {})
         found = located(validated(Config, then).plain(), run.get("places", {}), folder, moved)

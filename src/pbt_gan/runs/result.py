@@ -24,6 +24,7 @@ from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.generator import discriminator_of, generator_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
+from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.trust import code_in, foreign, refuse
 from pbt_gan.store.reader import checkpoint_bytes, committed, read_run
 from pbt_gan.validation import validated
@@ -92,7 +93,9 @@ class Run:
 
         Raises:
             RunFolderError: it has settings that this version does not know.
+            DamageError: its records make no sense together.
         """
+        check_sense(view.folder, view.records)
         try:
             own = validated(Config, view.config).plain()
         except ConfigError as error:
