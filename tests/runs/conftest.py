@@ -2,10 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -74,6 +75,10 @@ class Forks:
         }
 
     def close(self) -> None:
+        """End it, and a run that a test which failed has left."""
+        for process in self.living():
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self._process.communicate()
 
     def _line(self) -> str:

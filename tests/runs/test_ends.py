@@ -65,9 +65,9 @@ def test_however_a_run_ends_nothing_of_it_is_left(tmp_path: Path, forks: Any, en
     folder = tmp_path / "run"
     run = forks.begin(folder, settings(tmp_path / "notes", end, mode))
     if ENDS[end]:
-        wait_until(lambda: reported(folder))
+        # By then there are the run, its sweeper, two workers, and what those have started.
+        wait_until(lambda: reported(folder) and len(forks.living()) == 6)
         assert memory(run)
-        assert len(forks.living()) >= 6, "the run, its sweeper, two workers and what those have started"
     if end == "it and its workers are killed":
         workers = [int(path.stem) for path in (tmp_path / "notes").iterdir()]
         for process in [run, *workers]:  # as who ends all that is called python

@@ -14,6 +14,7 @@ import pytest
 from pbt_gan.config.settings import Config
 from pbt_gan.core.records import Report
 from pbt_gan.errors import ConfigError, StorageError
+from pbt_gan.executors.scratch import places
 from pbt_gan.interfaces import Listener
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
@@ -116,6 +117,7 @@ def test_a_worker_that_cannot_be_replaced_for_want_of_files_ends_a_run_which_goe
             train(config("quadratic", "processes"), folder, listeners=lambda _: [After(8, lower)])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert not [path for place in places() for path in place.glob(f"pbt-gan-scratch-{os.getpid()}-*")]
     assert train(config("quadratic", "processes"), folder) == "finished"
     assert outcome(folder) == uncut["quadratic"]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pbt_gan.executors import sweeping
 
+_PATIENCE_S = 10.0  # it takes a moment
+
 
 class Sweeper:
     """Kills the process groups of workers and removes folders as soon as this process is gone.
@@ -23,6 +25,7 @@ class Sweeper:
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
         self._process = subprocess.Popen(
             [sys.executable, "-IS", sweeping.__file__, *map(str, folders)],
             stdin=subprocess.PIPE,  # ends when this process does
@@ -41,7 +44,13 @@ class Sweeper:
         self._tell(f"-{group}\n")
 
     def close(self) -> None:
-        """End it: this process has ended and removed everything itself. May be called twice."""
+        """End it: this process has ended everything itself. May be called twice.
+
+        Folders that could not be removed here, as where no more files may be opened, it removes first.
+        """
+        if any(folder.exists() for folder in self._folders):
+            with suppress(subprocess.TimeoutExpired):
+                self._process.communicate(timeout=_PATIENCE_S)
         self._process.kill()
         self._process.communicate()
 
