@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -102,6 +102,7 @@ class Engine:
         deadline_s: float | None = None,
         stop: Stop | None = None,
         stopping: Stopping | None = None,  # has followed the records so far; None: the run has no goals
+        there: Collection[str] | None = None,  # as of `Controller.start`
     ) -> None:
         self._controller = controller
         self._executor = executor
@@ -111,6 +112,7 @@ class Engine:
         self._deadline_s = deadline_s  # of each order; None: the executor decides
         self._stop = stop or Stop()
         self._stopping = stopping
+        self._there = there
         self._news: list[News] = []  # journaled, and not told to the audience yet
         self._fresh = True  # something was journaled since goals were looked at
         self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way
@@ -140,7 +142,7 @@ class Engine:
 
     def _loop(self, state: State) -> tuple[State, str | Exception]:
         """Return the last state, and why it is the last."""
-        state, records = self._controller.start(state)
+        state, records = self._controller.start(state, self._there)
         self._journal(records)
         while not self._controller.done(state):
             try:

@@ -415,11 +415,16 @@ def _nobody(reason: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """A run went on from an older commit than its last, of which checkpoints were damaged."""
+    """A run went on although checkpoints of its last commit were damaged.
+
+    From an older commit, if that was whole; else from what is left of the last one, and whoever's state was damaged
+    took over another one.
+    """
 
     damaged: Sequence[str]  # their keys
-    upto: int  # reports that the older commit covers
-    lost: int  # reports that only the damaged one covered: they were trained again
+    upto: int  # reports that the commit covers from which it went on
+    lost: int  # reports that only a newer one covered: they were trained again
+    whole: bool = True  # whether everything that the commit names was there
 
 
 @dataclass(frozen=True, slots=True)

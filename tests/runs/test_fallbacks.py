@@ -19,6 +19,7 @@ from pbt_gan.runs.result import Run
 from pbt_gan.store import checkpoints, journal
 from pbt_gan.store.effective import Commit, EffectiveJournal
 from pbt_gan.store.reader import read_run
+from pbt_gan.testing.consistency import contradictions
 from pbt_gan.validation import validated
 
 
@@ -92,6 +93,26 @@ def test_an_asynchronous_run_goes_on_from_the_commit_before_too(tmp_path: Path) 
     assert len(run.fallbacks) == 1
 
 
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_where_no_commit_is_whole_a_member_takes_over_another_one_and_the_run_says_so(
+    tmp_path: Path, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = cut_short(tmp_path / "run", mode)
+    older, last = commits(folder)
+    key = max(older.checkpoints.keys() & last.checkpoints.keys() | {min(last.checkpoints)})
+    for each in {key, *older.checkpoints.keys() - last.checkpoints.keys()}:
+        spoil(folder, each)
+    assert go_on(folder, listeners=lambda _: [RunLog()]) == "finished"
+    run = Run.open(folder)
+    assert list(contradictions(run.records(), 10)) == []
+    assert {report.trained_steps for report in run.history.last.values()} == {60}
+    (fallback,) = run.fallbacks
+    assert (key in fallback.damaged, fallback.whole) == (True, False)
+    write_results(read_run(folder))
+    for text in (caplog.text, (folder / "log.txt").read_text(), (folder / "report.html").read_text()):
+        assert text.count(told(fallback)) == 1
+
+
 def test_a_run_that_ended_goes_further_from_the_commit_before(tmp_path: Path, outcome: Callable[[Path], Any]) -> None:
     longer = config().model_copy(update={"pbt": config().pbt.model_copy(update={"total_steps": 80})})
     start(Project(config()), tmp_path / "run")
@@ -145,4 +166,4 @@ def test_show_tells_of_a_fallback(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert told(fallback) in " ".join(capsys.readouterr().out.split())
     show(folder, as_json=True)
     said = json.loads(capsys.readouterr().out)["fallbacks"]
-    assert said == [{"damaged": list(fallback.damaged), "upto": fallback.upto, "lost": fallback.lost}]
+    assert said == [{"damaged": list(fallback.damaged), "upto": fallback.upto, "lost": fallback.lost, "whole": True}]

@@ -103,13 +103,31 @@ def test_damage_to_the_older_commit_alone_harms_nobody(folder: Path) -> None:
     assert "damaged" not in read(path_of(folder)).entries[-2]
 
 
-@pytest.mark.parametrize(
-    ("keys", "named"), [(["k2", "k4"], "k4.safetensors and .*k2.safetensors are"), (["best"], "is")]
-)
-def test_damage_to_both_commits_is_told_and_nothing_is_touched(folder: Path, keys: list[str], named: str) -> None:
+@pytest.mark.parametrize(("keys", "left"), [(["k2", "k4"], {"best", "k3"}), (["best"], {"k3", "k4"})])
+def test_of_two_damaged_commits_the_run_goes_on_from_what_is_left_of_the_last(
+    folder: Path, keys: list[str], left: set[str]
+) -> None:
     spoil(folder, *keys)
+    store, fallback, taken = resumed(folder)
+    assert fallback is not None
+    assert (fallback.upto, fallback.lost, fallback.whole) == (4, 0, False)
+    assert set(fallback.damaged) == set(keys)
+    assert left <= taken.keys()
+    assert intervals(store.records) == [1, 2, 3, 4]
+    assert store.checkpoints.keys() == left
+    assert {each.stem for each in (folder / "checkpoints").iterdir()} == left
+    store.close("error")
+    assert read_run(folder).fallbacks == (fallback,)
+    store, fallback, _ = resumed(folder)  # cut off before it committed: nothing is damaged any more
+    store.close("error")
+    assert fallback is None
+    assert store.checkpoints.keys() == left
+
+
+def test_where_nothing_is_left_it_is_told_and_nothing_is_touched(folder: Path) -> None:
+    spoil(folder, "best", "k2", "k3", "k4")
     before = {each: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
-    with pytest.raises(DamageError, match=f"None of the last 2 commits is whole: .*{named} missing or damaged"):
+    with pytest.raises(DamageError, match=r"None of the last 2 commits is whole: .*best\.safetensors is missing or"):
         resumed(folder)
     assert {each: each.read_bytes() for each in folder.rglob("*") if each.is_file()} == before
 
@@ -125,8 +143,8 @@ def test_a_run_falls_back_again_and_again_and_never_past_what_is_kept(folder: Pa
     store.close("error")
     assert fallback == Fallback(("k3",), upto=2, lost=1)
     assert len(read_run(folder).fallbacks) == 2
-    spoil(folder, "k2")
-    with pytest.raises(DamageError, match=r"k2\.safetensors is damaged"):
+    spoil(folder, "k2", "best")
+    with pytest.raises(DamageError, match=r"best\.safetensors is damaged"):
         resumed(folder)
 
 

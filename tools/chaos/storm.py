@@ -202,6 +202,9 @@ class Storm:
             run.safe = truth.without_failures(records[: older[-1].records])
             self.tally["fallbacks expected"] += 1
             return
+        if len(commits[-1].checkpoints) > 1:
+            self.tally["states lost"] += 1
+            return
         self._expect_refusal(run, 1, "missing|damaged")
         path.write_bytes(whole)  # from a copy
         self.tally["restored from a copy"] += 1
@@ -236,7 +239,7 @@ class Storm:
         if code == 0 and view.ending != "finished":
             raise Violation(f"it ended well, and its journal says {view.ending}")
         if view.ending == "finished":
-            self._check_finished(run)
+            self._check_finished(run, comparable=all(fallback.whole for fallback in view.fallbacks))
             self.tally["fallbacks"] += len(view.fallbacks)
             self.tally["finished"] += 1
             entries = read(path_of(run.folder)).entries
@@ -256,10 +259,10 @@ class Storm:
             raise Violation(found)
         self._look(run)
 
-    def _check_finished(self, run: _Run) -> None:
+    def _check_finished(self, run: _Run, *, comparable: bool) -> None:
         if loose := list(truth.loose_files(run.folder)):
             raise Violation(f"these lie in the folder of a finished run: {', '.join(loose)}")
-        if run.kind.mode != "sync":
+        if run.kind.mode != "sync" or not comparable:
             return
         found = truth.essence(run.folder)
         steps = run.kind.steps

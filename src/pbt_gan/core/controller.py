@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
+from pbt_gan.core.bereft import bereft
 from pbt_gan.core.modes import MODES, barrier
 from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.plan import Plan
@@ -60,12 +61,20 @@ class Controller:
         self.policy = plan.policy(plan)
         self._looks_back = getattr(self.policy, "looks_back", True)  # one of somebody's own need not say
 
-    def start(self, state: State) -> tuple[State, list[Record]]:
-        """Bring members into an empty population, or decide for those whom a longer plan sets going again."""
-        if state.members:
-            return self._decided(state)
-        births = list(self._births())
-        return self.fold(births, state), [*births]
+    def start(self, state: State, there: Collection[str] | None = None) -> tuple[State, list[Record]]:
+        """Bring members into an empty population, or decide for those whom a longer plan sets going again.
+
+        Args:
+            state: of the run so far.
+            there: the checkpoints that it goes on with; whose state is not among them takes over another one. None: all
+                that are needed.
+        """
+        if not state.members:
+            births = list(self._births())
+            return self.fold(births, state), [*births]
+        lost = [] if there is None else bereft(self.plan, state, there)
+        state, decisions = self._decided(self.fold(lost, state))
+        return state, [*lost, *decisions]
 
     def done(self, state: State) -> bool:
         """Whether every member has trained all its steps."""
@@ -149,13 +158,17 @@ class Controller:
     def having(self, state: State, keys: Collection[str]) -> State:
         """Return a state in which nobody counts as measured whose measured state is not among these checkpoints.
 
-        Such a state could not be copied. Runs of format 1 kept none of members that had taken over another one.
+        Such a state could not be copied. Runs of format 1 kept none of members that had taken over another one, and
+        files may be damaged. If the best one's is gone, the best is the best of those who are left.
         """
         for member in state.measured.values():
             if member.checkpoint not in keys:
                 state = self._measured(state, None, member.id)
         gone = [own for own, each in state.sound.items() if each.checkpoint not in keys]
-        return replace(state, sound=reduce(Roster.without, gone, state.sound))
+        best = state.best
+        if best is not None and best.checkpoint not in keys:
+            best = reduce(_better, state.measured.values(), None)
+        return replace(state, sound=reduce(Roster.without, gone, state.sound), best=best)
 
     def _taken(self, state: State, answers: Sequence[Answer]) -> tuple[State, list[Record]]:
         records: list[Record] = []
@@ -295,7 +308,8 @@ class Controller:
         if record.trained_steps is not None:
             member = replace(member, trained_steps=record.trained_steps)
         waiting, memory = state.waiting.without(member.id), _latest(state.memory, record.memory)
-        state, member = replace(state, waiting=waiting, memory=memory), self._until_due(member, memory)
+        state = replace(state, waiting=waiting, measuring=state.measuring.without(member.id), memory=memory)
+        member = self._until_due(member, memory)
         if not member.diverged:
             return self._freed(state, member)
         # It is kept as it is, so there is nothing to train: it stands where it is decided about next, or at the end.

@@ -10,8 +10,12 @@ def told(fallback: Fallback) -> str:
 
     >>> told(Fallback(("m00-i0012", "m01-i0012"), 22, 2))
     'Damaged on disk: m00-i0012, m01-i0012. The run went on from an older commit, and trained 2 reports again.'
+    >>> told(Fallback(("m00-i0012",), 22, 0, whole=False))
+    'Damaged on disk: m00-i0012. No older commit was whole: who had such a state took over another one.'
     """
     names = ", ".join(fallback.damaged[:_SHOWN])
     more = f" and {len(fallback.damaged) - _SHOWN} more" if len(fallback.damaged) > _SHOWN else ""
+    if not fallback.whole:
+        return f"Damaged on disk: {names}{more}. No older commit was whole: who had such a state took over another one."
     again = f"{fallback.lost:,} {'report' if fallback.lost == 1 else 'reports'}"
     return f"Damaged on disk: {names}{more}. The run went on from an older commit, and trained {again} again."

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from pbt_gan.core.records import Record
 from pbt_gan.core.state import State
 from pbt_gan.core.stopping import PREFIX, Rule, Stopping
 from pbt_gan.engine import Engine, Stop
-from pbt_gan.errors import ConfigError, RunFolderError
+from pbt_gan.errors import ConfigError, DamageError, RunFolderError
 from pbt_gan.interfaces import Executor, Fallback, Listener, Problem, RunContext, RunView
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
@@ -266,6 +266,7 @@ def go_on(
             if fallback is not None:
                 log.warning("%s", told(fallback))
             state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
+            _check_archive(project, state, paused.checkpoints)
             executor.keep(project.controller.needed(state))
             now = project.config.plain()
             changes = {key: new for key, (_, new) in {**differences(then, found), **changed}.items()}
@@ -274,10 +275,19 @@ def go_on(
             closing.callback(store.close, "error")
             sign(folder, store.run["config"])
             _write_settings(project, store)
-            ending = _train(project, store, executor, state, listeners, stop, fallback)
+            ending = _train(project, store, executor, state, listeners, stop, fallback, paused.checkpoints)
         if conclude is not None:
             conclude(store.view())
         return ending
+
+
+def _check_archive(project: Project, state: State, there: Collection[str]) -> None:
+    gone = sorted(set(project.controller.policy.archive(state.memory)) - set(there))
+    if gone:
+        raise DamageError(
+            f"{', '.join(gone)} {'are' if gone[1:] else 'is'} missing or damaged, and the run may copy what lay there. "
+            "Restore from a copy."
+        )
 
 
 def left_alone(ending: str) -> bool:
@@ -355,6 +365,7 @@ def _train(
     listeners: ListenerMaker | None,
     stop: Stop,
     fallback: Fallback | None = None,
+    there: Collection[str] | None = None,
 ) -> str:
     own = [make(store.folder) for make in project.listener_makers]
     engine = Engine(
@@ -366,6 +377,7 @@ def _train(
         deadline_s=project.config.executor.limit_s,
         stop=stop,
         stopping=project.stopping(stop.rule, store.records),
+        there=there,
     )
     state = engine.run(state, _context(project, store.records, store.folder, stop, fallback))
     return "finished" if project.controller.done(state) else str(stop.reason)

@@ -67,7 +67,8 @@ class EffectiveJournal:
 
     A commit covers `upto` reports and whatever follows the last of them before the next one. A resume cancels all
     that the last commit does not cover; before any commit that is everything, births too. Where checkpoints of the
-    last commit were damaged, it says which, and goes on from the newest commit that names none of them.
+    last commit were damaged, it says which, and goes on from the newest commit that names none of them, or from what is
+    left of the last one.
     """
 
     run: Json  # the `run` entry; its config with the changes of later resumes
@@ -148,17 +149,16 @@ class EffectiveJournal:
     def fall_back(self, damaged: Collection[str]) -> None:
         """Give up the newest commits, as far as they name damaged checkpoints; `cancel` drops what they covered.
 
-        Raises:
-            ValueError: no commit is left.
+        Where all of them do, the last one stays, without the damaged ones.
         """
         last = self.commit
+        if last.checkpoints.keys().isdisjoint(damaged):
+            return
         sound = [commit for commit in self.commits if commit.checkpoints.keys().isdisjoint(damaged)]
-        if damaged and not sound:
-            raise ValueError("no commit is whole")
-        while self.commit.checkpoints.keys() & damaged:
-            self.commits.pop()
-        if self.commit is not last:
-            self.fallbacks.append(Fallback(tuple(damaged), self.commit.upto, last.upto - self.commit.upto))
+        whole = bool(sound)
+        left = {key: digest for key, digest in last.checkpoints.items() if key not in damaged}
+        self.commits = self.commits[: self.commits.index(sound[-1]) + 1] if whole else [replace(last, checkpoints=left)]
+        self.fallbacks.append(Fallback(tuple(damaged), self.commit.upto, last.upto - self.commit.upto, whole))
 
     def change(self, changed: Json, places: Json) -> None:
         """Set values of the run's config, dotted key → value (None: the key is not there any more), and its places."""

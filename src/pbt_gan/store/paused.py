@@ -82,13 +82,14 @@ class PausedRun:
         """Hand over every checkpoint of the last commit, by key: each is read and verified once, one at a time.
 
         If one of them is damaged, those of the newest commit before that is whole follow, and the run goes on from
-        there. What was handed over already may be dropped then.
+        there. What was handed over already may be dropped then. If there is no such commit, the run goes on from what
+        is left of the last one: see `checkpoints`.
 
         Returns:
             what was damaged, if anything was.
 
         Raises:
-            DamageError: there is no such commit; says which files are missing, or not what was written.
+            DamageError: nothing is left; says which files are missing, or not what was written.
         """
         taken, damage = set[str](), dict[str, DamageError]()
         for commit in reversed(self._effective.commits):
@@ -103,7 +104,7 @@ class PausedRun:
             if commit.checkpoints.keys() <= taken:
                 break
         else:
-            if damage:
+            if damage and not self._effective.commit.checkpoints.keys() - damage.keys():
                 raise self._beyond_repair(damage)
         self._verified = True
         if not damage:
