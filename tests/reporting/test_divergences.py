@@ -37,7 +37,7 @@ RECORDS: list[Record] = [
 def test_when_why_and_what_became_of_it() -> None:
     found = divergences(History.of(RECORDS))
     assert [(each.report.member, each.why, each.then) for each in found] == [
-        (1, "loss_d is not finite [bold], 50 steps into its order", "went back to m00 @ 1"),
+        (1, "loss_d is not finite [bold], 50 steps into its order", "took over m00 @ 1"),
         (2, "the score is inf", "started anew"),
         (3, "weights are not finite after step 10", "was not trained any more"),
     ]

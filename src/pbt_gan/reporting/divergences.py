@@ -31,9 +31,9 @@ class Divergence:
             return "was not trained any more"
         if self.rescue.donor is None:
             return "started anew"
-        donor, own = self.rescue.donor.member, self.report.member
-        whom = "itself" if donor == own else member_name(donor)
-        return f"went back to {whom} @ {self.rescue.donor.interval}"
+        donor, interval = self.rescue.donor.member, self.rescue.donor.interval
+        own = donor == self.report.member
+        return f"went back to itself @ {interval}" if own else f"took over {member_name(donor)} @ {interval}"
 
 
 def divergences(history: History) -> Sequence[Divergence]:
