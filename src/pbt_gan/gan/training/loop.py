@@ -112,7 +112,9 @@ class Loop:
     def _train_group(self, step: Step, trainees: Sequence[Trainee], steps: int) -> None:
         """Train members side by side; what has become of them stands in the trainees."""
         team = Team(trainees, self._device)
-        round_ = _Round(self._health, self._diversity, self._untrained)
+        # In a few steps from random weights nothing can be lost yet, and some nets have dead units only.
+        long = steps >= min(self._health.every_steps, BLOCK)
+        round_ = _Round(self._health, self._diversity if long else None, self._untrained)
         round_.look(team, 0)
         for block, start in enumerate(range(0, steps, BLOCK)):
             if round_.judged(LAG - 1):
