@@ -162,7 +162,7 @@ def quality(records: Sequence[Record]) -> dict[str, Any]:
 class Unlike(GanTask):
     """The task `gan`, whose first worker is slow."""
 
-    def attach(self, folder: Path, device: str) -> GroupTrainer:
+    def attach(self, folder: Path, device: str) -> Any:
         """Return the trainer, which sleeps in the worker process of number 0."""
         trainer = super().attach(folder, device)
         return _Slow(trainer) if sys.argv[1:2] == ["worker-0"] else trainer
