@@ -1,11 +1,11 @@
 """Synchronous and asynchronous PBT, with both rules of comparison, where some workers are slower than others.
 
-    python experiments/unlike_workers.py FOLDER --seeds 700,701,702,703,704,705,706,707,708,709
-    python experiments/unlike_workers.py FOLDER --real --seeds 710,711,712
+    python experiments/unlike_workers.py FOLDER --seeds 720,721,722,723,724,725,726,727,728,729
+    python experiments/unlike_workers.py FOLDER --real --seeds 730,731,732
 
 GANs on `digits` whose rates begin within four decades, the same population and steps in every arm. The first command
-trains for real, in this process, while a simulated clock says when each answer comes: four workers, the slowest of
-which takes four times as long for a step as the fastest. It tells quality, and how long the run would take. The second
+trains for real, in this process, while a simulated clock says when each answer comes: eight workers, the slowest of
+which take four times as long for a step as the fastest. It tells quality, and how long the run would take. The second
 command trains in two worker processes, one of which sleeps three times as long as it has trained; it tells how long a
 run takes by the clock on the wall. What is in FOLDER already is kept, so the same command goes on after it was stopped.
 The table is printed, and lies in FOLDER/unlike-workers.json or FOLDER/unlike-workers-real.json.
@@ -43,8 +43,8 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "async, fair": {"mode": "async", "comparison": "fair"},
 }
 
-SECONDS_PER_STEP = (1.0, 2.0, 3.0, 4.0)
-"""Of each simulated worker."""
+SECONDS_PER_STEP = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0)
+"""Of each simulated worker; there is one for each member."""
 
 SLEEPS = 3.0
 """The slower of two real workers sleeps so many times as long as it has trained."""
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where everything is kept")
     parser.add_argument("--steps", type=int, default=600, help="of each member")
-    parser.add_argument("--seeds", default="700,701,702,703,704,705,706,707,708,709")
+    parser.add_argument("--seeds", default="720,721,722,723,724,725,726,727,728,729")
     parser.add_argument("--real", action="store_true", help="in worker processes, by the clock on the wall")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
