@@ -8,16 +8,20 @@
 #   make docs     the documentation site, in build/site; a warning is an error
 #   make package  wheel and sdist in dist/, tried out in an empty environment
 #   make bench    timings, one JSON object a line
+#   make fuzz     hostile inputs for each loader, half a minute each; FUZZ="--seconds 600 journal" asks for others
+#   make chaos    a storm over real runs: whatever can befall one, FAULTS=200 times, by SEED=0
 #   make golden   rewrite the golden files of the tests; say in CHANGELOG.md why they changed
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+SEED ?= 0
+FAULTS ?= 200
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # What should be marked slow. (The loop keeps its compiled tests: to compile them takes as long as a third of them.)
 SLOWEST = --durations 5 --durations-min 1
 
-.PHONY: demo test test-all test-fast check lint docs package bench golden environment environment-dev environment-docs
+.PHONY: demo test test-all test-fast check lint docs package bench chaos fuzz golden environment environment-dev environment-docs environment-fuzz
 
 demo: environment
 	$(BIN)/pbt-gan demo
@@ -49,6 +53,12 @@ package: environment-dev
 bench: environment
 	@$(BIN)/python -m benchmarks
 
+fuzz: environment-fuzz
+	@$(BIN)/python -m tools.fuzz $(FUZZ)
+
+chaos: environment-dev
+	@$(BIN)/python -m tools.chaos --seed $(SEED) --faults $(FAULTS)
+
 golden: environment-dev
 	PBT_GAN_GOLDEN=write $(PYTEST) tests/test_golden.py tests/gan/training/test_golden_step.py
 
@@ -60,3 +70,6 @@ environment-dev:
 
 environment-docs:
 	@$(PYTHON) tools/environment.py $(VENV) docs
+
+environment-fuzz:
+	@$(PYTHON) tools/environment.py $(VENV) dev fuzz

@@ -9,6 +9,7 @@ from pbt_gan.executors.threads import MEMORY
 BENCHMARKS = (
     "startup",
     "decisions",
+    "waiting",
     "exploit",
     "model_based",
     "training",
@@ -21,11 +22,13 @@ BENCHMARKS = (
     "whole_command",
     "ray_tune",
 )
+LONG = ("scale", "flat")
+"""Those take half an hour, and run only if they are named."""
 
 if __name__ == "__main__":  # benchmarks start processes, which import this again
     names = sys.argv[1:] or BENCHMARKS
-    if unknown := set(names) - set(BENCHMARKS):
-        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(BENCHMARKS)}.")
+    if unknown := set(names) - {*BENCHMARKS, *LONG}:
+        sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}; choose from {', '.join(BENCHMARKS + LONG)}.")
     if not MEMORY.keys() <= os.environ.keys():  # the same memory for both sides of every comparison: that of a worker
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *names], {**os.environ, **MEMORY})
     for name in names:

@@ -93,8 +93,9 @@ class MemoryStore:
     def poll(self):
         return self._under_way is not None
 
-    def close(self, ending):
+    def close(self, ending, usage=None):
         self.ending = ending
+        self.usage = usage
 
 
 def test_a_run_journals_everything_and_ends_with_a_commit_of_all_that_is_needed():
@@ -106,6 +107,7 @@ def test_a_run_journals_everything_and_ends_with_a_commit_of_all_that_is_needed(
     assert upto == 16
     assert set(checkpoints) == controller().needed(state)
     assert store.ending == "finished"
+    assert store.usage.busy_s == 4 * 40  # one a step
     assert ear.heard[0] == "start"
     assert ear.heard[-2:] == ["flush", "close: finished"]
     assert [name for name in ear.heard if name[0].isupper()] == [type(r).__name__ for r in store.records]
@@ -333,6 +335,24 @@ def test_checkpoints_of_a_commit_under_way_are_kept_until_it_is_done():
     assert first
     assert all(first <= keys for keys in kept)  # the first commit was never finished before the last one
     assert store.commits[-1][0] == 16
+
+
+def test_nobody_looks_through_a_large_population_after_every_report_of_it():
+    looks, held = [], []
+
+    class Counting(SimulatedExecutor):
+        def keep(self, checkpoints):
+            held.append(len(vars(self._states)["_states"]))
+            looks.append(checkpoints)
+            super().keep(checkpoints)
+
+    store, steers = MemoryStore(), controller(population_size=160, total_steps=100, mode="async")
+    executor = Counting(Quadratic(), seed=0, slots=8, duration=lambda order, slot: order.steps + slot / 16)
+    state = Engine(steers, executor, store, commit_every_s=0.0).run(State(), CONTEXT)
+    assert len(looks) <= state.reports / 10
+    assert max(held) <= 160 + 8 + 160 / 8 + 160  # of the members, under way, since the last look, of a commit
+    assert 1 < len(store.commits) <= state.reports / 10 + 1
+    assert set(store.commits[-1][1]) == steers.needed(state)
 
 
 def test_a_store_that_cannot_write_ends_the_run_and_closes_everything():

@@ -1,10 +1,10 @@
 """Train GANs, or any model of yours, with Population Based Training (Jaderberg et al. 2017, arXiv:1711.09846).
 
-The public names: `run` and `Run`; `load_generator`, which makes a trained generator a module of torch; `evaluate` and
-`Evaluation`, for anybody's images; `ModuleTask` for ordinary PyTorch of your own, `Task` and `Training` for anything
-else, `GroupTask` where several members train in one program (`Problem`, `Trainer` and `GroupTrainer` where what is
-known before there is a device and what trains on it are two things); `Float`, `Integer`, `Choice` and `Range` for its
-search space; `Listener`, to watch a run; `PbtGanError`, of which every error meant for a person is a subclass.
+The public names: `run`, `resume` and `Run`; `load_generator`, which makes a trained generator a module of torch;
+`evaluate` and `Evaluation`, for anybody's images; `ModuleTask` for ordinary PyTorch of your own, `Task` and `Training`
+for anything else, `GroupTask` where several members train in one program (`Problem`, `Trainer` and `GroupTrainer` where
+what is known before there is a device and what trains on it are two things); `Float`, `Integer`, `Choice` and `Range`
+for its search space; `Listener`, to watch a run; `PbtGanError`, of which every error meant for a person is a subclass.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pbt_gan.runs.evaluating import Evaluation, evaluate
     from pbt_gan.runs.generator import load_generator
     from pbt_gan.runs.result import Run
-    from pbt_gan.runs.run import run
+    from pbt_gan.runs.run import resume, run
 
 __all__ = [
     "Choice",
@@ -38,6 +38,7 @@ __all__ = [
     "Training",
     "evaluate",
     "load_generator",
+    "resume",
     "run",
 ]
 
@@ -59,6 +60,7 @@ _PLACES = {
     "evaluate": "runs.evaluating",
     "Run": "runs.result",
     "load_generator": "runs.generator",
+    "resume": "runs.run",
     "run": "runs.run",
 }
 

@@ -1,6 +1,7 @@
 """The one loop: ask the controller, submit to the executor, tell the answers, journal what was decided."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -11,14 +12,19 @@ from pbt_gan.core.controller import Controller
 from pbt_gan.core.failures import fatal
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure, Record, Report
+from pbt_gan.core.safety import IN_A_ROW, hopeless
 from pbt_gan.core.state import State
 from pbt_gan.core.stopping import Rule, Stopping
-from pbt_gan.errors import PbtGanError, StorageError, TaskError, one_line, place
+from pbt_gan.errors import DivergedError, PbtGanError, StorageError, TaskError, one_line, place
 from pbt_gan.interfaces import Executor, Images, Listener, RunContext, RunStore
 
 log = logging.getLogger(__name__)
 
 News = tuple[Record, Images | None]
+
+_SHARE = 8
+"""What looks through the whole population is done when so large a part of it has reported since it was done last: on
+average a report then costs no more in a large population than in a small one."""
 
 _POLL_S = 0.2  # how long a wish to stop may go unseen while no answer comes
 
@@ -108,6 +114,7 @@ class Engine:
         self._news: list[News] = []  # journaled, and not told to the audience yet
         self._fresh = True  # something was journaled since goals were looked at
         self._cut: frozenset[str] = frozenset()  # checkpoints of the commit under way
+        self._committed = self._kept = 0  # reports by the last commit, and when states were last dropped
         self._last_commit_s = time.monotonic()
 
     def run(self, state: State, context: RunContext) -> State:
@@ -124,9 +131,10 @@ class Engine:
             closing.callback(lambda: self._audience.tell(lambda listener: listener.close(ending)))
             if self._store is not None:
                 store = self._store
-                closing.callback(lambda: store.close(ending))
+                closing.callback(lambda: store.close(ending, self._executor.usage()))
             closing.callback(self._executor.close)
-            self._audience.tell(lambda listener: listener.start(context))
+            told = replace(context, usage=self._executor.usage)
+            self._audience.tell(lambda listener: listener.start(told))
             state, ending = self._finish(*self._loop(state))
         return state
 
@@ -141,6 +149,7 @@ class Engine:
                     return state, reason
                 state, orders = self._controller.ask(state, self._executor.free_slots())
                 self._executor.submit([replace(order, deadline_s=self._deadline_s) for order in orders])
+                self._executor.remain(self._controller.left(state))
                 self._tell_news()  # only now: pictures are made while the workers train
                 answers = self._executor.next_reports(_POLL_S)
                 if self._stop.standstill is not None:
@@ -150,7 +159,8 @@ class Engine:
                 sound = [answer for answer in answers if wrong[answer.member] is None]
                 state, records = self._controller.tell(state, sound)
                 self._journal(records, sound)
-                ends = [error for error in (*wrong.values(), *map(self._accept, sound)) if error is not None]
+                told = (*wrong.values(), *map(self._accept, sound), self._hopeless(state, records))
+                ends = [error for error in told if error is not None]
                 if ends:
                     return state, ends[0]
             except StorageError:
@@ -178,6 +188,18 @@ class Engine:
         return TaskError(
             f"Member {answer.member} was to train with {dict(order.hyperparams)}, but its last step used "
             f"{dict(answer.hyperparams)}. The task must apply every evolved hyperparameter and report what it used."
+        )
+
+    def _hopeless(self, state: State, records: Sequence[Record]) -> DivergedError | None:
+        """Return what ends a run in which all members diverge again and again."""
+        lost = [record for record in records if isinstance(record, Report) and not math.isfinite(record.score)]
+        if not lost or not hopeless(state):
+            return None
+        last = lost[-1]
+        return DivergedError(
+            f"Every member has diverged {IN_A_ROW} times in a row, member {last.member} with {dict(last.hyperparams)}: "
+            f"{last.diverged or f'the score is {last.score:g}'}. Let them begin where training is stable (space.NAME."
+            'init), or say for what makes it unstable that safer = "down"; see what the losses did in metrics.csv.'
         )
 
     def _accept(self, answer: Answer) -> PbtGanError | None:
@@ -212,10 +234,13 @@ class Engine:
     def _save(self, state: State) -> None:
         if self._store is not None and not self._store.poll():  # one commit at a time
             self._cut = frozenset()
-            if time.monotonic() - self._last_commit_s >= self._commit_every_s:
+            due = time.monotonic() - self._last_commit_s >= self._commit_every_s
+            if due and _is_worth_it(state, self._committed):
                 self._commit(state, wait=False)
-        under_way = {order.checkpoint for order in state.pending.values()}
-        self._executor.keep(self._controller.needed(state) | self._cut | under_way)
+        if _is_worth_it(state, self._kept):
+            under_way = {order.checkpoint for order in state.pending.values()}
+            self._executor.keep(self._controller.needed(state) | self._cut | under_way)
+            self._kept = state.reports
 
     def _commit(self, state: State, *, wait: bool) -> None:
         if self._store is None:
@@ -223,7 +248,12 @@ class Engine:
         self._audience.tell(lambda listener: listener.flush())
         self._cut = self._controller.needed(state)
         self._store.commit(state.reports, {key: self._encoder(key) for key in sorted(self._cut)}, wait=wait)
-        self._last_commit_s = time.monotonic()
+        self._committed, self._last_commit_s = state.reports, time.monotonic()
 
     def _encoder(self, key: str) -> Callable[[], bytes | memoryview]:
         return lambda: self._executor.encoded(key)
+
+
+def _is_worth_it(state: State, then: int) -> bool:
+    """Whether enough was reported since there were so many reports."""
+    return state.reports - then >= len(state.members) // _SHARE

@@ -30,6 +30,10 @@ class PbtGanError(Exception):
     hint = ""
     """A second line, added on the way by somebody who knows more: how a run goes on, say."""
 
+    def __str__(self) -> str:
+        """Return what was wrong on one line that can be printed, whatever names are told in it."""
+        return printable(super().__str__())
+
 
 class ConfigError(PbtGanError):
     """A setting, an option or a name is wrong."""
@@ -59,6 +63,10 @@ class StorageError(PbtGanError):
 
 class TaskError(PbtGanError):
     """A task broke its contract, or raised while it trained or scored a member."""
+
+
+class DivergedError(TaskError):
+    """Every member diverges, wherever it begins."""
 
 
 class WorkerError(PbtGanError):

@@ -3,11 +3,12 @@
 import errno
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from pbt_gan.errors import StorageError
 
@@ -17,8 +18,13 @@ T = TypeVar("T")
 _HALF = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # what `write` calls a file until it is whole
 _FULL = "Free some space and try again."
 _REFUSED = "Make it writable, or choose another folder with --out."
+_LINK = "It is a link, which could lead anywhere; remove it."
+_LIMITED = "A limit was set on what this process may do; raise it (ulimit {}) and try again."
 _MENDS = {
+    errno.ELOOP: _LINK,
     errno.ENOSPC: _FULL,
+    errno.EFBIG: _LIMITED.format("-f"),
+    errno.EMFILE: _LIMITED.format("-n"),
     errno.EDQUOT: _FULL,
     errno.EROFS: _REFUSED,
     errno.EACCES: _REFUSED,
@@ -100,6 +106,31 @@ def write_secret(path: Path, data: bytes) -> None:
         _fsync_folder(path.parent)
 
 
+def opened(path: Path) -> IO[bytes]:
+    """Open a file of a folder from elsewhere for reading: never a pipe, which would be waited for, nor a device.
+
+    Raises:
+        OSError: it cannot be read, or is no file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file")
+    return os.fdopen(handle, "rb")
+
+
+def content(path: Path, most: int) -> bytes:
+    """Return the bytes of such a file.
+
+    Raises:
+        OSError: it cannot be read, is no file, or has more bytes than `most`.
+    """
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
+        return file.read()
+
+
 def remove(path: Path) -> None:
     """Remove a file; one that is gone already is fine."""
     with explained(path), suppress(FileNotFoundError):
@@ -126,6 +157,18 @@ def make_folder(path: Path) -> None:
             if not path.is_dir():  # else another process was faster
                 raise
         _fsync_folder(path.parent)
+
+
+def make_own_folder(path: Path) -> None:
+    """Make a folder for what is derived; a link in its place, which somebody else may have laid, is refused.
+
+    Raises:
+        StorageError: it is a link, or the disk refused.
+    """
+    with explained(path):
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link")
+    make_folder(path)
 
 
 def sweep(folder: Path) -> None:
@@ -162,7 +205,8 @@ class Appender:
         self._torn = size is not None
         with explained(path):
             new = not path.exists()
-            self._handle = perform(os.open, path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+            self._handle = perform(os.open, path, flags, 0o666)
             if new:
                 _fsync_folder(path.parent)
         self.size = os.fstat(self._handle).st_size if size is None else size  # bytes that are whole

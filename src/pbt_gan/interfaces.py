@@ -24,6 +24,18 @@ Streams = Callable[[int], Generator]
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """What is looked at while a member trains; where it is wrong, its training ends and it has diverged.
+
+    Numbers that are not finite, in losses, weights and scores, are always looked for.
+    """
+
+    every_steps: int = 50  # between two looks, about: where a task trains in blocks, a look follows a block
+    max_loss: float = 1e8  # size beyond which a loss is no use any more
+    collapse: float = 0.02  # share of the diversity of real images below which a generator may have collapsed; 0: never
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """What `Trainer.train` hands back.
 
@@ -203,6 +215,14 @@ class Problem(ABC):
         """
         return
 
+    def guard(self, health: Health) -> None:
+        """Be told what to look at while members train, to end training early where it has gone wrong.
+
+        Told in every process before `attach`. Whatever a trainer does with it, losses, weights and scores are looked at
+        after every order; one that looks while it trains says so in `Training.diverged`.
+        """
+        return
+
     def check_space(self, space: Mapping[str, Domain]) -> None:
         """Raise ConfigError where hyperparameters cannot be evolved beside each other, though each could alone.
 
@@ -297,6 +317,7 @@ class TaskReference:
     name: str  # "module:name" or "file.py:name"
     arguments: Mapping[str, Any] = field(default_factory=dict)  # JSON values
     total_steps: int | None = None  # what the task is to expect; None: nobody knows
+    health: Health = Health()  # what it is to look at
 
     # built with `references.load(name)(**arguments).as_task()`
 
@@ -317,6 +338,14 @@ class Executor(Protocol):
 
         Where all orders take place elsewhere it also waits while none is under way, so that who asks need not hurry.
         """
+        ...
+
+    def remain(self, members: int) -> None:
+        """Be told, after orders were submitted, how many members have steps left that nobody trains just now."""
+        ...
+
+    def usage(self) -> "Usage":
+        """Return how long workers have trained, and waited for such members, until now; also once it is closed."""
         ...
 
     def stuck(self) -> bool:
@@ -340,6 +369,23 @@ class Executor(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How long the workers of a run were at it, all together, as seconds of the wall clock."""
+
+    busy_s: float = 0.0  # training and scoring
+    waiting_s: float = 0.0  # free, though some member had steps left that nobody trained
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return that of both."""
+        return Usage(self.busy_s + other.busy_s, self.waiting_s + other.waiting_s)
+
+    @property
+    def waiting(self) -> float:
+        """The share of the time in which they waited; 0 of nothing."""
+        return self.waiting_s / ((self.busy_s + self.waiting_s) or 1.0)
+
+
 class RunStore(Protocol):
     """The durable side of a run: the journal and the checkpoints on disk."""
 
@@ -358,13 +404,22 @@ class RunStore(Protocol):
         """Finish a commit whose checkpoints have been written; True while one is still under way."""
         ...
 
-    def close(self, ending: str) -> None:
-        """Note why the run ended, and release it; a commit under way is given up."""
+    def close(self, ending: str, usage: Usage | None = None) -> None:
+        """Note why the run ended and how its workers were used, and release it; a commit under way is given up."""
         ...
 
 
 def _nobody(reason: str) -> None:
     """Where nothing trains there is nothing to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A run went on from an older commit than its last, of which checkpoints were damaged."""
+
+    damaged: Sequence[str]  # their keys
+    upto: int  # reports that the older commit covers
+    lost: int  # reports that only the damaged one covered: they were trained again
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +433,8 @@ class RunContext:
     reals: Images | None
     total_orders: int  # of the whole run, by its plan
     workers: int = 1  # how many members, or groups of them, train side by side
+    usage: Callable[[], Usage] = Usage  # of the workers since they began, at any moment
+    fallback: Fallback | None = None  # where it does not go on from its last commit
     stop: Callable[[str], None] = _nobody  # ends the run soon, as a time limit would; the reason is for a person
 
 
@@ -389,6 +446,8 @@ class RunView:
     run: Mapping[str, Any]  # the journal's `run` record: config, versions, fingerprint, cards, time
     records: Sequence[Record]  # the effective ones
     ending: str  # "finished", "running", or why it stopped
+    fallbacks: Sequence[Fallback] = ()
+    usage: Usage = field(default_factory=Usage)  # of its workers, as far as sessions have ended and said so
 
     @property
     def config(self) -> Mapping[str, Any]:

@@ -147,7 +147,11 @@ def _load_file(path: Path) -> Any:
 
 
 def _check_file(path: Path) -> None:
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:  # such as a name too long for any file
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}. Check the path.") from error
+    if not is_there:
         beside = [file.name for file in path.parent.glob("*.py")]
         raise ConfigError(
             f"{path} does not exist; a reference such as 'my_task.py:Classifier' names a Python file."

@@ -20,6 +20,7 @@ class Settings(BaseModel):
 
 
 _CLOSE = 0.75  # how like a name of another place must be: 1 is equal
+_TAGS = ("(rows)", "(rule)")  # of the forms of a setting
 _CHOICES = re.compile(r"'([^']*)'")
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -55,10 +56,10 @@ def meant(name: str, here: Iterable[str], model: type[BaseModel]) -> str:
 def _refusal(model: type[BaseModel], error: ValidationError, where: str) -> str:
     found = error.errors(include_url=False)
     first = min(found, key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is why another is missing
-    place = [str(part) for part in first["loc"] if not str(part).startswith("(")]  # forms of a setting have such tags
+    place = [str(part) for part in first["loc"] if part not in _TAGS]
     key = ".".join([where, *place] if where else place)
     if first["type"] == "extra_forbidden":
-        return f"{key} is not a setting.{meant(place[-1], _keys(model, place[:-1]), model)}"
+        return f"{key} is not a setting.{meant(str(first['loc'][-1]), _keys(model, place[:-1]), model)}"
     if first["type"] == "missing":
         return f"{key} is missing; give it a value."
     if first["type"] == "string_unicode":

@@ -18,7 +18,14 @@ def chance(order: Order) -> float:
 
 def train(controller: Controller, slots: int = 3, score: Scores | None = None) -> tuple[State, list[Record]]:
     """Run to the end; the youngest order is answered first, and every record goes through JSON."""
-    state, records = controller.start(State())
+    return train_on(controller, State(), score, slots)
+
+
+def train_on(
+    controller: Controller, state: State, score: Scores | None = None, slots: int = 3
+) -> tuple[State, list[Record]]:
+    """Run likewise from a state."""
+    state, records = controller.start(state)
     under_way: list[Order] = []
     while not controller.done(state):
         state, orders = controller.ask(state, slots - len(under_way))

@@ -221,9 +221,10 @@ def decisions(records: Iterable[Record]) -> list[Exploit]:
     diverging=st.sampled_from([0.0, 0.2]),
     failing=st.sampled_from([0.0, 0.2]),
     per_ready=st.sampled_from([1, 2]),
+    crashing=st.sampled_from([0.0, 0.1]),
 )
 def test_nobody_is_ever_compared_across_ages_and_nobody_waits(
-    seed, speeds, slots, together, diverging, failing, per_ready
+    seed, speeds, slots, together, diverging, failing, per_ready, crashing
 ):
     controller = Controller(
         plan(population_size=6, total_steps=120, ready_interval=10 * per_ready, score_interval=10, seed=seed)
@@ -232,6 +233,8 @@ def test_nobody_is_ever_compared_across_ages_and_nobody_waits(
     rng, witness = stream(seed, "arrival"), Witness(0.5)
     under_way: list[Order] = []
     while not controller.done(state):
+        if rng.random() < crashing:  # taken up again from the journal, without what was under way
+            state, under_way = controller.fold(from_json(to_json(record)) for record in records), []
         unfinished = sum(member.trained_steps < 120 for member in state.members.values())
         state, orders = controller.ask(state, slots - len(under_way))
         under_way += orders
@@ -257,9 +260,6 @@ def test_nobody_is_ever_compared_across_ages_and_nobody_waits(
         records += news
     replayed = controller.fold(from_json(to_json(record)) for record in records)
     assert replayed == state
-    assert {age: set(peers.members) for age, peers in replayed.ages.peers.items()} == {
-        age: set(peers.members) for age, peers in state.ages.peers.items()
-    }
 
 
 def race(curve: Callable[[int], float], seed: int, comparison: Comparison = "fair") -> list[Record]:

@@ -257,14 +257,14 @@ def test_a_rescue_copies_everything_whatever_the_rule_copies():
     assert all(e.copied == ("weights", "hyperparams") for e in rescues)
 
 
-def test_when_everything_diverged_the_best_checkpoint_of_the_run_is_the_donor():
+def test_when_everything_diverged_each_goes_back_to_itself_and_the_best_of_the_run_is_kept():
     def score(order):
         return float(order.member) if order.interval == 1 else math.nan
 
     controller = Controller(plan(strategy=strategy(explore="resample")))
     state, records = train(controller, score)
     first = [e for e in exploits(records) if e.interval == 2]
-    assert {donor_of(e).checkpoint for e in first} == {"m04-i0001"}
+    assert {donor_of(e).checkpoint for e in first} == {f"m0{member}-i0001" for member in range(5)}
     assert len({e.after["lr"] for e in first}) == 5
     assert state.best is not None
     assert state.best.checkpoint == "m04-i0001"

@@ -1,20 +1,21 @@
 """Turns: who leaves, who stays, who is born."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbt_gan.core.budget import Phase, member_steps
+from pbt_gan.core.budget import Newcomers, Phase, member_steps
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.lineage import History
-from pbt_gan.core.phases import Arrived, Turn, next_turn, succession, turn_at
+from pbt_gan.core.phases import Arrived, Turn, next_turn, open_place, succession, turn_at
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.population import WHOLE, Member, Order
 from pbt_gan.core.records import Birth, Report, Retire
 from pbt_gan.core.space import Float, Range
+from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.core.tables import EXPLOIT, EXPLORE
 from tests.core import running
@@ -94,6 +95,42 @@ def plan(**changes) -> Plan:
 
 SHRINKING = (Phase(5, 4), Phase(15, 2), Phase(40, 1))
 BRANCHING = (Phase(20, 1), Phase(60, 3), Phase(70, 1))
+
+
+def now_and_then_none(order: Order) -> float:
+    return math.nan if chance(order) > 1 else chance(order)
+
+
+@settings(max_examples=25)
+@given(st.data(), st.sampled_from(["sync", "async"]), st.sampled_from([(), SHRINKING[:2], (Phase(30, 12),)]))
+def test_a_phase_that_begins_where_nobody_has_passed_can_be_laid_over_whatever_was_done(data, mode, phases):
+    """Stopped anywhere, a run goes on with any number of members from there, and ends with as many."""
+    before = Controller(plan(mode=mode, phases=phases))
+    state, records = before.start(State())
+    under_way: list[Order] = []
+    left = data.draw(st.integers(0, 60))
+    while left and not before.done(state):
+        state, orders = before.ask(state, 3 - len(under_way))
+        under_way += orders
+        answered = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
+        answer = Report.of(answered, score=chance(answered), hyperparams=answered.hyperparams, worker="test")
+        state, news = before.tell(state, [answer])
+        records, left = records + news, left - 1
+    place = open_place(before.fold(records), 10)
+    if place >= 100:
+        return
+    members = data.draw(st.integers(1, 20))
+    newcomers: Newcomers = data.draw(st.sampled_from(get_args(Newcomers)))
+    made = plan(mode=mode, phases=(*(p for p in phases if p.begins < place), Phase(place, members, newcomers)))
+    after = Controller(made)
+    score = data.draw(st.sampled_from([better_by_id, now_and_then_none]))
+    state, more = running.train_on(after, after.fold(records), score)
+    assert len(state.members) == members
+    spent = History.of([*records, *more]).member_steps
+    assert spent == made.member_steps if score is better_by_id else spent <= made.member_steps
+    assert after.fold([*records, *more]) == state
+    births = [record for record in more if isinstance(record, Birth)]
+    assert all((birth.origin == "drawn") == (newcomers == "fresh") for birth in births if birth.trained_steps == place)
 
 
 def better_by_id(order: Order) -> float:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from pbt_gan import references
+from pbt_gan.core.plan import Plan
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.executors.processes import ProcessesExecutor
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import GroupTask, TaskReference
-from pbt_gan.testing.walk import collected, order
+from pbt_gan.testing.walk import carried_out, collected, order
 
 ODD = f"{Path(__file__).with_name('odd_tasks.py')}:Roommates"
 
@@ -86,3 +87,17 @@ def test_the_cost_of_a_group_is_shared_by_its_members():
         executor.submit([plain(member) for member in range(3)])
         costs = {answer.cost_s for answer in executor.next_reports(1.0) if isinstance(answer, Report)}
     assert len(costs) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("comparison", ["latest", "fair"])
+def test_asynchronous_members_stay_in_whole_groups(comparison):
+    plan = Plan(
+        space={}, population_size=4, total_steps=12, ready_interval=3, score_interval=3, seed=0, mode="async",
+        comparison=comparison,
+    )  # fmt: skip
+    with closing(ProcessesExecutor(TaskReference(ODD), seed=0, workers=2, group=2)) as executor:
+        records, _ = carried_out(plan, executor)
+    reports = [record for record in records if isinstance(record, Report)]
+    ended = next(place for place, report in enumerate(reports) if report.trained_steps == 12)
+    assert [report.metrics["together"] for report in reports[:ended]] == [2.0] * ended  # later there are fewer left

@@ -20,10 +20,19 @@ def test_every_record_has_a_line_with_the_time(synthetic, tmp_path):
         log.record(record, None)
     log.close("finished")
     written = lines(tmp_path)
-    assert len(written) == len(records) + 2
+    assert len(written) == len(records) + 3
     assert all(line[:2] == "20" and line[19:28] == " INFO    " for line in written)
-    assert "worker died" in written[-2]
+    assert "worker died" in written[-3]
     assert any("copies weights and hyperparams of m0" in line for line in written)
+
+
+def test_at_the_end_failures_are_counted_by_kind(synthetic, tmp_path):
+    log = RunLog()
+    log.start(synthetic.context(tmp_path, [Failure(2, 2, 1, "w1", "died", "worker")]))
+    log.record(Failure(1, 2, 1, "w1", "hung", "deadline"), None)
+    log.record(Failure(1, 2, 2, "w1", "hung", "deadline"), None)
+    log.close("finished")
+    assert lines(tmp_path)[-2].endswith("3 orders failed: 2 deadline, 1 worker")
 
 
 def test_messages_of_the_package_are_in_the_log_with_their_traceback(synthetic, tmp_path):
@@ -78,4 +87,4 @@ def test_whatever_a_name_or_an_error_holds_the_log_has_a_line_a_record_and_no_co
     assert all(line.isprintable() for line in written)
     assert written[3].endswith("WARNING first?")
     assert written[4] == "second?]0;title?"
-    assert len(written) == 6
+    assert len(written) == 7

@@ -1,8 +1,14 @@
 import csv
 import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pbt_gan.core.population import Value
 from pbt_gan.core.records import Exploit, Report
+from pbt_gan.errors import StorageError
 from pbt_gan.reporting.metrics import MetricsTable
 
 
@@ -68,3 +74,52 @@ def test_no_name_and_no_value_reaches_a_terminal_or_a_spreadsheet_as_more_than_a
     (row,) = read(tmp_path)
     found = {name: row[name] for name in ("?[31mred", "'@sum", "plain", "'-metric")}
     assert found == {"?[31mred": "'=1+1", "'@sum": "a b", "plain": "-1.5", "'-metric": "2.0"}
+
+
+def test_rows_that_change_no_more_are_neither_kept_nor_written_again(synthetic, tmp_path):
+    listener = MetricsTable()
+    listener.start(synthetic.context(tmp_path, ()))
+    for place, record in enumerate(synthetic.records(4, 200)):
+        listener.record(record, None)
+        if place % 50 == 0:
+            listener.flush()
+            assert len(listener._open) <= 4
+    listener.close("finished")
+    assert len(read(tmp_path)) == 800
+
+
+@given(st.lists(st.sampled_from(("flush", "cut off")), max_size=6), st.data())
+def test_however_often_it_is_written_the_table_is_the_same(synthetic, tmp_path_factory, events, data):
+    folders = [tmp_path_factory.mktemp("run") for _ in range(2)]
+    records = [
+        replace(record, metrics={f"{'é,' * (record.interval // 2)}x": record.score})
+        if isinstance(record, Report)
+        else record
+        for record in synthetic.records(3, 5)
+    ]
+    listener = MetricsTable()
+    listener.start(synthetic.context(folders[0], ()))
+    places = sorted(data.draw(st.integers(0, len(records))) for _ in events)
+    for place, record in enumerate([*records, None]):
+        for event in (event for event, at in zip(events, places, strict=True) if at == place):
+            if event == "cut off":
+                listener = MetricsTable()
+                listener.start(synthetic.context(folders[0], records[:place]))
+            else:
+                listener.flush()
+        if record is not None:
+            listener.record(record, None)
+    listener.close("finished")
+    listen(synthetic, folders[1], records)
+    written, expected = ((folder / "metrics.csv").read_bytes() for folder in folders)
+    assert written == expected
+
+
+def test_a_table_that_was_taken_away_meanwhile_is_not_written_on(synthetic, tmp_path):
+    records = synthetic.records(2, 4)
+    listener = MetricsTable()
+    listener.start(synthetic.context(tmp_path, records[:-1]))
+    listener.record(records[-1], None)
+    (tmp_path / "metrics.csv").unlink()
+    with pytest.raises(StorageError, match="pbt-gan report"):
+        listener.flush()

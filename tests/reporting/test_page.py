@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pbt_gan.core.records import Failure
 from pbt_gan.reporting import page, plots
 from pbt_gan.reporting.images import SampleGrids
 from pbt_gan.reporting.page import write_page
@@ -151,3 +152,16 @@ def test_a_large_population_is_cut_off_in_the_table(synthetic, tmp_path, monkeyp
     monkeypatch.setattr(page, "ROWS", 3)
     text = write(synthetic.view(tmp_path, synthetic.records(8, 2))).text
     assert "The first 3 of 8" in text
+
+
+def test_failures_are_counted_by_kind_with_the_last_of_each(synthetic, tmp_path):
+    bad = [
+        Failure(2, 2, 1, "w1", "w1 was killed", "worker"),
+        Failure(1, 3, 1, "w1", f"w1 said {HOSTILE}", "protocol"),
+        Failure(4, 3, 1, "w0", "w0 was killed", "worker"),
+    ]
+    elements = write(synthetic.view(tmp_path, [*synthetic.records(6, 4), *bad]))
+    assert "Failures" in elements.text
+    for cells in ("worker2m04, interval 3: w0 was killed", f"protocol1m01, interval 3: w1 said {HOSTILE}"):
+        assert cells in re.sub(r"\s*\n\s*", "", elements.text)
+    assert "Failures" not in write(synthetic.view(tmp_path, synthetic.records(6, 4))).text

@@ -24,7 +24,8 @@ from pbt_gan.reporting.images import sample_path
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
-from pbt_gan.store import disk
+from pbt_gan.store import checkpoints, disk
+from pbt_gan.store.reader import kept_checkpoints
 from pbt_gan.validation import validated
 
 PICTURED = f"{Path(__file__).with_name('pictured.py')}:Pictured"
@@ -121,8 +122,13 @@ def cuts(folders: Path, faults: Any, kind: str, place: str, begin: Callable[[Pat
 
 
 def names(folder: Path) -> list[str]:
-    """Every file and folder of a run, save the name of who held the lock: a crash may leave that one behind."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name != ".lock.json")
+    """Every file and folder of a run, save the name of who held the lock: a crash may leave that one behind.
+
+    Which checkpoints there are depends on the moment of the commit before the last, but there are no others.
+    """
+    assert {path.stem for path in checkpoints.folder_of(folder).iterdir()} == kept_checkpoints(folder)
+    found = [path for path in folder.rglob("*") if path.name != ".lock.json"]
+    return sorted(str(path.relative_to(folder)) for path in found if path.parent != checkpoints.folder_of(folder))
 
 
 @pytest.mark.slow

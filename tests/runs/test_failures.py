@@ -8,6 +8,7 @@ import pytest
 from pbt_gan.config.settings import Config
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import OutOfMemoryError, StorageError, TaskError
+from pbt_gan.executors import watch
 from pbt_gan.reporting import brief_listeners
 from pbt_gan.runs.launch import Project, start
 from pbt_gan.store.reader import read_run
@@ -51,9 +52,11 @@ def test_error_journal_and_log_tell_what_has_to_be_looked_at(kind, error, attemp
 
 
 @pytest.mark.slow
-def test_a_worker_that_hangs_is_ended_at_its_deadline_and_the_run_goes_on_to_its_end(tmp_path):
+@pytest.mark.parametrize("deadline_s", [1.0, "auto"])
+def test_a_worker_that_hangs_is_ended_at_its_deadline_and_the_run_goes_on_to_its_end(tmp_path, deadline_s, monkeypatch):
+    monkeypatch.setattr(watch, "PATIENCE_S", 2.0)
     folder = tmp_path / "run"
-    made = project("Forgetful", {"workers": 2, "deadline_s": 1.0}, folder=str(tmp_path))
+    made = project("Forgetful", {"workers": 2, "deadline_s": deadline_s}, folder=str(tmp_path))
     assert start(made, folder, listeners=brief_listeners) == "finished"
     assert {each.kind for each in failures(folder)} == {"deadline"}
     assert sum(isinstance(record, Report) for record in read_run(folder).records) == 4

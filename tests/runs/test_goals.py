@@ -141,7 +141,7 @@ def test_a_listener_ends_a_run_which_then_goes_on(tmp_path, whole):
 
         def record(self, record, preview):
             if isinstance(record, Report):
-                self.context.stop("I have seen enough")
+                self.context.stop("I have\n seen enough")
 
     ending = start(Project(config()), tmp_path, listeners=lambda folder: [Enough()])
     assert ending == "listener: I have seen enough"
@@ -169,6 +169,7 @@ def test_a_time_limit_in_python(tmp_path):
         ("enough", r"stop.rule = 'enough': name a function of your own"),
         ({"time": 5}, "stop.time is not a setting"),
         ("nowhere.py:enough", "nowhere.py does not exist"),
+        (5, "stop = 5"),
     ],
 )
 def test_goals_that_make_no_sense_are_told_before_anything_is_trained(stop, said):

@@ -198,16 +198,19 @@ class OnAGpu:
     memory_bytes = 1_000_000
 
 
-@pytest.mark.parametrize(("memory_bytes", "devices", "group"), [(1_000_000, 1, 5), (450, 1, 3), (1_000_000, 2, 3)])
+@pytest.mark.parametrize(
+    ("memory_bytes", "fraction", "devices", "group"),
+    [(1_000_000, None, 1, 5), (450, None, 1, 3), (1_000_000, None, 2, 3), (900, 0.5, 1, 3)],
+)
 def test_on_a_gpu_that_is_to_be_deterministic_memory_decides_and_no_timing(
-    memory_bytes, devices, group, monkeypatch, tmp_path, caplog
+    memory_bytes, fraction, devices, group, monkeypatch, tmp_path, caplog
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(OnAGpu, "memory_bytes", memory_bytes)
     monkeypatch.setattr(groups, "Trial", OnAGpu)
     caplog.set_level("INFO")
     device = ",".join(f"cuda:{number}" for number in range(devices))
-    given = config(vectorize="auto", name="processes", device=device, deterministic=True)
+    given = config(vectorize="auto", name="processes", device=device, deterministic=True, memory_fraction=fraction)
     project = Project(config(vectorize="off"))
     made = groups.decided(given, project.task, project.plan.space, tmp_path)
     assert made.executor.vectorize == group

@@ -1,12 +1,13 @@
 """Runs are killed at random moments and begun again with the same command, until they end as the uncut run."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,22 @@ from pbt_gan.runs.launch import Project, start
 from pbt_gan.runs.run import Recorder
 from pbt_gan.store import journal
 from pbt_gan.store.reader import read_run
+from pbt_gan.testing.consistency import contradictions
 from pbt_gan.testing.walk import PATIENCE_S
 from pbt_gan.validation import validated
 
 TOY = ["quadratic", "--population", "3", "--steps", "1500", "--set", "pbt.ready_interval=10"]
-TOY_ORDERS = 450
 DIGITS = [
     *("digits", "--population", "2", "--steps", "60", "--set", "pbt.ready_interval=5"),
     *("--set", "space.lr_g.init=[1e-3, 1e-2]", "--set", "space.lr_d.init=[1e-3, 1e-2]"),
     *("--set", "task.width=4", "--set", "task.batch_size=8", "--set", "metrics.samples=100"),
 ]
 DIGITS_ORDERS = 24
-STARTUP_S = 1.0  # more than it takes to begin, on a quiet machine
+KILLS = 20
 SOON_S = 0.05  # a few orders
 
 EXECUTORS = ["serial", "processes"]
+TOGETHER = Path(__file__).with_name("together.py")
 
 
 def command(what: list[str], folder: Path, executor: str) -> list[str]:
@@ -76,6 +78,14 @@ def reports(folder: Path) -> int:
         return 0
 
 
+def gone(process: int) -> bool:
+    """Whether a process has ended, whether or not its parent knows."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def workers(run: int) -> list[int]:
     """The worker processes of a run's process, by the folder in shared memory that they were given."""
     mark = f"/pbt-gan-scratch-{run}-".encode()
@@ -94,52 +104,88 @@ def memory(runs: list[int]) -> list[Path]:
     return [path for run in runs for place in places() for path in place.glob(f"pbt-gan-scratch-{run}-*")]
 
 
-def check_kills(
-    what: list[str], orders: int, executor: str, kills: int, ahead: tuple[int, int], tmp_path: Path, outcome: Any
-) -> None:
-    """Kill a run whenever it has come some reports further, or while it starts; compare its end with the uncut one.
+def entries(folder: Path) -> int:
+    """How many reports were ever written, also those that a resume has cancelled."""
+    try:
+        return journal.path_of(folder).read_bytes().count(b'"type":"report"')
+    except FileNotFoundError:
+        return 0
 
-    A run that ends before it was killed so often is followed by another.
-    """
-    rng = np.random.default_rng(EXECUTORS.index(executor))
-    dead: list[int] = []
-    ended = 0
-    while len(dead) < kills:
-        folder = tmp_path / f"cut-{ended}"
-        before = reports(folder)
-        moment = min(before + int(rng.integers(*ahead)), orders)
-        with begun(command(what, folder, executor)) as process:
-            if moment > before:
-                wait_until(lambda: reports(folder) >= moment or process.poll() is not None)  # noqa: B023
-                time.sleep(rng.uniform(0, SOON_S))
-            else:
-                time.sleep(rng.uniform(0, STARTUP_S))
-            process.kill()
-            process.wait()
-        wait_until(lambda: not workers(process.pid))
-        if process.returncode == -signal.SIGKILL:
-            dead.append(process.pid)
-        else:
-            assert process.returncode == 0
-            ended += 1
-    folders = [tmp_path / f"cut-{number}" for number in range(ended + 1)]
-    for folder in [*folders, tmp_path / "uncut"]:
-        finish(command(what, folder, executor))
-    for folder in folders:
-        assert outcome(folder) == outcome(tmp_path / "uncut")
-    assert not memory(dead)
+
+PLACES: dict[str, tuple[str, dict[str, Any]]] = {
+    "serial": ("quadratic", {"name": "serial"}),
+    "processes": ("quadratic", {"name": "processes", "workers": 2}),
+    "processes with groups": (f"{TOGETHER}:Together", {"name": "processes", "workers": 2, "vectorize": 2}),
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("executor", EXECUTORS)
-def test_the_toy_killed_twenty_times_ends_as_the_uncut_run(tmp_path: Path, outcome: Any, executor: str) -> None:
-    check_kills(TOY, TOY_ORDERS, executor, 20, (-20, 60), tmp_path, outcome)
+@pytest.mark.parametrize(
+    ("place", "mode"),
+    [*itertools.product(PLACES, ["sync", "async"]), ("processes", "async, fair")],
+)
+def test_a_run_killed_twenty_times_ends_as_the_uncut_run(
+    tmp_path: Path, outcome: Any, forks: Any, place: str, mode: str
+) -> None:
+    """It is killed whenever it has come some reports further, or while it starts; one that ends before is followed."""
+    task, executor = PLACES[place]
+    mode, _, fair = mode.partition(", ")
+    comparison = {"comparison": fair} if fair else {}
+    pbt = {"population_size": 4, "total_steps": 800, "ready_interval": 10, "mode": mode, **comparison}
+    settings = {"task": task, "pbt": pbt, "executor": executor, "checkpoints": {"every_s": 0.02}}
+    rng = np.random.default_rng([*PLACES].index(place))
+    dead: list[int] = []
+    ended = 0
+    while len(dead) < KILLS:
+        folder = tmp_path / f"cut-{ended}"
+        moment = entries(folder) + int(rng.integers(-10, 40))
+        process = forks.begin(folder, settings)
+        if moment > entries(folder):
+            wait_until(lambda: entries(folder) >= moment or gone(process))  # noqa: B023
+        time.sleep(rng.uniform(0, SOON_S))
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        code = forks.end()
+        wait_until(lambda: not workers(process))  # noqa: B023
+        assert code in (0, -signal.SIGKILL)
+        if code:
+            dead.append(process)
+        else:
+            ended += 1
+    cut = [tmp_path / f"cut-{number}" for number in range(ended + 1)]
+    for folder in cut:
+        forks.begin(folder, settings)
+        assert forks.end() == 0
+        run = read_run(folder)
+        assert run.ending == "finished"
+        assert [*contradictions(run.records, 10)] == []
+        last = {record.member: record.trained_steps for record in run.records if isinstance(record, Report)}
+        assert last == dict.fromkeys(range(4), 800)
+    if mode == "sync":
+        forks.begin(tmp_path / "uncut", settings)
+        assert forks.end() == 0
+        for folder in cut:
+            assert outcome(folder) == outcome(tmp_path / "uncut")
+    wait_until(lambda: not memory(dead))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_digits_killed_three_times_ends_as_the_uncut_run(tmp_path: Path, outcome: Any, executor: str) -> None:
-    check_kills(DIGITS, DIGITS_ORDERS, executor, 3, (1, 8), tmp_path, outcome)
+    rng = np.random.default_rng(EXECUTORS.index(executor))
+    folder, kills = tmp_path / "cut", 0
+    while kills < 3:
+        moment = min(reports(folder) + int(rng.integers(1, 8)), DIGITS_ORDERS)
+        with begun(command(DIGITS, folder, executor)) as process:
+            wait_until(lambda: reports(folder) >= moment or process.poll() is not None)  # noqa: B023
+            time.sleep(rng.uniform(0, SOON_S))
+            process.kill()
+            process.wait()
+        wait_until(lambda: not workers(process.pid))
+        kills += 1
+    for each in (folder, tmp_path / "uncut"):
+        finish(command(DIGITS, each, executor))
+    assert outcome(folder) == outcome(tmp_path / "uncut")
 
 
 class Hunter(Recorder):

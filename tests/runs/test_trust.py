@@ -209,6 +209,7 @@ def test_other_arguments_for_known_code_are_seen(code, tmp_path):
         '{"signatures": 3}',
         '{"signatures": [3, {}, {"code": 1}, {"code": {}, "hmac": "é"}]}',
         "[" * 9_999,
+        '{"signatures": [{"code": {"a:b": %s}, "hmac": "00"}]}' % ("[" * 900 + "]" * 900),
     ],
 )
 def test_what_is_no_signature_signs_nothing(code, tmp_path, text):

@@ -24,7 +24,7 @@ from pbt_gan.errors import DamageError, RunFolderError, StorageError
 from pbt_gan.store import journal
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.paused import PausedRun
-from pbt_gan.store.reader import checkpoint_bytes, read_run
+from pbt_gan.store.reader import checkpoint_bytes, kept_checkpoints, read_run
 
 POPULATION = 2
 REPORTS = 10
@@ -98,7 +98,8 @@ def outcome(folder: Path) -> tuple[Any, ...]:
     view = read_run(folder)
     records = [repr(record) for record in view.records if not isinstance(record, Failure)]
     weights = {name: checkpoint_bytes(folder, name) for name in needed(REPORTS)}
-    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    assert {path.stem for path in (folder / "checkpoints").iterdir()} == kept_checkpoints(folder)
+    names = sorted(path.name for path in folder.iterdir())
     return records, weights, view.ending, view.run, names
 
 

@@ -13,7 +13,7 @@ from pbt_gan.errors import DamageError, RunFolderError, StorageError
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.journal import Journal, path_of, read
 from pbt_gan.store.paused import PausedRun
-from pbt_gan.store.reader import read_run
+from pbt_gan.store.reader import kept_checkpoints, read_run
 
 RUN: dict[str, Any] = {"config": {"seed": 0, "pbt": {"total_steps": 5}, "name": "x"}, "cards": {}}
 
@@ -22,11 +22,16 @@ def report(interval: int, member: int = 0) -> Report:
     return Report(member, interval, interval, interval, 0.5, {}, {"lr": 0.1}, f"k{interval}", 8, worker="w")
 
 
-def resume(folder: Path, changed: dict[str, Any] | None = None, taken: dict[str, bytes] | None = None) -> DiskStore:
+def resume(
+    folder: Path,
+    changed: dict[str, Any] | None = None,
+    taken: dict[str, bytes] | None = None,
+    generations: int = 2,
+) -> DiskStore:
     with PausedRun(folder) as paused:
         taken = {} if taken is None else taken
         paused.restore(taken.__setitem__)
-        return paused.resume(changed or {})
+        return paused.resume(changed or {}, generations=generations)
 
 
 def names(folder: Path) -> list[str]:
@@ -73,12 +78,19 @@ def test_a_resumed_run_goes_on_from_its_last_commit(folder: Path) -> None:
     assert intervals(read_run(folder).records) == [1, 2, 3, 4]
 
 
-def test_a_commit_removes_what_it_no_longer_names(folder: Path) -> None:
-    store = resume(folder)
-    store.append([report(3)])
-    store.commit(3, encoded("k2", "k3"), wait=True)
+@pytest.mark.parametrize(
+    ("generations", "kept"), [(1, ["k3", "k4"]), (2, ["k2", "k3", "k4"]), (3, ["k1", "k2", "k3", "k4"])]
+)
+def test_a_commit_removes_what_none_of_the_last_ones_names(folder: Path, generations: int, kept: list[str]) -> None:
+    store = resume(folder, generations=generations)
+    for interval in (3, 4):
+        store.append([report(interval)])
+        store.commit(interval, encoded(f"k{interval - 1}", f"k{interval}"), wait=True)
     store.close("error")
-    assert names(folder) == ["k2", "k3"]
+    assert names(folder) == kept
+    assert kept_checkpoints(folder) == set(kept)
+    assert sorted(resume(folder, generations=generations).checkpoints) == ["k3", "k4"]
+    assert names(folder) == kept
 
 
 def test_old_checkpoints_go_only_when_the_commit_is_safe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +101,7 @@ def test_old_checkpoints_go_only_when_the_commit_is_safe(folder: Path, monkeypat
         calls.append((primitive, bytes(args[1]) if primitive is os.write else args))
         return perform(primitive, *args)
 
-    store = resume(folder)
+    store = resume(folder, generations=1)
     monkeypatch.setattr(files, "perform", watched)
     store.commit(2, encoded("k3"), wait=True)
     monkeypatch.undo()
@@ -129,7 +141,7 @@ def test_a_commit_covers_no_report_that_came_while_it_was_written(folder: Path) 
     assert names(folder) == ["k1", "k2"]
     gate.set()
     wait_for(store)
-    assert names(folder) == ["k3"]
+    assert names(folder) == ["k1", "k2", "k3"]
     store.close("error")
     assert intervals(read_run(folder).records) == [1, 2, 3, 4]
     assert intervals(resume(folder).records) == [1, 2, 3]

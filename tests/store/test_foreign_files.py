@@ -85,7 +85,7 @@ def test_a_resume_removes_what_its_journal_named_and_nothing_else(tmp_path: Path
     assert (".mine.0123abcd.tmp" in left) is link
 
 
-def test_a_commit_removes_what_the_last_one_named_and_nothing_else(tmp_path: Path) -> None:
+def test_a_commit_removes_what_the_last_but_one_named_and_nothing_else(tmp_path: Path) -> None:
     run = trained(tmp_path / "run", committed=2, reported=2)
     linked(run, tmp_path / "disk")
     (tmp_path / "disk" / "mine.safetensors").write_bytes(b"mine")
@@ -93,7 +93,23 @@ def test_a_commit_removes_what_the_last_one_named_and_nothing_else(tmp_path: Pat
     store.append([report(3)])
     commit(store, 3)
     store.close("error")
-    assert set(files_of(tmp_path / "disk")) == {"mine.safetensors", f"{key(3)}.safetensors"}
+    kept = {f"{key(interval)}.safetensors" for interval in (2, 3)}
+    assert set(files_of(tmp_path / "disk")) == {"mine.safetensors", *kept}
+
+
+def test_what_was_damaged_behind_a_link_is_left_and_told_before_it_is_written_over(tmp_path: Path) -> None:
+    """By its bytes it is nobody's."""
+    run = trained(tmp_path / "run", committed=3, reported=3)
+    linked(run, tmp_path / "disk")
+    path = tmp_path / "disk" / f"{key(3)}.safetensors"
+    path.write_bytes(b"damaged")
+    store = resumed(run)
+    assert store.upto == 2
+    assert path.read_bytes() == b"damaged"
+    store.append([report(3)])
+    with pytest.raises(StorageError, match="is there already, and not what this run would write"):
+        commit(store, 3)
+    store.close("error")
 
 
 @settings(max_examples=4)

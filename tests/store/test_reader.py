@@ -79,11 +79,12 @@ def test_a_checkpoint_dropped_while_it_is_read_is_not_called_damaged(
 
     def then_commit(folder: Path) -> object:
         seen = effective(folder)
-        store.commit(0, {"k2": b"k2".upper}, wait=True)
+        for key in ("k2", "k3"):
+            store.commit(0, {key: key.upper().encode}, wait=True)
         return seen
 
     monkeypatch.setattr(reader, "_effective", then_commit)
-    with pytest.raises(RunFolderError, match="keeps no checkpoint k1; it keeps k2"):
+    with pytest.raises(RunFolderError, match="keeps no checkpoint k1; it keeps k2, k3"):
         checkpoint_bytes(store.folder, "k1")
     store.close("error")
 

@@ -21,6 +21,8 @@ from pbt_gan.cli.options import (
     Member,
     MemoryFraction,
     MovedData,
+    NewMembers,
+    NewPopulation,
     Nice,
     Patience,
     Population,
@@ -165,10 +167,18 @@ def train(
     training.train(source, data, out, change, max_time, dry_run)
 
 
-@app.command(epilog=_examples("pbt-gan resume runs/0001-digits", "pbt-gan resume runs/0001-digits --steps 3000"))
+@app.command(
+    epilog=_examples(
+        "pbt-gan resume runs/0001-digits",
+        "pbt-gan resume runs/0001-digits --steps 3000",
+        "pbt-gan resume runs/0001-digits --population 16 --newcomers fresh",
+    )
+)
 def resume(
     run: RunFolder,
     steps: Steps = None,
+    population: NewPopulation = None,
+    newcomers: NewMembers = None,
     max_time: MaxTime = None,
     max_cost: MaxCost = None,
     target_score: TargetScore = None,
@@ -188,7 +198,7 @@ def resume(
     """Go on with a run that was stopped, or train it further.
 
     It ends as if it had never been stopped. Steps, goals, executor, workers, groups, device, checkpoints and listeners
-    may change.
+    may change; with --population it goes on with more members, or fewer.
     """
     from pbt_gan.cli import training
     from pbt_gan.runs.places import Moved
@@ -202,7 +212,9 @@ def resume(
         },
         set_ or (),
     )
-    training.resume(run, Moved(data, task_file), change, max_time, trust=trust)
+    training.resume(
+        run, Moved(data, task_file), change, max_time, trust=trust, population=population, newcomers=newcomers
+    )
 
 
 @app.command(epilog=_examples("pbt-gan show runs/0001-digits", "pbt-gan show runs/0001-digits --json | jq .best"))

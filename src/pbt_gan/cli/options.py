@@ -43,6 +43,20 @@ Changes = Annotated[
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),
 ]
 Population = Annotated[int | None, Option(metavar="N", help="Members at the start.")]
+NewPopulation = Annotated[
+    int | None,
+    Option(
+        "--population",
+        metavar="N",
+        min=1,
+        max=100_000,
+        help="Members from the next ready point on, until the next phase.",
+    ),
+]
+NewMembers = Annotated[
+    str | None,
+    Option("--newcomers", metavar="winners|fresh", help="Where those are more: born of the best, or drawn anew."),
+]
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
 Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]

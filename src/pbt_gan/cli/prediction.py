@@ -20,8 +20,6 @@ from pbt_gan.runs.rehearsal import Rehearsal
 from pbt_gan.runs.trial import Trial
 from pbt_gan.terminal import put
 
-_COMMITS = 2  # a commit writes new checkpoints before those of the last one go
-
 
 def predict(config: Config) -> None:
     """Print the resolved settings as TOML, and time, memory and disk of the run as comments below."""
@@ -44,6 +42,7 @@ def predict(config: Config) -> None:
         if device != "cpu":
             peak_bytes = Trial(project.task, plan.space, scorers(Path(name)), device).peak_bytes(group)
     states = plan.largest + 1  # one of each member, and the best ever
+    commits = project.config.checkpoints.generations + 1  # a new one is written before the oldest goes
     costs = f"{1e3 * full.step_s:.3g} ms a step, {1e3 * full.score_s:.3g} ms a score"
     place = "of RAM" if device == "cpu" else f"of {device}"
     put(tomli_w.dumps(project.config.plain()))
@@ -60,7 +59,7 @@ def predict(config: Config) -> None:
         "one state": size_of(state_bytes),
         "each worker": f"about {size_of(peak_bytes)} {place}",
         "all states": f"up to {size_of(state_bytes * (states + plan.largest))} of memory that the workers share",
-        "disk": f"up to {size_of(state_bytes * states * _COMMITS)} of checkpoints",
+        "disk": f"up to {size_of(state_bytes * states * commits)} of checkpoints",
     }
     for label, value in rows.items():
         put(f"# {label + ':':15}{value}")

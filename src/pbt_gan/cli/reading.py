@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from pbt_gan.config.source import presets as all_presets
 from pbt_gan.errors import ConfigError, printable
 from pbt_gan.interfaces import RunContext
 from pbt_gan.reporting.cards import is_held_out, short_name
+from pbt_gan.reporting.divergences import divergences
+from pbt_gan.reporting.divergences import told as lost
+from pbt_gan.reporting.failures import failures
+from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
-from pbt_gan.reporting.text import member_name, number
+from pbt_gan.reporting.text import member_name, number, usage
 from pbt_gan.reporting.unverified import unverified
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
@@ -65,12 +70,16 @@ def overview(run: Run) -> RenderableType:
     state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
     head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
     rows = Population.of(run.records()).ranked()
-    doubt = unverified(run.history)
+    doubt, failed = unverified(run.history), failures(run.records())
     return Group(
         Text(head, "bold", overflow="fold"),
         *([render(rows)] if rows else []),
         *_best(run),
+        *(Text(printable(line), overflow="fold") for line in lost(divergences(run.history))),
         *([Text(doubt)] if doubt else []),
+        *([Text(f"{failed}; see log.txt.")] if failed else []),
+        *([Text(used)] if (used := usage(run.usage)) else []),
+        *(Text(told(fallback), overflow="fold") for fallback in run.fallbacks),
     )
 
 
@@ -131,6 +140,18 @@ def _summary(run: Run) -> dict[str, Any]:
     return {
         "folder": str(run.folder),
         "ending": run.ending,
+        "workers": {"busy_s": run.usage.busy_s, "waiting_s": run.usage.waiting_s},
+        "fallbacks": [asdict(fallback) for fallback in run.fallbacks],
+        "divergences": [
+            {
+                "member": each.report.member,
+                "interval": each.report.interval,
+                "step": each.report.step,
+                "why": each.why,
+                "donor": each.rescue and each.rescue.donor and each.rescue.donor.checkpoint,
+            }
+            for each in divergences(run.history)
+        ],
         "best": None
         if best is None
         else {

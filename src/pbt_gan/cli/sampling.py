@@ -106,6 +106,7 @@ def sample(source: Path, moved: Moved, member: str, wish: Wish, *, trust: bool) 
     wish.check()
     exported = not holds_run(source) and (source.is_file() or (source / "card.json").is_file())
     run = None if exported else Run.open(source, data=moved.data, task_file=moved.task_file, trust=trust)
+    member = member if run is None else run.whole(member)
     whose = f"the generator of {source}" if run is None else _whose(run, member)
     if run is not None and wish.is_plain and run.config["task"]["name"] != "gan":  # whatever it is
         drawn = _Drawn(run.sample(wish.count or COUNT, member=member, seed=wish.seed or 0))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, get_args
 
 from pbt_gan.cli.endings import ends_by
 from pbt_gan.cli.reading import contents, overview
@@ -12,6 +12,7 @@ from pbt_gan.config.durations import deadline
 from pbt_gan.config.preset_choice import Found, preset_for
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import Table, data_place, folder_name, merged, parse_changes, read_config
+from pbt_gan.core.budget import Newcomers
 from pbt_gan.core.failures import ENDINGS
 from pbt_gan.core.stopping import PREFIX
 from pbt_gan.engine import Stop
@@ -61,8 +62,21 @@ def train(
     _conclude(ending, *ended)
 
 
-def resume(folder: Path, moved: Moved, change: Table, max_time: str | None, *, trust: bool) -> None:
+def resume(
+    folder: Path,
+    moved: Moved,
+    change: Table,
+    max_time: str | None,
+    *,
+    trust: bool,
+    population: int | None,
+    newcomers: str | None,
+) -> None:
     """Go on with a run."""
+    if newcomers is not None and population is None:
+        raise ConfigError(
+            "--newcomers says of whom members are born where there are more; give --population N as well."
+        )
     stop = Stop(deadline_s=deadline(max_time, "--max-time"))
     ended: list[RunView] = []
     with _continuation_told(folder):
@@ -71,11 +85,21 @@ def resume(folder: Path, moved: Moved, change: Table, max_time: str | None, *, t
             change=change,
             moved=moved,
             trust=trust,
+            population=population,
+            newcomers=_newcomers(newcomers),
             listeners=default_listeners,
             stop=stop,
             conclude=ended.append,
         )
     _conclude(ending, *ended)
+
+
+def _newcomers(said: str | None) -> Newcomers:
+    for each in get_args(Newcomers):
+        if said in (None, each):
+            found: Newcomers = each
+            return found
+    raise ConfigError(f"--newcomers {said}: use {' or '.join(get_args(Newcomers))}.")
 
 
 def replay(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Kind:
     """One way to train members."""
 
-    make: "Callable[..., Executor]"  # (task, settings, workers, **seed, folder, group and deterministic)
+    make: "Callable[..., Executor]"  # (task, settings, workers, **seed, folder, group, deterministic and health)
     here: bool = False
     """In the caller's own process: it takes a task that is an object, has one worker on one device with one thread, and
     cannot end what it trains or hold it to a limit."""

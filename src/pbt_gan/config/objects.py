@@ -16,7 +16,6 @@ from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.population import settled
 from pbt_gan.config.settings import Config, Named, PBTSettings
 from pbt_gan.config.tasks import TASKS
-from pbt_gan.core.budget import Phase
 from pbt_gan.core.explore import Context
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import Policy
@@ -49,7 +48,7 @@ def task_reference(config: Config) -> TaskReference:
     arguments = effective(config.task.name, config.task.options, config.space)
     if config.metrics:
         arguments["metrics"] = dict(config.metrics)
-    return TaskReference(name, arguments)
+    return TaskReference(name, arguments, health=config.health.plain())
 
 
 def build_task(reference: TaskReference) -> Problem:
@@ -141,7 +140,7 @@ def build_plan(config: Config, space: Space, components: Components = MappingPro
         seed=config.seed,
         mode=config.pbt.mode,
         comparison=config.pbt.comparison,
-        phases=tuple(Phase(phase.begins, phase.members) for phase in config.pbt.phases),
+        phases=config.pbt.later,
         strategy=strategy,
         policy=_policy(config.pbt.policy),
         initial=initial,
@@ -190,6 +189,7 @@ def build_executor(config: Config, task: Problem | TaskReference, folder: Path, 
         folder=folder,
         group=group,
         deterministic=settings.deterministic,
+        health=config.health.plain(),
     )
 
 

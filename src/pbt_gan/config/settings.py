@@ -11,9 +11,11 @@ from pbt_gan.config.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
+from pbt_gan.core.budget import Newcomers, Phase
 from pbt_gan.core.selection import Ranked
 from pbt_gan.core.strategy import COPIED, Copies, When, Who
 from pbt_gan.errors import suggestion
+from pbt_gan.interfaces import Health
 from pbt_gan.references import is_reference
 from pbt_gan.validation import Scalar, Settings
 
@@ -97,6 +99,7 @@ class PhaseSettings(Settings):
 
     begins: int = Field(ge=1)
     members: int = Field(ge=1, le=100_000)
+    newcomers: Newcomers | None = None  # of whom more are born; always said where a run was given another size
 
 
 def _written_as(value: Any) -> str:
@@ -127,6 +130,11 @@ class PBTSettings(Settings):
     selection: SelectionSettings | None = None  # None: by the latest score, and every copy is made
     initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
+
+    @property
+    def later(self) -> tuple[Phase, ...]:
+        """The phases of a resolved configuration, without the first, as a plan has them."""
+        return tuple(Phase(each.begins, each.members, each.newcomers or "winners") for each in self.phases)
 
     @property
     def largest(self) -> int:
@@ -200,7 +208,7 @@ class PBTSettings(Settings):
             )
         if len(self.initial) > self.population_size:
             raise ValueError(f"initial names {len(self.initial)} members of {self.population_size}")
-        if self.schedule and self.schedule.same_streams and self.population_size > 1:
+        if self.schedule and self.schedule.same_streams and self.largest > 1:
             raise ValueError("schedule.same_streams repeats one member, so population_size must be 1")
         return self
 
@@ -215,6 +223,7 @@ class DomainSettings(Settings):
     step: float | None = None
     values: tuple[Scalar, ...] | None = None
     chance: float | None = None
+    safer: Literal["down", "up"] | None = None  # where it moves when a member has diverged
 
     @model_validator(mode="before")
     @classmethod
@@ -222,10 +231,25 @@ class DomainSettings(Settings):
         return value if isinstance(value, Mapping) else {"init": value}
 
 
+class HealthSettings(Settings):
+    """What is looked at while members train; see `pbt_gan.interfaces.Health`."""
+
+    every_steps: int = Field(default=Health().every_steps, ge=1)  # between two looks, about
+    max_loss: float = Field(default=Health().max_loss, gt=0)  # size beyond which a member has diverged
+    collapse: float = Field(
+        default=Health().collapse, ge=0, lt=1
+    )  # share of real images' diversity; 0: never looked at
+
+    def plain(self) -> Health:
+        """Return it as tasks and executors are told."""
+        return Health(**self.model_dump())
+
+
 class CheckpointSettings(Settings):
     """When a run becomes durable."""
 
     every_s: float = Field(default=60.0, ge=0)  # a commit at the first score point after this
+    generations: int = Field(default=2, ge=1, le=100)  # of so many commits they are kept; of 2, one may be damaged
 
 
 class ExecutorSettings(Settings):
@@ -359,6 +383,7 @@ class Config(Settings):
     pbt: PBTSettings = PBTSettings()
     space: Mapping[str, DomainSettings] = Field(default_factory=dict)  # empty: what the task evolves by itself
     metrics: Mapping[str, Any] = Field(default_factory=dict)  # handed to the task
+    health: HealthSettings = HealthSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
     executor: ExecutorSettings = ExecutorSettings()
     stop: StopSettings | None = None  # None: its plan ends it

@@ -10,17 +10,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
+
+Newcomers = Literal["winners", "fresh"]
+"""Of whom members are born where a population grows: of the best, explored; or of nobody, drawn from the space."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
     """A stretch of the plan with so many members. It lasts until the next one begins, or to the end.
 
-    Fewer members than before: the worst retire where it begins. More: others are born there, of the best.
+    Fewer members than before: the worst retire where it begins. More: others are born there.
     """
 
     begins: int  # a place in the plan
     members: int
+    newcomers: Newcomers = "winners"
 
 
 Shares = Sequence[tuple[float, int]]
@@ -69,8 +74,8 @@ def budget_of(shares: Shares, total_steps: int) -> int:
 def phases(shares: Shares, budget_steps: int, unit: int) -> tuple[Phase, ...]:
     """Return the phases of a budget, the first at place 0.
 
-    >>> phases([(0, 8), (0.5, 1)], 1_600, 50)
-    (Phase(begins=0, members=8), Phase(begins=100, members=1))
+    >>> [(phase.begins, phase.members) for phase in phases([(0, 8), (0.5, 1)], 1_600, 50)]
+    [(0, 8), (100, 1)]
     """
     found, place = [], 0
     for width, members in _widths(shares):
@@ -91,8 +96,8 @@ def member_steps(population_size: int, later: Sequence[Phase], total_steps: int)
 def spans(population_size: int, later: Sequence[Phase], total_steps: int) -> list[tuple[Phase, int]]:
     """Return every phase, the first one too, and where it ends.
 
-    >>> spans(8, [Phase(100, 1)], 900)
-    [(Phase(begins=0, members=8), 100), (Phase(begins=100, members=1), 900)]
+    >>> [(phase.members, phase.begins, ends) for phase, ends in spans(8, [Phase(100, 1)], 900)]
+    [(8, 0, 100), (1, 100, 900)]
     """
     bounds = [Phase(0, population_size), *later, Phase(total_steps, 0)]
     return [(phase, after.begins) for phase, after in pairwise(bounds)]

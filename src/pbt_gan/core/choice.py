@@ -35,8 +35,9 @@ def choose(plan: "Plan", patience: int | None, member: Member, among: Compared, 
     """Return what a member is to do; None: it starts anew.
 
     A member that diverged is *rescued*, whatever the rule, unless exploit is none: it copies everything from a
-    uniformly drawn member of the better half of the healthy ones, by their latest scores; if there is none, from the
-    best checkpoint of the whole run; if there never was one, it starts anew with drawn hyperparameters.
+    uniformly drawn member of the better half of the healthy ones, by their latest scores; if there is none, from its
+    own last healthy checkpoint or the best of the whole run, see `copying.rescuer`; if there never was one, it starts
+    anew with drawn hyperparameters.
 
     Args:
         plan: of the run.
@@ -51,7 +52,7 @@ def choose(plan: "Plan", patience: int | None, member: Member, among: Compared, 
     at_once = strategy.when == "copied"
     trial = memories.trials.get(str(member.id))
     if not member.healthy and strategy.exploit.name != "none":
-        donor = rescuer(among.latest.ranked, rng)
+        donor = rescuer(member, among.latest.ranked, rng)
         return Choice("rescue", among.latest.original(donor), COPIED["all"], at_once) if donor else None
     if trial is not None and proved(member, donor_of(trial), among.latest):
         remark = f"; has held the {trial['scores'][-1]:.5g} of member {trial['member']}"

@@ -5,6 +5,7 @@ journaled records with `apply` and decides nothing again, so that old runs go on
 """
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -41,12 +42,23 @@ def checkpoint_key(member: int, interval: int) -> str:
     return f"m{member:02d}-i{interval:04d}"
 
 
+def maker_of(checkpoint: str) -> tuple[int, int] | None:
+    """Return the member and the interval that a checkpoint is named by; None: it is named otherwise.
+
+    >>> maker_of(checkpoint_key(3, 12))
+    (3, 12)
+    """
+    found = re.fullmatch(r"m(\d+)-i(\d+)", checkpoint)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 class Controller:
     """Steers a population by a plan. It holds no state of its own."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.policy = plan.policy(plan)
+        self._looks_back = getattr(self.policy, "looks_back", True)  # one of somebody's own need not say
 
     def start(self, state: State) -> tuple[State, list[Record]]:
         """Bring members into an empty population, or decide for those whom a longer plan sets going again."""
@@ -58,6 +70,10 @@ class Controller:
     def done(self, state: State) -> bool:
         """Whether every member has trained all its steps."""
         return not (state.pending or state.free or state.measuring or state.waiting)
+
+    def left(self, state: State) -> int:
+        """Return how many members have steps left that nobody trains just now, whether they may train or not."""
+        return len(state.dues) - sum(not order.repeat for order in state.pending.values())
 
     def ask(self, state: State, slots: int) -> tuple[State, list[Order]]:
         """Return orders for at most `slots` free members, least trained first.
@@ -259,7 +275,7 @@ class Controller:
             pending=state.pending.without(member.id),
             attempts=state.attempts.without(member.id),
             reports=state.reports + 1,
-            past=state.past.added(_stretch(before, record)),
+            past=state.past.added(_stretch(before, record)) if self._looks_back else state.past,
             best=_better(state.best, member),
         )
         if not member.diverged:

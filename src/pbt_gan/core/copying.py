@@ -12,6 +12,7 @@ from pbt_gan.core.policy import kept
 from pbt_gan.core.population import WHOLE, Hyperparams, Member, PopulationView
 from pbt_gan.core.records import Donor, Exploit
 from pbt_gan.core.rng import stream
+from pbt_gan.core.safety import safer
 from pbt_gan.core.space import draw
 from pbt_gan.core.strategy import moved
 
@@ -46,24 +47,28 @@ def whole(member: Member, donor: Member, rule: str, reason: str, hyperparams: Hy
     return replace(decision, **state_of(donor))
 
 
-def rescuer(view: PopulationView, rng: Generator) -> Member | None:
-    """Draw whom a member copies that has diverged: one of the better half of the healthy ones, or the best there was.
+def rescuer(member: Member, view: PopulationView, rng: Generator) -> Member | None:
+    """Return whom a member copies that has diverged; None: nobody ever had a finite score.
 
-    None: nobody ever had a finite score.
+    One of the better half of the healthy ones is drawn. If all have diverged, it is what the member itself last was
+    before, so that a population does not become the copies of one; and where it has diverged again from there, or never
+    was healthy, the best there ever was.
     """
     better_half = math.ceil(view.healthy / 2)
     if better_half:
         return view.at(len(view) - 1 - int(rng.integers(better_half)))
-    return view.best
+    own = view.sound.get(member.id)
+    return own if own is not None and member.falls < 2 else view.best
 
 
 def anew(plan: "Plan", member: Member) -> Exploit:
     """Return the decision that a member starts with a new state and drawn hyperparameters: nobody can rescue it."""
+    drawn = draw(plan.space, stream(plan.seed, "explore", member.id, member.interval))
     return replace(
         kept(member, "rescue"),
         copied=("weights", "hyperparams"),
         operation="resample",
-        after=draw(plan.space, stream(plan.seed, "explore", member.id, member.interval)),
+        after=safer(plan, member, drawn, drawn),
         reason=f"score {member.score}: diverged, and no member ever had a finite score; starts anew",
         scores=(),
         step=0,
@@ -122,6 +127,8 @@ def cloned(
 ) -> tuple[Exploit, Any]:
     """Return the decision that a member copies a donor and explores, with the reason and the donor's score.
 
+    One that has diverged explores the safer way where that is known.
+
     Args:
         plan: of the run.
         member: who copies.
@@ -133,4 +140,7 @@ def cloned(
         memory: of the explore rule; returned as it is afterwards.
     """
     decision = whole(member, donor, rule, f"{reason}; member {donor.id} has {donor.score:.5g}", donor.hyperparams)
-    return explored(plan, decision, context(plan, member, donor, donor, view, going), memory)
+    decision, memory = explored(plan, decision, context(plan, member, donor, donor, view, going), memory)
+    if not member.healthy:
+        decision = replace(decision, after=safer(plan, member, donor.hyperparams, decision.after))
+    return decision, memory

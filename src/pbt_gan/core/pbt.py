@@ -14,6 +14,7 @@ from pbt_gan.core.policy import Policy, kept
 from pbt_gan.core.population import Hyperparams, Member, PopulationView
 from pbt_gan.core.records import Birth, Decision, Exploit, Measure, Retire
 from pbt_gan.core.rng import stream
+from pbt_gan.core.safety import safer
 from pbt_gan.core.space import draw
 from pbt_gan.core.strategy import moved
 from pbt_gan.errors import ConfigError
@@ -46,6 +47,7 @@ class PopulationBasedTraining(Policy):
             raise ConfigError(f"pbt.policy.patience = {patience}: give a number of ready points, such as 4.")
         self._plan = plan
         self._patience = patience
+        self.looks_back = plan.strategy.exploit.looks_back or plan.strategy.explore.looks_back
 
     def ready(self, member: Member, memory: Any) -> int:
         """Return the next multiple of the ready interval, or the next turn of the population if that comes first."""
@@ -65,10 +67,12 @@ class PopulationBasedTraining(Policy):
             if turn is None:
                 ready += here
                 continue
-            found = succession(turn, here, memories.arrived, comparison.latest.as_ranked)
+            measured = [*view.members.values()]
+            found = succession(turn, here, memories.arrived, comparison.latest.as_ranked, measured)
             memories.arrived = found.arrived
             decisions += [Retire(member.id, member.interval, _farewell(member, turn)) for member in found.leave]
-            parents += [(parent, place) for parent in found.parents]
+            fresh = turn.newcomers == "fresh"
+            parents += [(None if fresh else parent or view.best, place) for parent in found.parents]
             between = place % self._plan.ready_interval != 0
             unharmed = [member for member in found.stay if between and member.healthy]
             decisions += [memories.noted(kept(member, reason=_welcome(turn))) for member in unharmed]
@@ -82,7 +86,7 @@ class PopulationBasedTraining(Policy):
             going[member.id] = decision.after
             decisions.append(memories.noted(decision))
         for number, (parent, place) in enumerate(parents):
-            birth = self._born(view.next_id + number, parent or view.best, place, view, memories, going)
+            birth = self._born(view.next_id + number, parent, place, view, memories, going)
             going[birth.member] = birth.hyperparams
             decisions.append(memories.noted(birth))
         return decisions
@@ -113,6 +117,8 @@ class PopulationBasedTraining(Policy):
             hyperparams, memories.explore = moved(
                 strategy.explore, hyperparams, plan.space, explore_rng, told, memories.explore
             )
+        if donor is not None and choice.rule == "rescue":
+            hyperparams = safer(plan, member, donor.hyperparams, hyperparams)
         return replace(
             kept(member, choice.rule, _reason(member, donor, among, choice.compared_at) + choice.remark),
             donor=origin(donor) if donor else None,

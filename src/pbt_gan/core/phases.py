@@ -12,8 +12,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pbt_gan.core.budget import Phase
+from pbt_gan.core.budget import Newcomers, Phase
 from pbt_gan.core.population import Member, rank_key
+from pbt_gan.core.state import State
 
 Arrived = Mapping[str, Sequence[int]]
 """By the place of a turn: those who went on from there while others were still on their way."""
@@ -26,6 +27,7 @@ class Turn:
     place: int
     before: int  # members
     after: int
+    newcomers: Newcomers = "winners"  # where there are more after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def turn_at(population_size: int, phases: Sequence[Phase], place: int) -> Turn |
     before = population_size
     for phase in phases:
         if phase.begins == place:
-            return Turn(place, before, phase.members)
+            return Turn(place, before, phase.members, phase.newcomers)
         before = phase.members
     return None
 
@@ -53,12 +55,26 @@ def next_turn(phases: Sequence[Phase], place: int) -> float:
     return min((phase.begins for phase in phases if phase.begins > place), default=math.inf)
 
 
+def open_place(state: State, ready_interval: int) -> int:
+    """Return the first ready point at which nobody was decided about yet: where one more phase can begin.
+
+    Somebody may stand there and wait; whoever is before it will come.
+    """
+    undecided = {*state.waiting, *state.measuring}
+    beyond = max((member.trained_steps + (member.id not in undecided) for member in state.members.values()), default=1)
+    return math.ceil(beyond / ready_interval) * ready_interval
+
+
 def _as_it_is(member: Member) -> Member:
     return member
 
 
 def succession(
-    turn: Turn, here: Sequence[Member], arrived: Arrived, seen: Callable[[Member], Member] = _as_it_is
+    turn: Turn,
+    here: Sequence[Member],
+    arrived: Arrived,
+    seen: Callable[[Member], Member] = _as_it_is,
+    everybody: Sequence[Member] | None = None,
 ) -> Succession:
     """Return who goes on of those who stand at a turn; whoever neither stays nor leaves waits for others.
 
@@ -67,6 +83,7 @@ def succession(
         here: all who wait there.
         arrived: as it was returned last.
         seen: returns a member with the score that ranks it.
+        everybody: who may be a parent, wherever they stand: who comes first need not be one; None: those who are here.
 
     >>> better, worse = (Member(n, {}, 1, 5, 5, scores=(n,)) for n in (7, 3))
     >>> found = succession(Turn(place=5, before=2, after=1), [worse, better], {})
@@ -83,8 +100,8 @@ def succession(
     else:
         more = turn.after - turn.before
         stay = best_first
-        healthy = [member for member in stay if seen(member).healthy]
-        parents = _parents(healthy, _share(so_far, more, turn.before) - _share(len(stayed), more, turn.before))
+        born, due = (_share(count, more, turn.before) for count in (len(stayed), so_far))
+        parents = _parents(here if everybody is None else everybody, seen, born, due)
     leave = best_first[len(stay) :] if complete else []
     others = {place: members for place, members in arrived.items() if place != str(turn.place)}
     went = [*stayed, *(member.id for member in stay)]
@@ -95,6 +112,8 @@ def _share(arrived: int, part: int, whole: int) -> int:
     return arrived * part // whole
 
 
-def _parents(healthy: Sequence[Member], count: int) -> list[Member | None]:
-    """Share births out among the healthy ones, the best first."""
-    return [healthy[number % len(healthy)] if healthy else None for number in range(count)]
+def _parents(members: Sequence[Member], seen: Callable[[Member], Member], born: int, due: int) -> list[Member | None]:
+    """Share births out among the healthy ones, the best first; the first so many are born already."""
+    healthy = [member for member in members if seen(member).healthy]
+    healthy.sort(key=lambda member: rank_key(seen(member).score, member.id), reverse=True)
+    return [healthy[number % len(healthy)] if healthy else None for number in range(born, due)]

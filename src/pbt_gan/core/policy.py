@@ -36,6 +36,10 @@ class Policy(Protocol):
                 ]
     """
 
+    looks_back: bool = True
+    """Whether it, or a rule that it asks, may look at `PopulationView.past`. That grows with every report; where nobody
+    looks, the past is not kept."""
+
     comparisons: ClassVar[Collection[str]] = ("latest",)
     """Of `Plan.comparison`, what it can do; one that compares at equal age looks at `view.at_age(member.step)`."""
 

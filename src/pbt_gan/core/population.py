@@ -147,7 +147,7 @@ class PopulationView:
     current: Mapping[int, Member] = field(default_factory=dict)  # the living ones as they go on
     next_id: int = 0  # for the next birth
     sound: Mapping[int, Member] = field(default_factory=dict)  # of those that diverged: as they last were before
-    past: Sequence[Stretch] = ()  # every order that was carried out, as the answers came
+    past: Sequence[Stretch] = ()  # every order that was carried out, as the answers came; if the policy looks back
     peers: Mapping[int, Peers] = field(default_factory=dict)  # by age; empty: the plan does not compare by age
 
     @classmethod

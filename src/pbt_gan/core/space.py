@@ -16,6 +16,7 @@ from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.errors import ConfigError, instead, unfit
 
 Scale = Literal["linear", "log", "logit", "complement"]
+Direction = Literal["down", "up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Float:
         >>> momentum = Float(0.9, bounds=(0.5, 0.999), scale="logit")  # always begins at 0.9
         >>> beta2 = Float(Range(0.9, 0.999), bounds=(0.5, 0.9999), scale="complement")  # 1 - beta2 by decades
         >>> shift = Float((-0.1, 0.1), bounds=(-1.0, 1.0), step=0.05)  # begins at one of two values
+        >>> steep = Float(0.1, bounds=(1e-4, 1.0), scale="log", safer="down")  # where a member diverges, it falls
     """
 
     init: float | tuple[float, ...] | Range
@@ -87,6 +89,7 @@ class Float:
     scale: Scale = "linear"
     factors: tuple[float, ...] | None = None  # None: those of the explore rule
     step: float | None = None  # None: a tenth of the bounds' width
+    safer: Direction | None = None  # where it moves when a member has diverged; None: as it explores
 
     def check(self, name: str) -> None:
         """Raise ConfigError where the declaration contradicts itself."""
@@ -103,6 +106,7 @@ class Float:
         _check_factors(name, self.factors)
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
             raise ConfigError(f"space.{name}.step = {self.step}: a step is a number above 0.")
+        _check_safer(name, self.safer)
         _check_init(name, self.init, self.bounds)
 
     def contains(self, value: Value) -> bool:
@@ -196,6 +200,7 @@ class Integer:
     init: int | tuple[int, ...] | Range
     bounds: tuple[int, int]
     factors: tuple[float, ...] | None = None
+    safer: Direction | None = None
 
     def check(self, name: str) -> None:
         """Raise ConfigError where the declaration contradicts itself."""
@@ -203,6 +208,7 @@ class Integer:
         low, high = self.bounds
         if not (isinstance(low, int) and isinstance(high, int) and low < high):
             raise ConfigError(f"space.{name}.bounds = {[low, high]}: give two whole numbers, the lower one first.")
+        _check_safer(name, self.safer)
         _check_factors(name, self.factors)
         _check_init(name, self.init, self.bounds)
         for value in _ends(self.init):
@@ -361,6 +367,11 @@ def _check_name(name: str) -> None:
 def _check_factors(name: str, factors: tuple[float, ...] | None) -> None:
     if factors is not None:
         check_factors(f"space.{name}.factors", factors)
+
+
+def _check_safer(name: str, safer: Direction | None) -> None:
+    if safer not in (None, "down", "up"):
+        raise ConfigError(f"space.{name}.safer = {safer!r}: say which way a member that diverged moves, down or up.")
 
 
 def check_factors(where: str, factors: Sequence[float]) -> None:

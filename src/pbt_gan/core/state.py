@@ -34,7 +34,7 @@ class State:
     memory: Any = None  # of the policy, as its last decision left it
     next_id: int = 0
     ages: Ages = field(default_factory=Ages)  # what was measured at each age; empty where the plan asks for the latest
-    past: Log[Stretch] = field(default_factory=Log, compare=False)  # one for each report, in the order of their coming
+    past: Log[Stretch] = field(default_factory=Log, compare=False)  # one a report, if the policy looks back
 
     @property
     def view(self) -> PopulationView:

@@ -109,6 +109,8 @@ class Stopping:
 
     def follow(self, records: Iterable[Record]) -> None:
         """Take records in, in their order."""
+        if self._goals == Goals():
+            return
         for record in records:
             self._add(record)
             if not self._together or isinstance(record, Birth | Exploit | Retire):

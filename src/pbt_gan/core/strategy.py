@@ -11,6 +11,7 @@ from numpy.random import Generator
 from pbt_gan.core.exploit import EXPLOIT, ExploitRule
 from pbt_gan.core.explore import EXPLORE, Context, ExploreRule
 from pbt_gan.core.population import Hyperparams, Member, PopulationView, Value
+from pbt_gan.core.registry import looks_back
 from pbt_gan.core.selection import Selection
 from pbt_gan.core.space import Space
 from pbt_gan.errors import TaskError
@@ -44,6 +45,11 @@ class Rule(Generic[_RuleFunction]):
     def takes(self, parameter: str) -> bool:
         """Whether the function asks to be handed something that not every rule needs: `memory`, or `context`."""
         return parameter in self.parameters
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it may look at all that was trained so far."""
+        return looks_back(self.function)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Failure
 from pbt_gan.errors import WorkerError
 from pbt_gan.executors.exchange import Kept
+from pbt_gan.executors.hours import Hours
 from pbt_gan.executors.watch import FIRST_S, PATIENCE_S, Watch, patience_s
 from pbt_gan.executors.workers import Alive, Answered, Event, Lost, Ready, Unbuilt, Worker
+from pbt_gan.interfaces import Usage
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Crew(ABC):
         self._posts = [_Post(number) for number in range(posts)]
         self._longest_s: float | None = None  # that a worker took for what it was given
         self._looked_s = clock()
+        self._hours = Hours(clock())
 
     @abstractmethod
     def _hire(self, number: int) -> Worker | None:
@@ -92,6 +95,15 @@ class Crew(ABC):
             post.watch.begun(self._clock())
             post.place = ""
             post.worker.train(given, self._states)
+        self._hours.changed(self._clock(), free=self._idle())
+
+    def remain(self, members: int) -> None:
+        """Be told how many members have steps left that nobody trains: for these, free workers wait."""
+        self._hours.changed(self._clock(), free=self._idle(), left=members)
+
+    def usage(self) -> Usage:
+        """Return how long workers have trained, and waited while there was somebody to train."""
+        return self._hours.usage
 
     def next_reports(self, timeout_s: float) -> list[Answer]:
         """Return all answers that are ready, sorted by member; wait at most `timeout_s` for the first.
@@ -104,6 +116,7 @@ class Crew(ABC):
         while True:
             left_s = max(0.0, until_s - self._clock())
             answers = list(self._look(min(left_s, _LOOK_S)))
+            self._hours.changed(self._clock(), free=self._idle(), answered=len(answers))
             if answers or left_s == 0.0:
                 return sorted(answers, key=lambda answer: answer.member)
 
@@ -145,6 +158,10 @@ class Crew(ABC):
         free = [post for post in self._posts if post.worker and not post.orders and not post.watch.silent]
         return sorted(free, key=lambda post: not post.ready)
 
+    def _idle(self) -> int:
+        """Return how many workers could train at once."""
+        return sum(post.ready for post in self._free())
+
     def _look(self, wait_s: float) -> Iterator[Answer]:
         """Wait for news, and pass the answers on."""
         away_s = self._clock() - self._looked_s
@@ -176,6 +193,8 @@ class Crew(ABC):
                 # A worker that was given up may still answer, beside the one that has its order now.
                 if order is not None and order.attempted == answer.attempted:
                     del post.orders[answer.member]
+                    if not post.orders:
+                        self._hours.trained(post.watch.took_s(self._clock()), event.busy_s)
                     if not post.orders and not isinstance(answer, Failure):
                         self._longest_s = max(self._longest_s or 0.0, post.watch.took_s(self._clock()))
                     yield answer

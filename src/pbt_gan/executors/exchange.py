@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from pbt_gan import codec
+from pbt_gan import codec, files
 from pbt_gan.errors import StorageError
 from pbt_gan.executors.failing import FULL
 from pbt_gan.executors.work import States
@@ -97,10 +97,11 @@ class SharedMemory:
         """Return a state in the checkpoint codec; the view outlives the file.
 
         Raises:
-            StorageError: the state is gone.
+            StorageError: the state is gone, or cannot be opened.
         """
         for folder in self._folders:
-            with suppress(FileNotFoundError), (folder / key).open("rb") as file:
+            path = folder / key
+            with files.explained(path), suppress(FileNotFoundError), path.open("rb") as file:
                 return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         raise StorageError(
             f"The state {key} is gone from {self._folders[0]}; did something clean that folder? Resume the run."
@@ -115,11 +116,16 @@ class SharedMemory:
         self._write(key, [data])
 
     def keep(self, keys: frozenset[str]) -> None:
-        """Drop every state that is not named, and the halves that killed workers left of them."""
+        """Drop every state that is not named, and the halves that killed workers left of them.
+
+        Raises:
+            StorageError: the system refused, such as to open a folder beside too many others.
+        """
         for folder in self._folders:
-            for path in folder.iterdir():
-                if path.name.removeprefix(".") not in keys:
-                    path.unlink()
+            with files.explained(folder):
+                for path in folder.iterdir():
+                    if path.name.removeprefix(".") not in keys:
+                        path.unlink()
 
     def _write(self, key: str, parts: Sequence[bytes | memoryview]) -> None:
         for folder in self._folders:

@@ -7,21 +7,29 @@ from typing import Any
 import numpy as np
 
 from pbt_gan.core.population import Order
-from pbt_gan.interfaces import Trainer, Training, Tree
+from pbt_gan.interfaces import Health, Trainer, Training, Tree
 
 
-def diverged(trainer: Trainer, training: Training, order: Order) -> str:
+def diverged(trainer: Trainer, training: Training, metrics: Mapping[str, float], order: Order, health: Health) -> str:
     """Return what is wrong with a member after an order, in words such as "loss_d is nan after step 150"; "": nothing.
 
-    What the task has found itself comes first. Of the metrics those are losses whose names say so; of the state the
-    part is looked at that `Trainer.weights_of` returns, its floating-point tensors alone.
+    What the task has found itself comes first. Of the state the part is looked at that `Trainer.weights_of` returns,
+    its floating-point tensors alone.
+
+    Args:
+        trainer: of the member.
+        training: what it has handed back.
+        metrics: of the training, as numbers; those are losses whose names say so.
+        order: that was carried out.
+        health: what is looked at.
     """
     if training.diverged:
         return str(training.diverged)
     after = f"after step {order.step + order.steps}"
-    for name, value in training.metrics.items():
-        if "loss" in name.lower() and not math.isfinite(value):
-            return f"{name} is {float(value):g} {after}"
+    for name, value in metrics.items():
+        if "loss" in name.lower() and not abs(value) <= health.max_loss:
+            size = f"in size, above health.max_loss = {health.max_loss:g}, " if math.isfinite(value) else ""
+            return f"{name} is {value:.3g} {size}{after}"
     return "" if finite(trainer.weights_of(training.state)) else f"weights are not finite {after}"
 
 
@@ -31,7 +39,7 @@ def unfit_score(value: float) -> str:
     >>> unfit_score(float("inf")), unfit_score(0.5)
     ('the score is inf', '')
     """
-    return "" if math.isfinite(value) else f"the score is {float(value):g}"
+    return "" if math.isfinite(value) else f"the score is {value:g}"
 
 
 def finite(tree: Tree) -> bool:

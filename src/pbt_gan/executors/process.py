@@ -24,6 +24,7 @@ from pbt_gan.errors import ConfigError, PbtGanError, TaskError, WorkerError
 from pbt_gan.executors.allowance import Allowance
 from pbt_gan.executors.exchange import Kept
 from pbt_gan.executors.messages import Channel, Message
+from pbt_gan.executors.sweeper import Sweeper
 from pbt_gan.executors.workers import Alive, Answered, Event, Lost, Ready, Unbuilt
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class WorkerProcess:
         environment: its variables.
         folders: where the members' states lie.
         selector: to which its connection is added for as long as it lives.
+        sweeper: is told when it begins and has ended.
         allowance: what it may have of the machine's memory; None: as much as there is.
 
     Raises:
@@ -55,10 +57,12 @@ class WorkerProcess:
         environment: Mapping[str, str],
         folders: Sequence[Path],
         selector: selectors.BaseSelector,
+        sweeper: Sweeper,
         allowance: Allowance | None = None,
     ) -> None:
         self.name = name
         self._selector = selector
+        self._sweeper = sweeper
         self._allowance = allowance
         try:
             ours, theirs = socket.socketpair()
@@ -70,7 +74,7 @@ class WorkerProcess:
                 self.process = subprocess.Popen(
                     [sys.executable, "-P", "-m", "pbt_gan.executors.worker", name, str(handle), *map(str, folders)],
                     env=environment,
-                    stdin=subprocess.PIPE,  # nothing is ever written: it ends when this process does
+                    stdin=subprocess.DEVNULL,
                     stdout=2,  # what a task prints must not mix with what a command prints
                     pass_fds=[handle],
                     start_new_session=True,  # Ctrl-C goes to the run only, and a kill to all that the task has started
@@ -78,6 +82,7 @@ class WorkerProcess:
             except OSError as error:
                 ours.close()
                 raise unstarted(name, error) from error
+        self._sweeper.began(self.process.pid)
         self._channel = Channel(ours)
         self._selector.register(self._channel, selectors.EVENT_READ)
         self._heard_s = time.monotonic()
@@ -117,10 +122,9 @@ class WorkerProcess:
         with suppress(KeyError, ValueError):
             self._selector.unregister(self._channel)
         self._channel.close()
-        assert self.process.stdin is not None
-        self.process.stdin.close()
         try:
             self.process.wait(_GRACE_S)
+            self._sweeper.ended(self.process.pid)
         except subprocess.TimeoutExpired:  # waits for a disk that does not answer; it will never run again
             log.warning("%s, process %d, cannot be ended just now.", self.name, self.process.pid)
 
@@ -137,7 +141,7 @@ class WorkerProcess:
             case "unbuilt":
                 return Unbuilt(_unbuilt(message))
             case "failed" | "measurement" | "report":
-                return Answered(_answer(message))
+                return Answered(_answer(message), float(message.content["busy_s"]))
             case other:
                 raise ValueError(f"type {other!r}")
 

@@ -7,6 +7,7 @@ import selectors
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from pbt_gan.errors import ConfigError, StorageError
@@ -14,10 +15,11 @@ from pbt_gan.executors.allowance import Allowance
 from pbt_gan.executors.crew import Crew
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.process import WorkerProcess, unstarted
-from pbt_gan.executors.scratch import Scratch, Sweeper, places
+from pbt_gan.executors.scratch import Scratch, places
+from pbt_gan.executors.sweeper import Sweeper
 from pbt_gan.executors.threads import environment
 from pbt_gan.executors.work import NOTHING
-from pbt_gan.interfaces import TaskReference
+from pbt_gan.interfaces import Health, TaskReference
 
 _BEAT_S = 1.0  # between two heartbeats of a worker
 _OVERSLEPT_S = 1.0  # a wait that took so much longer: this process was stopped
@@ -41,6 +43,7 @@ class ProcessesExecutor(Crew):
         patient: for ever with a worker that has hung; see `Crew`.
         memory_fraction: share of the machine's memory that each worker may have, or of its GPU's; None: no limit.
         nice: by how much the workers let others go first, 0 to 19.
+        health: what is looked at after every order; None: what the reference says.
 
     Raises:
         ConfigError: there are no workers, or too few files may be open for them.
@@ -62,6 +65,7 @@ class ProcessesExecutor(Crew):
         patient: bool = False,
         memory_fraction: float | None = None,
         nice: int = 0,
+        health: Health | None = None,
     ) -> None:
         if workers < 1:
             raise ConfigError(f"executor.workers = {workers}, but there must be at least 1.")
@@ -75,6 +79,7 @@ class ProcessesExecutor(Crew):
             "task": task.name,
             "arguments": task.arguments,
             "total_steps": task.total_steps,
+            "health": asdict(health or task.health),
             "seed": seed,
             "folder": str(folder),
             "deterministic": deterministic,
@@ -116,6 +121,7 @@ class ProcessesExecutor(Crew):
             self._environment,
             self._folders,
             self._selector,
+            self._sweeper,
             self._allowance if device == "cpu" else None,  # of a GPU's, torch keeps account in the worker
         )
 

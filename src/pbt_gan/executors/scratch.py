@@ -4,10 +4,7 @@ import fcntl
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,34 +45,6 @@ class Scratch:
             shutil.rmtree(self.path, ignore_errors=True)
             os.close(self._handle)
             self._handle = -1
-
-
-_SWEEP = """
-import shutil, sys, time
-sys.stdin.read()
-for _ in range(100):  # a worker that is being killed may write a last file
-    for folder in sys.argv[1:]:
-        shutil.rmtree(folder, ignore_errors=True)
-    time.sleep(0.02)
-"""
-
-
-class Sweeper:
-    """A process that waits until this one is gone, and then removes the folders that it could not remove itself."""
-
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-ISc", _SWEEP, *map(str, folders)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # what is sent to the whole job does not reach it
-        )
-
-    def close(self) -> None:
-        """End it: the folders are gone. May be called twice."""
-        self._process.kill()
-        self._process.communicate()
 
 
 def sweep(place: Path) -> None:

@@ -12,7 +12,7 @@ from pbt_gan.executors.exchange import Kept, Memory
 from pbt_gan.executors.threads import OneThread, keep_memory
 from pbt_gan.executors.work import NOTHING, attached, build, building, carry_out, device_clock
 from pbt_gan.executors.workers import Answered, Event, Ready
-from pbt_gan.interfaces import Problem, TaskReference, TaskSource
+from pbt_gan.interfaces import Health, Problem, TaskReference, TaskSource
 from pbt_gan.interrupts import cuttable
 
 
@@ -26,6 +26,7 @@ class SerialExecutor(Crew):
         device: such as "cpu" or "cuda:0".
         group: how many members are trained at a time.
         deterministic: equal bits in every run on a GPU too.
+        health: what is looked at after every order; None: the usual.
     """
 
     def __init__(
@@ -37,12 +38,13 @@ class SerialExecutor(Crew):
         device: str = "cpu",
         group: int = 1,
         deterministic: bool = False,
+        health: Health | None = None,
     ) -> None:
         super().__init__(Memory(), posts=1, group=group)
         if deterministic:
             make_deterministic(device)
         keep_memory()
-        self._worker = _Here(build(task), seed, folder, device)
+        self._worker = _Here(build(task), seed, folder, device, health)
         self._fill()
 
     def _hire(self, number: int) -> "_Here":
@@ -58,11 +60,12 @@ class _Here:
 
     name = "serial"
 
-    def __init__(self, problem: Problem, seed: int, folder: Path, device: str) -> None:
+    def __init__(self, problem: Problem, seed: int, folder: Path, device: str, health: Health | None) -> None:
         self.orders: Sequence[Order] = ()
         self._one_thread = OneThread()
         self._clock = device_clock(device)
         self._seed = seed
+        self._health = health
         with cuttable(), building(self.name), self._one_thread.held():  # a run that is to stop gives no orders any more
             self._trainer = attached(problem, folder, device)
 
@@ -75,11 +78,13 @@ class _Here:
             return [Ready()]
         orders, self.orders = sorted(self.orders, key=lambda order: order.member), ()
         answers: list[Answer] = []
+        began_s = time.monotonic()
         with cuttable() as cut, self._one_thread.held():
-            answers = carry_out(self._trainer, orders, self._states, self._seed, self.name, self._clock)
+            answers = carry_out(self._trainer, orders, self._states, self._seed, self.name, self._clock, self._health)
         if cut.short:  # a task may have caught the interrupt, and failed of it
             answers = [answer for answer in answers if not isinstance(answer, Failure)]
-        return [Answered(answer) for answer in answers]
+        busy_s = time.monotonic() - began_s
+        return [Answered(answer, busy_s) for answer in answers]
 
     def close(self) -> None:
         self.orders = ()

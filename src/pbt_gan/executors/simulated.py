@@ -74,6 +74,12 @@ class SimulatedExecutor(Crew):
                 return self._workers[number]
         return None
 
+    def _fill(self) -> None:
+        """Hire for every post that is vacant; a worker of a script begins at once."""
+        super()._fill()
+        for post in self._posts:
+            post.ready = post.worker is not None
+
     def _wait(self, timeout_s: float) -> None:
         """Move the clock to the next moment at which something happens; if nothing ever will, by `timeout_s`."""
         coming = [self._concern_s(), *(begins_s for shifts in self._shifts.values() for begins_s, _ in shifts)]

@@ -8,6 +8,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ from pbt_gan.executors.failing import kind_of
 from pbt_gan.executors.health import diverged, unfit_score
 from pbt_gan.interfaces import (
     GroupTrainer,
+    Health,
     Images,
     Problem,
     Streams,
@@ -66,6 +68,7 @@ def build(task: TaskSource | TaskReference) -> Problem:
     problem = source.as_task()
     if task.total_steps is not None:
         problem.expect(task.total_steps)
+    problem.guard(task.health)
     return problem
 
 
@@ -129,7 +132,13 @@ def device_clock(device: str, *, alone: bool = False) -> Clock:
 
 
 def carry_out(
-    trainer: Trainer, orders: Sequence[Order], states: States, seed: int, worker: str, clock: Clock = time.thread_time
+    trainer: Trainer,
+    orders: Sequence[Order],
+    states: States,
+    seed: int,
+    worker: str,
+    clock: Clock = time.thread_time,
+    health: Health | None = None,
 ) -> list[Answer]:
     """Train members, keep their new states, and score exactly those; return one answer an order.
 
@@ -140,15 +149,26 @@ def carry_out(
     for order in orders:
         alike = (order.steps, order.repeat) if isinstance(trainer, GroupTrainer) else order.checkpoint
         groups[alike].append(order)
-    return [answer for group in groups.values() for answer in _answers(trainer, group, states, seed, worker, clock)]
+    at = _Place(trainer, states, seed, worker, clock, health or Health())
+    return [answer for group in groups.values() for answer in _answers(at, group)]
 
 
-def _answers(
-    trainer: Trainer, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
-) -> list[Answer]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where orders are carried out, and by whom."""
+
+    trainer: Trainer
+    states: States
+    seed: int
+    worker: str
+    clock: Clock
+    health: Health
+
+
+def _answers(at: _Place, group: Sequence[Order]) -> list[Answer]:
     try:
         carried_out = _measurements if group[0].repeat else _reports
-        return [*carried_out(trainer, group, states, seed, worker, clock)]
+        return [*carried_out(at, group)]
     except (Exception, SystemExit) as error:  # sys.exit() in a task is the task's failure, not the end of the run
         told, details, kind = one_line(error), traceback.format_exc(), kind_of(error)
         # Of another kind the order is given again, and the frames below would keep the memory that was short.
@@ -156,65 +176,62 @@ def _answers(
     if len(group) == 1:
         (order,) = group
         repeat = order.repeat
-        return [Failure(order.member, order.interval, order.attempt, worker, told, kind, where, repeat, details, cause)]
+        return [
+            Failure(order.member, order.interval, order.attempt, at.worker, told, kind, where, repeat, details, cause)
+        ]
     members = ", ".join(str(order.member) for order in group)
-    log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", worker, members, told)
+    log.warning("%s: members %s cannot be trained as one group (%s); trying halves.", at.worker, members, told)
     half = len(group) // 2
-    return [
-        answer
-        for part in (group[:half], group[half:])
-        for answer in _answers(trainer, part, states, seed, worker, clock)
-    ]
+    return [answer for part in (group[:half], group[half:]) for answer in _answers(at, part)]
 
 
-def _reports(
-    trainer: Trainer, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
-) -> list[Report]:
+def _reports(at: _Place, group: Sequence[Order]) -> list[Report]:
     trees = [
-        assembled(states, order.sources) if order.sources else trainer.init(stream(seed, "init", *order.slot))
+        assembled(at.states, order.sources) if order.sources else at.trainer.init(stream(at.seed, "init", *order.slot))
         for order in group
     ]
-    began_s = clock()
-    streams = [partial(stream, seed, "train", *order.slot) for order in group]
-    trainings = train(trainer, trees, [order.hyperparams for order in group], group[0].steps, streams)
-    trained_s = clock() - began_s
+    began_s = at.clock()
+    streams = [partial(stream, at.seed, "train", *order.slot) for order in group]
+    trainings = train(at.trainer, trees, [order.hyperparams for order in group], group[0].steps, streams)
+    trained_s = at.clock() - began_s
     hyperparams = [_echoed(training, order) for training, order in zip(trainings, group, strict=True)]
     for training, order in zip(trainings, group, strict=True):
-        states.put(order.checkpoint, training.state)
-    began_s = clock()
-    found = [diverged(trainer, training, order) for training, order in zip(trainings, group, strict=True)]
+        at.states.put(order.checkpoint, training.state)
+    began_s = at.clock()
+    told = [_metrics(training.metrics) for training in trainings]
+    found = [diverged(at.trainer, *each, at.health) for each in zip(trainings, told, group, strict=True)]
     fine = [training.state for training, why in zip(trainings, found, strict=True) if not why]
-    measured = iter(score(trainer, fine, stream(seed, "eval")) if fine else ())
+    measured = iter(score(at.trainer, fine, stream(at.seed, "eval")) if fine else ())
     all_scores = [{"score": math.nan} if why else next(measured) for why in found]
-    scored_s = clock() - began_s
+    scored_s = at.clock() - began_s
     reports = [
         Report.of(
             order,
             score=_number("score", scores["score"]),
             score_error=_error(scores),
-            metrics=_metrics({**training.metrics, **scores}),
+            metrics={**metrics, **_metrics(scores)},
             hyperparams=values,
             images=int(training.images),
             unverified=tuple(training.unverified),
             diverged=why or unfit_score(_number("score", scores["score"])),
             cost_s=(trained_s + scored_s) / len(group),  # what a group costs, its members share
-            worker=worker,
-            preview=_images(trainer, trainer.preview(training.state, stream(seed, "preview"))),
+            worker=at.worker,
+            preview=_images(at.trainer, at.trainer.preview(training.state, stream(at.seed, "preview"))),
         )
-        for order, training, values, scores, why in zip(group, trainings, hyperparams, all_scores, found, strict=True)
+        for order, training, metrics, values, scores, why in zip(
+            group, trainings, told, hyperparams, all_scores, found, strict=True
+        )
     ]
-    states.settle()
+    at.states.settle()
     return reports
 
 
-def _measurements(
-    trainer: Trainer, group: Sequence[Order], states: States, seed: int, worker: str, clock: Clock
-) -> list[Measurement]:
-    """Score states once more, with other random numbers than ever before, but the same for all."""
-    trees = [assembled(states, order.sources) for order in group]
-    began_s = clock()
-    measured = score(trainer, trees, stream(seed, "eval", group[0].repeat))
-    cost_s = (clock() - began_s) / len(group)
+def _measurements(at: _Place, group: Sequence[Order]) -> list[Measurement]:
+    """Score at.states once more, with other random numbers than ever before, but the same for all."""
+    trees = [assembled(at.states, order.sources) for order in group]
+    began_s = at.clock()
+    measured = score(at.trainer, trees, stream(at.seed, "eval", group[0].repeat))
+    cost_s = (at.clock() - began_s) / len(group)
     return [
         Measurement(
             order.member,
@@ -224,7 +241,7 @@ def _measurements(
             _metrics(scores),
             _error(scores),
             cost_s=cost_s,
-            worker=worker,
+            worker=at.worker,
             attempt=order.attempt,
         )
         for order, scores in zip(group, measured, strict=True)

@@ -4,7 +4,6 @@ Started by `executors.process` as `python -m pbt_gan.executors.worker NAME SOCKE
 hold the members' states.
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -28,7 +27,7 @@ from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
 from pbt_gan.executors.work import States, attached, build, building, carry_out, device_clock
-from pbt_gan.interfaces import TaskReference
+from pbt_gan.interfaces import Health, TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
 
@@ -38,7 +37,6 @@ def main() -> None:
     name, handle, folders = sys.argv[1], int(sys.argv[2]), [Path(folder) for folder in sys.argv[3:]]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a signal to the whole job ends the run, and the run ends its workers
-    _end_with_the_run()
     os.set_inheritable(handle, False)
     channel = Channel(socket.socket(fileno=handle))
     inbox: Inbox = SimpleQueue()
@@ -52,7 +50,8 @@ def main() -> None:
                 make_deterministic(start["device"])
             if start["memory_fraction"] is not None and start["device"] != "cpu":
                 hold(start["memory_fraction"], start["device"])
-            problem = build(TaskReference(start["task"], start["arguments"], start["total_steps"]))
+            health = Health(**start["health"])
+            problem = build(TaskReference(start["task"], start["arguments"], start["total_steps"], health))
             trainer = attached(problem, Path(start["folder"]), start["device"])
     except PbtGanError as error:
         details = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
@@ -63,9 +62,13 @@ def main() -> None:
     states, clock = _states(folders, start["device"]), device_clock(start["device"], alone=True)
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
+        began_s = time.monotonic()
+        answers = carry_out(trainer, orders, states, start["seed"], name, clock, health)
+        busy_s = time.monotonic() - began_s
         try:
-            for answer in carry_out(trainer, orders, states, start["seed"], name, clock):
-                channel.send(*_packed(answer))
+            for answer in answers:
+                content, payload = _packed(answer)
+                channel.send({**content, "busy_s": busy_s}, payload)
         except BrokenPipeError:  # nobody is left to listen
             return
 
@@ -77,21 +80,6 @@ def _states(folders: Sequence[Path], device: str) -> States:
     from pbt_gan.executors.resident import Cuda, Resident  # imports torch
 
     return Resident(shared, Cuda(device))
-
-
-def _end_with_the_run() -> None:
-    """Let the system kill this process and all that it starts when the run's process is gone.
-
-    Linux does that at once and whatever is being trained, also in a call into C that holds Python's lock for long. On
-    other systems, `_listen` does it alone, when it gets its turn.
-    """
-    guard = os.dup(0)  # a pipe into which nobody writes, and whose other end only the run's process has
-    with Path(os.devnull).open() as nothing:
-        os.dup2(nothing.fileno(), 0)
-    if sys.platform == "linux":
-        fcntl.fcntl(guard, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(guard, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(guard, fcntl.F_SETFL, fcntl.fcntl(guard, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _listen(channel: Channel, inbox: Inbox) -> None:

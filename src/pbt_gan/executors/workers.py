@@ -26,6 +26,7 @@ class Answered:
     """It has carried out an order, or failed to."""
 
     answer: Answer
+    busy_s: float | None = None  # of the wall clock, since it began with all that it was given; None: it does not tell
 
 
 @dataclass(frozen=True, slots=True)

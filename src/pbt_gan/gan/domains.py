@@ -13,8 +13,8 @@ _TWICE = (0.5, 2.0)
 """Weights and half-lives are known by their order of magnitude; a fifth more or less is hardly seen."""
 
 DOMAINS: Mapping[str, Float | Integer] = {
-    "lr_g": Float(2e-3, (1e-6, 1e-1), "log"),
-    "lr_d": Float(2e-3, (1e-6, 1e-1), "log"),
+    "lr_g": Float(2e-3, (1e-6, 1e-1), "log", safer="down"),
+    "lr_d": Float(2e-3, (1e-6, 1e-1), "log", safer="down"),
     "beta1": Float(0.5, (0.01, 0.99), "logit"),
     "beta2": Float(0.999, (0.5, 0.9999), "complement", _TWICE),
     "n_critic": Integer(1, (1, 10), (0.9, 1.1)),  # so by 1 up or down: a step costs as much more

@@ -20,7 +20,7 @@ from pbt_gan.gan.data.telling import lines
 from pbt_gan.gan.nets.table import architecture_of
 from pbt_gan.gan.scores import judge
 from pbt_gan.gan.settings import GanSettings, MetricsSettings, Scalars
-from pbt_gan.interfaces import Images, Problem
+from pbt_gan.interfaces import Health, Images, Problem
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class GanTask(Problem):
         self.settings = validated(GanSettings, arguments, "task")
         self.metrics = validated(MetricsSettings, metrics or {}, "metrics")
         self._prepared: Path | None = None
+        self._health = Health()
         for name, reason in self.without_effect(arguments).items():
             raise ConfigError(f"task.{name} = {arguments[name]!r} has no effect: {reason}. Leave it out.")
 
@@ -125,6 +126,10 @@ class GanTask(Problem):
         }
         return {**given, "resolution": size} if size in RESOLUTIONS else given
 
+    def guard(self, health: Health) -> None:
+        """Remember what trainers are to look at."""
+        self._health = health
+
     def prepare(self, folder: Path) -> None:
         """Put scorers and the names of classes into the folder; where it is new, say what the images are."""
         self._tell_of_images(folder)
@@ -168,7 +173,7 @@ class GanTask(Problem):
         from pbt_gan.gan.trainer import GanTrainer
 
         use_device(check_device(device), tf32=self.settings.dtype == "tf32")
-        return GanTrainer(self.settings, self.metrics, self.dataset, folder, device)
+        return GanTrainer(self.settings, self.metrics, self.dataset, folder, device, self._health)
 
     def reals(self, count: int) -> Images:
         """Return images of the data, evenly spread over it and shuffled, always the same ones.

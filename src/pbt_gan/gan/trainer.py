@@ -20,7 +20,7 @@ from pbt_gan.gan.settings import GanSettings, MetricsSettings
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
 from pbt_gan.gan.training.sampler import Sampler, fresh, generating, in_batches
 from pbt_gan.gan.training.stacking import placed
-from pbt_gan.interfaces import GroupTrainer, Images, Streams, Training, Tree
+from pbt_gan.interfaces import GroupTrainer, Health, Images, Streams, Training, Tree
 
 PREVIEW_IMAGES = 64
 
@@ -34,10 +34,17 @@ class GanTrainer(GroupTrainer):
         dataset: the real images.
         folder: holds the scorers that were made for them.
         device: where everything lies.
+        health: what is looked at while members train; None: the usual.
     """
 
     def __init__(
-        self, settings: GanSettings, metrics: MetricsSettings, dataset: Dataset, folder: Path, device: str
+        self,
+        settings: GanSettings,
+        metrics: MetricsSettings,
+        dataset: Dataset,
+        folder: Path,
+        device: str,
+        health: Health | None = None,
     ) -> None:
         self._settings = settings
         self._size, self._channels = dataset.images.shape[1], dataset.images.shape[3]
@@ -46,7 +53,7 @@ class GanTrainer(GroupTrainer):
         self._step = make_step(settings, self._size, self._channels, device, len(self._classes))
         images = source_of(dataset.images, device, dtype_of(settings))
         labels = dataset.labels if settings.conditional else None
-        self._loop = Loop(settings, self._step, images, device, labels, len(self._classes))
+        self._loop = Loop(settings, self._step, images, device, labels, len(self._classes), health)
         running = settings.sampling_norm == "running"
         self._sampler = Sampler(self._step.generator, settings.z_size, self._classes, running=running, device=device)
         self._judge = Judge(dataset, metrics, folder, device, self._classes)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pbt_gan.core.space import Domain
-from pbt_gan.interfaces import Problem, Trainer
+from pbt_gan.interfaces import Health, Problem, Trainer
 from pbt_gan.modules.bindings import Bindings
 from pbt_gan.modules.handed import takes_hyperparams
 from pbt_gan.modules.task import ModuleTask
@@ -25,6 +25,7 @@ class ModuleAdapter(Problem):
         for name, domain in self._space.items():
             domain.check(name)
         handed = takes_hyperparams(task.train)
+        self._health = Health()
         self._bindings = Bindings.of(type(task).__name__, self._space, task.bindings, handed=handed)
 
     @property
@@ -49,6 +50,10 @@ class ModuleAdapter(Problem):
         """Tell the task."""
         self.task.total_steps = total_steps
 
+    def guard(self, health: Health) -> None:
+        """Remember what the trainer is to look at."""
+        self._health = health
+
     def prepare(self, folder: Path) -> None:
         """Let the task prepare the folder."""
         self.task.folder = folder
@@ -61,7 +66,7 @@ class ModuleAdapter(Problem):
             TaskError: the task returns no parts, or a binding leads nowhere, or to a place that torch never reads.
         """
         self.task.folder, self.task.device = folder, device
-        return ModuleTrainer(self.task, self._space, self._bindings)
+        return ModuleTrainer(self.task, self._space, self._bindings, self._health)
 
     def fingerprint(self) -> Mapping[str, str]:
         """Return the task's own."""

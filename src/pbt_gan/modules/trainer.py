@@ -12,9 +12,10 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain, draw
 from pbt_gan.errors import TaskError
-from pbt_gan.interfaces import Images, Streams, Trainer, Training, Tree
+from pbt_gan.interfaces import Health, Images, Streams, Trainer, Training, Tree
 from pbt_gan.modules.bindings import Bindings
 from pbt_gan.modules.handed import Handed, takes_hyperparams
+from pbt_gan.modules.health import guarded
 from pbt_gan.modules.parts import HYPERPARAMS, LiveParts, Parts
 from pbt_gan.modules.task import ModuleTask
 from pbt_gan.modules.watch import watched
@@ -28,16 +29,20 @@ class ModuleTrainer(Trainer):
         task: has its folder and device.
         space: its domains.
         bindings: what they set; all of them are tried once.
+        health: what is looked at while they train; None: the usual.
 
     Raises:
         TaskError: the task returns no parts, or a binding leads nowhere, or to a place that torch never reads.
     """
 
-    def __init__(self, task: ModuleTask, space: Mapping[str, Domain], bindings: Bindings) -> None:
+    def __init__(
+        self, task: ModuleTask, space: Mapping[str, Domain], bindings: Bindings, health: Health | None = None
+    ) -> None:
         self._task = task
         self._name = type(task).__name__
         self._space = space
         self._bindings = bindings
+        self._health = health or Health()
         self._live = LiveParts(self._built, self._name)
         self._nets = tuple(self._live.nets)
         bindings.chains(self._live.parts)
@@ -55,7 +60,8 @@ class ModuleTrainer(Trainer):
         parts, handed = self._live.parts, Handed(values)
         found = self._bindings.set(parts, values)
         self._live.train_mode()
-        with watched(self._bindings.chains(parts)) as sights, seeded(rng):
+        metrics: Any = None
+        with watched(self._bindings.chains(parts)) as sights, seeded(rng), guarded(parts, self._health) as vigil:
             metrics = self._train(parts, steps, rng, handed)
         acted = {name: [value for sight in several for value in sight.values] for name, several in sights.items()}
         self._bindings.in_force(parts, values, found, acted)
@@ -67,6 +73,7 @@ class ModuleTrainer(Trainer):
             shown,
             images=int(shown.pop("images", 0)),
             unverified=tuple(name for name in hyperparams if not acted.get(name) and name not in read),
+            diverged=vigil.diverged,
         )
 
     def score(self, state: Tree, rng: Generator) -> Mapping[str, float]:

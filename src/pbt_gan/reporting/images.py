@@ -22,6 +22,7 @@ TILE = 40
 """Images are enlarged by a whole factor until they are at least this many pixels high; 8×8 ones become 40×40."""
 
 _SAMPLES = re.compile(r"m\d{2,}-i\d{4,}\.png")  # what `sample_path` calls them
+_MOST_BYTES = 1 << 26  # of a file of samples that is cut up again
 _GAP = 2
 _LONGEST_LABEL = 24  # characters
 _LAYOUT = "pbt-gan:layout"  # the PNG's own text field that tells how to cut it up again
@@ -116,7 +117,7 @@ def _png(image: NDArray[np.uint8], **options: Any) -> bytes:
 
 def tiles(path: Path, count: int) -> list[NDArray[np.uint8]]:
     """Cut the first images out of a grid's file: uint8[h, w] or uint8[h, w, 3] each, enlarged as they are there."""
-    with Image.open(path, formats=["PNG"]) as image:
+    with Image.open(io.BytesIO(files.content(path, _MOST_BYTES)), formats=["PNG"]) as image:
         layout = json.loads(image.info[_LAYOUT])
         canvas = np.asarray(image)
     height, width = layout["tile"]

@@ -10,7 +10,9 @@ from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Birth, Exploit, Failure, Measure, Measurement, Record, Report, Retire
 from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
-from pbt_gan.reporting.text import member_name, number
+from pbt_gan.reporting.failures import failures
+from pbt_gan.reporting.fallbacks import told
+from pbt_gan.reporting.text import member_name, number, usage
 
 _PACKAGE = "pbt_gan"
 
@@ -24,22 +26,32 @@ class RunLog:
     def start(self, context: RunContext) -> None:
         """Open the log."""
         assert context.folder is not None
+        self._usage = context.usage
         self._file = files.Appender(context.folder / "log.txt")
         self._messages = _Messages(self._say)
+        self._failures = [record for record in context.records if isinstance(record, Failure)]
         logging.getLogger(_PACKAGE).addHandler(self._messages)
         done = sum(isinstance(record, Report) for record in context.records)
         self._say(f"run goes on after {done} of {context.total_orders} orders" if done else "run begins")
+        if context.fallback is not None:
+            self._say(printable(told(context.fallback)), "WARNING")
 
     def record(self, record: Record, preview: Images | None) -> None:
         """Write one line."""
         self._say(printable(line(record)))
+        if isinstance(record, Failure):
+            self._failures.append(record)
 
     def flush(self) -> None:
         """Say that a commit follows."""
         self._say("commit")
 
     def close(self, ending: str) -> None:
-        """Say how the run ended."""
+        """Say what failed, how the workers were used, and how the run ended."""
+        if self._failures:
+            self._say(failures(self._failures))
+        if used := usage(self._usage()):
+            self._say(used)
         self._say(f"run ended: {ending}")
         self._release()
 
@@ -83,6 +95,7 @@ def line(record: Record) -> str:
             return (
                 f"{member_name(record.member)} interval {record.interval}, step {record.step}: "
                 f"score {number(record.score)}{metrics}; {settings(record.hyperparams)}"
+                + (f"; diverged: {record.diverged}" if record.diverged else "")
             )
         case Measurement():
             return (

@@ -8,18 +8,23 @@ from pbt_gan import files
 from pbt_gan.core.lineage import History
 from pbt_gan.core.records import Report
 from pbt_gan.interfaces import RunView
-from pbt_gan.reporting import markup, plots
+from pbt_gan.reporting import failures, markup, plots
 from pbt_gan.reporting.cards import Cards, explained, short_name
 from pbt_gan.reporting.comparison_picture import comparison
 from pbt_gan.reporting.comparison_table import comparison_rows
+from pbt_gan.reporting.divergences import divergences
+from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import Population, cells, header
-from pbt_gan.reporting.text import duration, member_name, number
+from pbt_gan.reporting.text import duration, member_name, number, usage
 from pbt_gan.reporting.unverified import unverified
 
 log = logging.getLogger(__name__)
+
+MOST_PICTURE_BYTES = 1 << 26
+"""Of a picture of samples that is laid into the page."""
 
 ROWS = 200
 """How many members the page's table shows; metrics.csv has them all."""
@@ -44,7 +49,8 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
         _samples(view.folder, history),
     ]
     parts += _plots(view, history, other)
-    parts += [_members(view, history), _schedule(history), _cards(view), _settings(view)]
+    parts += [_members(view, history), _diverged(history), _schedule(history)]
+    parts += [_failures(view), _cards(view), _settings(view)]
     path = view.folder / "report.html"
     files.write(path, markup.page(f"{title} · pbt-gan", filter(None, parts)).encode(errors="replace"))
     return path
@@ -52,7 +58,10 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
 
 def _head(view: RunView, title: str, history: History) -> str:
     facts = f"{_population(view, history)}, seed {view.config.get('seed', '?')}"
-    return f'<h1>{markup.text(title)}</h1>\n<p class="faint">{markup.text(facts)}. Run: {markup.text(view.ending)}.</p>'
+    lines = [f"{facts}. Run: {view.ending}. {usage(view.usage)}".strip(), *map(told, view.fallbacks)]
+    return "\n".join(
+        [f"<h1>{markup.text(title)}</h1>", *(f'<p class="faint">{markup.text(line)}</p>' for line in lines)]
+    )
 
 
 def _population(view: RunView, history: History) -> str:
@@ -100,14 +109,16 @@ def _samples(folder: Path, history: History) -> str:
     if best is None or not sample_path(folder, best.member, best.interval).exists():
         return ""
     name = f"{member_name(best.member)} at step {best.step:,}, score {number(best.score)}"
-    pictures = [
-        markup.image(
-            sample_path(folder, best.member, best.interval).read_bytes(), f"Samples of {name}", f"Samples of {name}"
-        )
-    ]
-    if reals_path(folder).exists():
-        pictures.append(markup.image(reals_path(folder).read_bytes(), "Real images", "Real images"))
+    shown = {f"Samples of {name}": sample_path(folder, best.member, best.interval), "Real images": reals_path(folder)}
+    pictures = [_embedded(path, what) for what, path in shown.items() if path.exists()]
     return markup.section("The best member's samples", f'<div class="pair">{"".join(pictures)}</div>')
+
+
+def _embedded(path: Path, what: str) -> str:
+    try:
+        return markup.image(files.content(path, MOST_PICTURE_BYTES), what, what)
+    except OSError as error:
+        return markup.section(what, note=f"This picture cannot be read: {error.strerror or error}.")
 
 
 def _plots(view: RunView, history: History, other: History | None) -> Iterator[str]:
@@ -115,7 +126,7 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     if not history.reports:
         return
     folder = view.folder
-    files.make_folder(folder / "plots")
+    files.make_own_folder(folder / "plots")
     leaves = " A dot with a dark edge: here a member retired." if history.retirements else ""
     born = " A branch begins where a member was born of another." if len(history.births) > _at_first(history) else ""
     grey = " Random search, with the same members and initial draws, is grey." if other else ""
@@ -201,6 +212,18 @@ def _members(view: RunView, history: History) -> str:
     return markup.section("Members", markup.table(header(shown), cells(shown), best, faded), note=note)
 
 
+def _diverged(history: History) -> str:
+    """Tell which members diverged, why, and what became of them; empty where nobody did."""
+    found = divergences(history)
+    if not found:
+        return ""
+    note = "step: the age of the weights that were lost. then: whose state it took over, after which interval."
+    if len(found) > ROWS:
+        note += f" The last {ROWS} of {len(found)}."
+    rows = [[member_name(each.report.member), number(each.report.step), each.why, each.then] for each in found[-ROWS:]]
+    return markup.section("Members that diverged", markup.table(["member", "step", "why", "then"], rows), note=note)
+
+
 def _schedule(history: History) -> str:
     """Tell the best member's hyperparameters step by step, to train with them again."""
     best: Report | None = history.best
@@ -212,6 +235,17 @@ def _schedule(history: History) -> str:
         for step, values in history.schedule(best.member, best.interval)
     ]
     return markup.section("The schedule that led to the best member", markup.table(["from step", *names], rows))
+
+
+def _failures(view: RunView) -> str:
+    """Tell what failed on the way; empty where nothing did."""
+    if not (said := failures.rows(view.records)):
+        return ""
+    return markup.section(
+        "Failures",
+        markup.table(["kind", "how often", "the last one"], said),
+        note="An order that fails is given again; how often, and what then, depends on its kind.",
+    )
 
 
 def _cards(view: RunView) -> str:

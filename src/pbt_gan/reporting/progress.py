@@ -78,7 +78,7 @@ class Progress:
             if since_s >= _REFRESH_S:
                 self._live.update(self._view(), refresh=True)
                 self._shown = time.monotonic()
-        elif self._pace.done - self._said >= len(self._population.living) and since_s >= _LINE_S:
+        elif since_s >= _LINE_S and self._pace.done - self._said >= self._population.size:
             self._say()
 
     def flush(self) -> None:

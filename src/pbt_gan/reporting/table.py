@@ -8,8 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pbt_gan.core.controller import maker_of
 from pbt_gan.core.population import WHOLE, Hyperparams, RankKey, rank_key
 from pbt_gan.core.records import Birth, Donor, Exploit, Measurement, Record, Report, Retire, mean_of
+from pbt_gan.errors import printable
 from pbt_gan.reporting.text import member_name, number
 
 
@@ -26,6 +28,7 @@ class Row:
     best: float = math.nan  # the best of this member's slot so far; nan: none was finite
     donor: Donor | None = None  # whose state it copied last, or was born with
     reason: str = ""  # why it has retired
+    diverged: str = ""  # why its latest state is of no use
     retired: bool = False
 
 
@@ -34,7 +37,7 @@ class Population:
     """Every member's row, kept up to date by one record after another."""
 
     rows: dict[int, Row] = field(default_factory=dict)
-    _measured: dict[str, Donor] = field(default_factory=dict)  # by checkpoint: where it is from
+    _retired: int = 0
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Population":
@@ -48,16 +51,14 @@ class Population:
         """Take one record in."""
         match record:
             case Birth():
-                parent = self._measured.get(record.sources.get(WHOLE, ""))
                 step, place = record.step, record.trained_steps
-                self.rows[record.member] = Row(record.member, record.hyperparams, 0, step, place, donor=parent)
+                self.rows[record.member] = Row(record.member, record.hyperparams, 0, step, place, donor=_parent(record))
             case Report():
                 row = self.rows.setdefault(record.member, Row(record.member, record.hyperparams))
                 row.hyperparams = record.hyperparams
                 row.interval, row.step, row.score = record.interval, record.step, record.score
                 row.place = record.trained_steps
-                own = Donor(record.member, record.interval, record.step, record.checkpoint)
-                self._measured[record.checkpoint] = own
+                row.diverged = record.diverged
                 if math.isfinite(record.score) and not row.best >= record.score:
                     row.best = record.score
             case Measurement():
@@ -70,6 +71,12 @@ class Population:
             case Retire():
                 row = self.rows[record.member]
                 row.retired, row.reason = True, record.reason
+                self._retired += 1
+
+    @property
+    def size(self) -> int:
+        """How many have not retired."""
+        return len(self.rows) - self._retired
 
     @property
     def living(self) -> list[Row]:
@@ -79,6 +86,12 @@ class Population:
     def ranked(self) -> list[Row]:
         """The rows: the living, best last score first, then those who have retired."""
         return sorted(self.rows.values(), key=_merit, reverse=True)
+
+
+def _parent(birth: Birth) -> Donor | None:
+    checkpoint = birth.sources.get(WHOLE, "")
+    made = maker_of(checkpoint)
+    return None if made is None else Donor(*made, birth.step, checkpoint)
 
 
 def _merit(row: Row) -> tuple[bool, RankKey]:
@@ -143,6 +156,7 @@ def render(rows: Sequence[Row], limit: int | None = None) -> RenderableType:
     hidden, gone = len(living) - len(shown), len(rows) - len(living)
     below = [f"and {hidden} more that rank lower"] if hidden else []
     below += [f"{gone} retired"] if gone else []
+    below += [f"{member_name(row.member)} has diverged: {printable(row.diverged)}" for row in shown if row.diverged]
     return Group(*([table] if shown else []), *(Text(line, style="dim") for line in below))
 
 

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from pbt_gan.interfaces import Usage
+
 
 def member_name(member: int) -> str:
     """Write a member as its files are named: `m03`."""
@@ -42,6 +44,18 @@ def size_of(bytes_: float) -> str:
             return f"{bytes_:.3g} {unit}"
         bytes_ /= 1_024
     return f"{bytes_:.3g} GiB"
+
+
+def usage(used: Usage) -> str:
+    """Tell how the workers of a run were used; "" of less than a second, of which it would say nothing.
+
+    >>> usage(Usage(busy_s=99.0, waiting_s=1.0))
+    'Workers trained for 1 min 39 s in all, and waited for 1.0 % of their time.'
+    """
+    if used.busy_s < 1:
+        return ""
+    share = f"{100 * used.waiting:.1f} %"
+    return f"Workers trained for {duration(used.busy_s)} in all, and waited for {share} of their time."
 
 
 def duration(seconds: float) -> str:

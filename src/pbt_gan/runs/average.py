@@ -25,6 +25,8 @@ NAME = "average"
 
 FORMAT = 1
 
+_MOST_CARD_BYTES = 1 << 24
+
 
 @dataclass(frozen=True, slots=True)
 class Average:
@@ -119,7 +121,7 @@ def card(folder: Path, history: History) -> Mapping[str, Any]:
     path = _card_of(folder)
     again = f"make it again: pbt-gan average {folder}"
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(files.content(path, _MOST_CARD_BYTES))
         made_from = found["made_from"]
         if found["format"] != FORMAT:
             raise RunFolderError(f"{path} was written by another pbt-gan; {again}")
@@ -127,7 +129,7 @@ def card(folder: Path, history: History) -> Mapping[str, Any]:
         raise RunFolderError(
             f"{folder} holds no average. `pbt-gan average {folder}` makes one, and keeps it if it is better."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamageError(f"{path} is damaged; {again}") from error
     if made_from != _made_from(history):
         raise RunFolderError(f"{folder} has trained on since its average was made; {again}")

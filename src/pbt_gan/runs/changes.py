@@ -8,6 +8,8 @@ from pbt_gan.errors import RunFolderError
 CHANGEABLE = ("pbt.total_steps", "executor", "checkpoints", "listeners", "name", "stop")
 """What may differ: on a CPU none of it changes what the run would have become."""
 
+_SIZES = ("pbt.population_size", "pbt.phases")
+
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
     """Return what differs between two nested tables, as dotted key → (old, new); None: not there."""
@@ -25,9 +27,10 @@ def check_changes(changed: Mapping[str, tuple[Any, Any]]) -> None:
     """Raise RunFolderError unless every change may be made to a run that has begun."""
     for key, (before, after) in changed.items():
         if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in CHANGEABLE):
+            size = " `pbt-gan resume RUN --population N` changes how many go on." if key in _SIZES else ""
             raise RunFolderError(
                 f"{key} is {before!r} in this run and {after!r} now: it would be another run. "
-                f"Give another --out, or change only {', '.join(CHANGEABLE)}."
+                f"Give another --out, or change only {', '.join(CHANGEABLE)}.{size}"
             )
 
 

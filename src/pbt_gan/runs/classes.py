@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pbt_gan import codec
+from pbt_gan import codec, files
 from pbt_gan.errors import ConfigError, DamageError
 from pbt_gan.gan.data.classes import Classes, kept
-from pbt_gan.gan.scores.scorers import scorer_file
+from pbt_gan.gan.scores.scorers import MOST_BYTES, scorer_file
 from pbt_gan.interfaces import Images
 from pbt_gan.runs.folder import scorers
 
@@ -32,7 +32,7 @@ def classes_seen(run: Path, images: Images) -> Sight:
     for role in ("select", "held-out"):
         path = scorer_file(scorers(run), role)
         try:
-            scorer = codec.decode(path.read_bytes())
+            scorer = codec.decode(files.content(path, MOST_BYTES))
             card = scorer["card"]
         except FileNotFoundError:
             continue

@@ -169,6 +169,7 @@ def _given(images: Images | Path | str, size: int, most: int | None) -> tuple[st
 
 def _made(run: Run, member: str, count: int, seed: int) -> tuple[str, Images]:
     """Return images of a run's generator, and whose they are."""
+    member = run.whole(member)
     return f"{count:,} images of {run.folder}, member {member}", run.sample(count, member=member, seed=seed)
 
 

@@ -55,6 +55,7 @@ def export(run: Run, view: RunView, name: str, *, member: str, out: Path | None,
     _check_suffix(place, name)
     written = Exported.at(place, form.suffix)
     _check_free(written, name)
+    member = run.whole(member)
     generator = run.generator(member)
     from pbt_gan.gan.portable.safetensors import recipe_card  # needs torch: after all that may be refused without
 

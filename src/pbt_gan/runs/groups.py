@@ -76,8 +76,10 @@ def _tried(config: Config, task: Problem, space: Space, folder: Path) -> int:
     if device != "cpu":
         # The whole memory, and not what happens to be free, where another time must choose alike.
         memory_bytes = trial.free_bytes() if timed else trial.total_bytes()
-        sharing = -(-workers_of(config) // len(config.executor.devices))
-        fit = fitting(trial.peak_bytes, trial.state_bytes(), memory_bytes // sharing, members)
+        memory_bytes //= -(-workers_of(config) // len(config.executor.devices))  # that share it
+        if config.executor.memory_fraction is not None:
+            memory_bytes = min(memory_bytes, int(config.executor.memory_fraction * trial.total_bytes()))
+        fit = fitting(trial.peak_bytes, trial.state_bytes(), memory_bytes, members)
         if fit < members:
             log.warning("%d members do not fit into the memory of %s together; a group has %d.", members, device, fit)
         members = fit
@@ -103,6 +105,7 @@ def _circumstances(config: Config, task: Problem) -> Mapping[str, Any]:
         "workers": workers_of(config),
         "devices": config.executor.devices,
         "deterministic": config.executor.deterministic,
+        "memory_fraction": config.executor.memory_fraction,
         "machine": {key: here[key] for key in ("host", "processor", "cores")},
         "versions": versions(),
     }

@@ -25,21 +25,26 @@ from pbt_gan.config.objects import (
     task_reference,
     workers_of,
 )
-from pbt_gan.config.population import remarks
-from pbt_gan.config.settings import Config
+from pbt_gan.config.population import as_resized, remarks, resized
+from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import Table, merged, read_config_table
+from pbt_gan.core.budget import Newcomers
 from pbt_gan.core.controller import Controller
+from pbt_gan.core.pbt import PopulationBasedTraining
+from pbt_gan.core.phases import open_place
 from pbt_gan.core.records import Record
 from pbt_gan.core.state import State
 from pbt_gan.core.stopping import PREFIX, Rule, Stopping
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.interfaces import Executor, Listener, Problem, RunContext, RunView
+from pbt_gan.interfaces import Executor, Fallback, Listener, Problem, RunContext, RunView
+from pbt_gan.reporting.fallbacks import told
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import check_groups, decided, group_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
+from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.runs.trust import SIGNATURE, code_in, foreign, refuse, sign
 from pbt_gan.store.disk import DiskStore
@@ -74,6 +79,7 @@ class Project:
             log.warning("%s", remark)
         self.plan = build_plan(self.config, space, self.task.components)
         self.task.expect(self.plan.total_steps)
+        self.task.guard(config.health.plain())
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
         goals(self.config)
@@ -158,7 +164,7 @@ def start(
     }
     stop = stop or Stop()
     with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
-        store = DiskStore.create(folder, run)
+        store = DiskStore.create(folder, run, generations=project.config.checkpoints.generations)
         closing.callback(store.close, "error")
         _write_settings(project, store)
         executor = project.executor(folder)
@@ -177,6 +183,8 @@ def go_on(
     moved: Moved = UNMOVED,
     task: Problem | None = None,
     trust: bool = False,
+    population: int | None = None,
+    newcomers: Newcomers = "winners",
     listeners: ListenerMaker | None = None,
     stop: Stop | None = None,
     conclude: Conclusion | None = None,
@@ -193,6 +201,9 @@ def go_on(
         task: as `Project` takes it.
         trust: that the run may run whatever code it names, also if neither `config` nor `change` names it and its
             user has not trained it here; see `runs.trust`.
+        population: how many members there are from the next ready point on that nobody has passed, until the next phase
+            of the plan; None: as many as it has planned.
+        newcomers: of whom they are born, if there are more than before.
         listeners: as of `start`.
         stop: likewise.
         conclude: likewise.
@@ -200,8 +211,10 @@ def go_on(
     Raises:
         RunFolderError: there is no run, another process works on it, its data is not what it was, it would run a
             stranger's code, or a change would make it another run. It is untouched then.
+        ConfigError: the number of members cannot change. Likewise.
     """
     with PausedRun(folder) as paused:
+        check_sense(folder, paused.view.records)
         run, then = paused.view.run, paused.view.config
         fingerprint = run.get("fingerprint", {})
         found = located(validated(Config, then).plain(), run.get("places", {}), folder, moved)
@@ -220,8 +233,16 @@ def go_on(
         project = Project(config, task)
         before = _resolved(found, project, task)
         project.config = _as_decided(project.config, before)
-        changed = differences(_as_built(before, then, task), project.config.plain())
+        project = _sized(project, as_resized(project.config.pbt, before.pbt))
+        built = _as_built(before, then, task)
+        changed = differences(built, project.config.plain())
         check_changes(changed)
+        if population is not None:
+            _check_policy(project, population)
+            place = open_place(project.controller.fold(paused.records), project.plan.ready_interval)
+            project = _sized(project, resized(project.config.pbt, place, population, newcomers))
+            changed = differences(built, project.config.plain())
+            log.warning("From step %d on %d members, until the next phase.", place, population)
         _tell_of_decay(project, changed)
         state = project.controller.fold(paused.view.records)
         _check_total(project, state)
@@ -238,19 +259,22 @@ def go_on(
                 return f"{_ALREADY}{reason}"
         project.prepare(folder)
         check_fingerprint(fingerprint, project.task.fingerprint())
-        state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
-        wanted = project.controller.needed(state)
         with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
             executor = project.executor(folder)
             closing.callback(executor.close)
-            paused.restore(lambda key, data: executor.restore(key, data) if key in wanted else None)
+            fallback = paused.restore(executor.restore)
+            if fallback is not None:
+                log.warning("%s", told(fallback))
+            state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
+            executor.keep(project.controller.needed(state))
             now = project.config.plain()
             changes = {key: new for key, (_, new) in {**differences(then, found), **changed}.items()}
-            store = paused.resume(changes, versions(), noted(now, folder))
+            generations = project.config.checkpoints.generations
+            store = paused.resume(changes, versions(), noted(now, folder), generations=generations)
             closing.callback(store.close, "error")
             sign(folder, store.run["config"])
             _write_settings(project, store)
-            ending = _train(project, store, executor, state, listeners, stop)
+            ending = _train(project, store, executor, state, listeners, stop, fallback)
         if conclude is not None:
             conclude(store.view())
         return ending
@@ -259,6 +283,21 @@ def go_on(
 def left_alone(ending: str) -> bool:
     """Whether a run was not trained on, since it had finished or reached a goal before."""
     return ending == "finished already" or ending.startswith(_ALREADY)
+
+
+def _sized(project: Project, pbt: PBTSettings) -> Project:
+    """Return a project whose population has other phases."""
+    if pbt == project.config.pbt:
+        return project
+    return Project(project.config.model_copy(update={"pbt": pbt}), project.task)
+
+
+def _check_policy(project: Project, population: int) -> None:
+    if not isinstance(project.controller.policy, PopulationBasedTraining):
+        raise ConfigError(
+            f"population = {population}: the policy of this run, {project.config.pbt.policy.name}, has sizes of its "
+            'own, and only that of "pbt" can be given another one on the way.'
+        )
 
 
 def _resolved(config: Table, project: Project, task: Problem | None) -> Config:
@@ -315,6 +354,7 @@ def _train(
     state: State,
     listeners: ListenerMaker | None,
     stop: Stop,
+    fallback: Fallback | None = None,
 ) -> str:
     own = [make(store.folder) for make in project.listener_makers]
     engine = Engine(
@@ -327,7 +367,7 @@ def _train(
         stop=stop,
         stopping=project.stopping(stop.rule, store.records),
     )
-    state = engine.run(state, _context(project, store.records, store.folder, stop))
+    state = engine.run(state, _context(project, store.records, store.folder, stop, fallback))
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
@@ -355,7 +395,13 @@ def in_memory(
     return "finished" if project.controller.done(state) else str(stop.reason)
 
 
-def _context(project: Project, records: Sequence[Record], folder: Path | None, stop: Stop) -> RunContext:
+def _context(
+    project: Project,
+    records: Sequence[Record],
+    folder: Path | None,
+    stop: Stop,
+    fallback: Fallback | None = None,
+) -> RunContext:
     return RunContext(
         folder=folder,
         config=project.config.plain(),
@@ -364,7 +410,8 @@ def _context(project: Project, records: Sequence[Record], folder: Path | None, s
         reals=project.task.reals(REALS),
         total_orders=project.total_orders,
         workers=workers_of(project.config),
-        stop=lambda reason: stop.ask(f"listener: {reason}"),
+        fallback=fallback,
+        stop=lambda reason: stop.ask(f"listener: {' '.join(str(reason).split())}"),
     )
 
 

@@ -8,6 +8,7 @@ from pbt_gan.core.schedule import replay
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting.page import write_page
 from pbt_gan.runs.result import Run
+from pbt_gan.runs.sense import check_sense
 
 SCHEDULE = "schedule.toml"
 
@@ -23,6 +24,8 @@ def write_results(view: RunView, baseline: RunView | None = None) -> Path:
         StorageError: the disk refused.
         RunFolderError: the run was made by a later version.
     """
+    if baseline is not None:
+        check_sense(baseline.folder, baseline.records)
     ancestry = Run.of(view).lineage()
     if ancestry and ancestry[-1].hyperparams:
         files.write(view.folder / SCHEDULE, schedule_text(replay(ancestry, same_streams=True)).encode(), durable=False)

@@ -1,6 +1,8 @@
 """A run, read: its best member, schedule, lineage, table, samples."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,22 +15,25 @@ from pbt_gan.core.lineage import History, Segment
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
-from pbt_gan.errors import ConfigError, RunFolderError, instead, suggestion
+from pbt_gan.errors import ConfigError, DamageError, RunFolderError, instead, suggestion
 from pbt_gan.executors.work import attached
-from pbt_gan.interfaces import Images, Problem, RunView, Trainer, Tree
+from pbt_gan.interfaces import Fallback, Images, Problem, RunView, Trainer, Tree, Usage
 from pbt_gan.modules.parts import Parts
 from pbt_gan.runs import average
 from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.generator import discriminator_of, generator_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
+from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.trust import code_in, foreign, refuse
-from pbt_gan.store.reader import checkpoint_bytes, read_run
+from pbt_gan.store.reader import checkpoint_bytes, committed, read_run
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
     from pbt_gan.gan.portable.discriminator import Discriminator
     from pbt_gan.gan.portable.generator import Generator
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Run:
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # how each metric was measured
     task: Problem | None = None  # an object that was trained in this program; None: what the configuration names
     fingerprint: Mapping[str, str] = field(default_factory=dict)  # of what was moved, to be found unchanged
+    fallbacks: Sequence[Fallback] = ()  # where it went on from an older commit than its last, which was damaged
     foreign: Mapping[str, str] = field(default_factory=dict)  # code that it names and that nobody trusts; see `trust`
+    usage: Usage = field(default_factory=Usage)  # how long its workers trained, and how long they waited
 
     @classmethod
     def open(
@@ -86,7 +93,9 @@ class Run:
 
         Raises:
             RunFolderError: it has settings that this version does not know.
+            DamageError: its records make no sense together.
         """
+        check_sense(view.folder, view.records)
         try:
             own = validated(Config, view.config).plain()
         except ConfigError as error:
@@ -96,7 +105,17 @@ class Run:
         config = located(own, view.run.get("places", {}), view.folder, moved)
         fingerprint = view.run.get("fingerprint", {}) if config != own else {}
         code = {} if trust else foreign(view.folder, view.config, config, moved)
-        return cls(config, view.records, view.ending, view.folder, view.cards, fingerprint=fingerprint, foreign=code)
+        return cls(
+            config,
+            view.records,
+            view.ending,
+            view.folder,
+            view.cards,
+            fingerprint=fingerprint,
+            fallbacks=view.fallbacks,
+            foreign=code,
+            usage=view.usage,
+        )
 
     @cached_property
     def history(self) -> History:
@@ -191,11 +210,50 @@ class Run:
         Raises:
             ConfigError: there is no such member.
             RunFolderError: that member's weights are not kept any more; or the run has trained on since the average.
-            DamageError: the checkpoint is not what was written.
+            DamageError: the checkpoint is not what was written, and there is no older one.
         """
         if member == average.NAME:
             return average.read(self._kept(), self.history)
-        return codec.decode(checkpoint_bytes(self._kept(), self.member(member).checkpoint))
+        return codec.decode(self._whole(member)[1])
+
+    def whole(self, member: str = "best") -> str:
+        """Return a name of what `state` gives: the same one, or an older checkpoint's where the file is damaged.
+
+        What stands for a member has an older state as long as the commit before the last is kept; that it is used is
+        told as a warning. A checkpoint that is named itself has none, nor has an average.
+
+        Args:
+            member: as `state` takes it.
+
+        Raises:
+            ConfigError, RunFolderError, DamageError: as of `state`.
+        """
+        if member == average.NAME:
+            return member
+        report, _ = self._whole(member)
+        return member if report == self.member(member) else report.checkpoint
+
+    def _whole(self, which: str) -> tuple[Report, bytes]:
+        folder, asked = self._kept(), self.member(which)
+        try:
+            return asked, checkpoint_bytes(folder, asked.checkpoint)
+        except DamageError as error:
+            for older in self._older(which, asked):
+                with suppress(DamageError):
+                    data = checkpoint_bytes(folder, older.checkpoint)
+                    log.warning("%s Instead: member %d as it was at step %d.", error, older.member, older.step)
+                    return older, data
+            raise
+
+    def _older(self, which: str, asked: Report) -> Iterator[Report]:
+        """Yield what the name stood for at each commit that is kept, the newest first; itself not."""
+        if which == asked.checkpoint:
+            return
+        for records in committed(self._kept()):
+            with suppress(ConfigError):  # nobody was called so yet
+                older = replace(self, journal=records).member(which)
+                if older.checkpoint != asked.checkpoint:
+                    yield older
 
     def parts(self, member: str = "best") -> Parts:
         """Return a member's nets, optimisers and whatever else `ModuleTask.build` returns, new ones with its state.

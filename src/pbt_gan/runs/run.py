@@ -1,7 +1,8 @@
 """The whole program as one function."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pbt_gan import references, streams
 from pbt_gan.config.durations import deadline
 from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import merged, read_config
+from pbt_gan.core.budget import Newcomers
 from pbt_gan.core.records import Record
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
@@ -68,21 +70,76 @@ def run(
     streams.hold()
     given = Given.of(source, settings)
     config = given.placed(read_config(given.source, [_change(given.settings)]))
-    screen = console(stderr=True, quiet=quiet)
-    stop = Stop(deadline_s=deadline(max_time, "max_time"), rule=given.stop)
-
-    def listeners(folder: Path | None) -> Sequence[Listener]:
-        return [*default_listeners(folder, screen), *given.listeners]
-
+    watched = _Watched(given, quiet, max_time)
     if out is None:
         recorder = Recorder()
-        ending = in_memory(config, [recorder, *listeners(None)], given.task, stop)
+        ending = in_memory(config, [recorder, *watched.listeners(None)], given.task, watched.stop)
         return Run(recorder.config, tuple(recorder.records), ending)
-    ended: list[RunView] = []
-    ending = train(config, Path(out), task=given.task, listeners=listeners, stop=stop, conclude=ended.append)
-    if not left_alone(ending):
-        write_results(ended[0])
-    return replace(Run.of(ended[0], trust=True), task=given.task)
+    return watched.run(partial(train, config, Path(out)))
+
+
+def resume(
+    folder: Path | str,
+    task: str | type[TaskSource] | TaskSource | None = None,
+    *,
+    population: int | None = None,
+    newcomers: Newcomers = "winners",
+    quiet: bool = False,
+    max_time: float | str | None = None,
+    trust: bool = False,
+    **settings: Any,
+) -> Run:
+    """Go on with the run that lies in a folder, and return what it did.
+
+    Args:
+        folder: the run's.
+        task: its task, if that lives in this program only.
+        population: how many members there are from the next ready point on that nobody has passed, until the next phase
+            of the plan; None: as many as it has planned.
+        newcomers: of whom they are born, if there are more than before: of the best, or `"fresh"`, drawn anew.
+        quiet: as of `run`.
+        max_time: likewise.
+        trust: that the run may run whatever code it names, also if you have not trained it here.
+        settings: what to change, as of `run`; see `docs/run-folder.md` for what may be.
+
+    Raises:
+        PbtGanError: see its subclasses.
+
+    Examples:
+        >>> import pbt_gan, tempfile
+        >>> size = {"population_size": 2, "total_steps": 20, "ready_interval": 5}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = pbt_gan.run("quadratic", **size, out=folder, quiet=True, max_time=1e-6)
+        ...     len(pbt_gan.resume(folder, population=3, quiet=True).history.births)
+        3
+    """
+    references.refuse_while_loading()
+    streams.hold()
+    given = Given.of(task, settings)
+    change = partial(go_on, Path(folder), change=_change(given.settings), population=population, newcomers=newcomers)
+    return _Watched(given, quiet, max_time).run(partial(change, trust=trust))
+
+
+class _Watched:
+    """How a run is watched and ended that was asked for in Python."""
+
+    def __init__(self, given: Given, quiet: bool, max_time: float | str | None) -> None:
+        self._given = given
+        self._screen = console(stderr=True, quiet=quiet)
+        self.stop = Stop(deadline_s=deadline(max_time, "max_time"), rule=given.stop)
+
+    def listeners(self, folder: Path | None) -> Sequence[Listener]:
+        """Return those of the package and those that were handed over."""
+        return [*default_listeners(folder, self._screen), *self._given.listeners]
+
+    def run(self, train: Callable[..., str]) -> Run:
+        """Train, write what a run's folder shows, and return the run."""
+        ended: list[RunView] = []
+        task = self._given.task
+        ending = train(task=task, listeners=self.listeners, stop=self.stop, conclude=ended.append)
+        if not left_alone(ending):
+            write_results(ended[0])
+        return replace(Run.of(ended[0], trust=True), task=task)
 
 
 def train(config: Config, folder: Path, *, task: Problem | None = None, **how: Any) -> str:

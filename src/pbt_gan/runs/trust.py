@@ -27,6 +27,7 @@ SIGNATURE = "signature.json"
 
 _KEY_BYTES = 32
 _MOST_BYTES = 1 << 20  # of a file of them: a journal names a few pieces of code
+_MOST_CODE_BYTES = 1 << 26
 _MOST_SIGNATURES = 4  # of one run: where its files were moved its config changes, and a crash may come in between
 _MOST_TOLD = 3
 
@@ -123,6 +124,8 @@ def _signed(folder: Path, config: Table) -> Mapping[str, Any] | None:
         code, found = each.get("code"), each.get("hmac")
         if not isinstance(code, dict) or not isinstance(found, str):
             continue
+        if not all(isinstance(digest, str | None) for digest in code.values()):
+            continue
         if hmac.compare_digest(found.encode(errors="replace"), _hmac(key, code, config).encode()):
             return code
     return None
@@ -144,8 +147,7 @@ def _read(folder: Path) -> Sequence[Mapping[str, Any]]:
     """Return the signatures of a run, whoever made them; what is none is left out."""
     path = folder / SIGNATURE
     try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(_MOST_BYTES))["signatures"]
+        found = json.loads(files.content(path, _MOST_BYTES))["signatures"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
@@ -160,7 +162,7 @@ def _given(config: Table) -> dict[str, Any]:
     """Return those settings that code is named in or handed to: what it does depends on them."""
     pbt = config.get("pbt", {})
     tables = {**config, **{f"pbt.{name}": value for name, value in pbt.items()}}
-    del tables["pbt"]
+    tables.pop("pbt", None)
     given = {name: value for name, value in tables.items() if any(_code(value, ""))}
     return {**given, "metrics": config.get("metrics", {})} if "task" in given else given
 
@@ -169,7 +171,7 @@ def _digest(name: str) -> str | None:
     """Return the sha256 of the file that a reference leads into; None: it leads into none."""
     path = file_of(name)
     try:
-        return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+        return None if path is None else hashlib.sha256(files.content(path, _MOST_CODE_BYTES)).hexdigest()
     except OSError:
         return None
 

@@ -33,7 +33,8 @@ def read(run: Path, key: str, digest: str) -> bytes:
     """
     path = path_of(run, key)
     try:
-        data = path.read_bytes()
+        with files.opened(path) as file:
+            data = file.read()
     except FileNotFoundError as error:
         raise DamageError(f"{path} is missing, though the journal names it. Restore it from a copy.") from error
     except OSError as error:

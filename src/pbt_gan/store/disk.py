@@ -4,15 +4,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 from pbt_gan import files
 from pbt_gan.core.records import Json, Record, to_json
 from pbt_gan.errors import RunFolderError
-from pbt_gan.interfaces import RunView
+from pbt_gan.interfaces import RunView, Usage
 from pbt_gan.store import checkpoints
-from pbt_gan.store.effective import EffectiveJournal
+from pbt_gan.store.effective import Commit, EffectiveJournal, all_checkpoints, kept
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read
 from pbt_gan.store.lock import RunLock
+
+GENERATIONS = 2
+"""Of so many commits the checkpoints are kept, where nobody says how many."""
 
 
 class DiskStore:
@@ -22,26 +26,35 @@ class DiskStore:
     """
 
     def __init__(
-        self, folder: Path, lock: RunLock, journal: Journal, effective: EffectiveJournal, *, lines: int
+        self,
+        folder: Path,
+        lock: RunLock,
+        journal: Journal,
+        effective: EffectiveJournal,
+        *,
+        lines: int,
+        generations: int,
     ) -> None:
         self.folder = folder
         self._lock = lock
         self._journal = journal
         self._effective = effective  # as it was when the run was opened
         self._opened = journal.end, lines
-        self._checkpoints = effective.checkpoints
+        self._generations = generations
+        self._commits: Sequence[Commit] = tuple(effective.commits)  # whose checkpoints are on disk, the newest last
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         self._under_way: tuple[int, Future[dict[str, str]]] | None = None
         self._given_up: Future[dict[str, str]] | None = None  # a commit whose end a person would not wait for
         self._closed = False
 
     @classmethod
-    def create(cls, folder: Path, run: Json) -> "DiskStore":
+    def create(cls, folder: Path, run: Json, *, generations: int = GENERATIONS) -> Self:
         """Begin a run.
 
         Args:
             folder: made if it is missing.
             run: what the journal's first entry says of the run; `config` is in it.
+            generations: of so many commits the checkpoints are kept, the newest included; at least 1.
 
         Raises:
             RunFolderError: there is a run in this folder, or another process is about to write one.
@@ -60,7 +73,7 @@ class DiskStore:
         except BaseException:
             lock.release()
             raise
-        return cls(folder, lock, journal, EffectiveJournal(entry, writer=entry), lines=1)
+        return cls(folder, lock, journal, EffectiveJournal(entry, writer=entry), lines=1, generations=generations)
 
     @property
     def run(self) -> Json:
@@ -75,12 +88,12 @@ class DiskStore:
     @property
     def upto(self) -> int:
         """How many reports that commit covers."""
-        return self._effective.upto
+        return self._effective.commit.upto
 
     @property
     def checkpoints(self) -> Mapping[str, str]:
         """The sha256 of each checkpoint of the last commit."""
-        return self._checkpoints
+        return self._commits[-1].checkpoints if self._commits else {}
 
     def append(self, records: Sequence[Record]) -> None:
         """Write records to the journal; one write, no fsync."""
@@ -91,7 +104,7 @@ class DiskStore:
         self._finish()
         self._under_way = (
             upto,
-            self._thread.submit(checkpoints.write, self.folder, encoded, self._checkpoints),
+            self._thread.submit(checkpoints.write, self.folder, encoded, all_checkpoints(self._commits)),
         )
         if wait:
             self._finish()
@@ -103,15 +116,19 @@ class DiskStore:
         self._finish()
         return False
 
-    def close(self, ending: str) -> None:
-        """Write how the run ended and release it. A commit still under way is given up: it was not waited for."""
+    def close(self, ending: str, usage: Usage | None = None) -> None:
+        """Write how the run ended and how its workers were used, and release it.
+
+        A commit still under way is given up: it was not waited for.
+        """
         if self._closed:
             return
         self._closed = True
         writing = self._given_up
         try:
             self._thread.shutdown(wait=writing is None, cancel_futures=True)
-            self._journal.append([{"type": "end", "ending": ending, "time": now()}], durable=writing is None)
+            moment = {**now(), **_plain(usage)}
+            self._journal.append([{"type": "end", "ending": ending, "time": moment}], durable=writing is None)
         finally:
             self._journal.close()
             if writing is None:
@@ -128,7 +145,8 @@ class DiskStore:
         path, (end, lines) = path_of(self.folder), self._opened
         self._effective.follow(path, read(path, end).entries, lines + 1)
         ending = self._effective.ending or "interrupted"
-        return RunView(self.folder, self._effective.run, tuple(self._effective.records), ending)
+        records, fallbacks = tuple(self._effective.records), tuple(self._effective.fallbacks)
+        return RunView(self.folder, self._effective.run, records, ending, fallbacks, self._effective.usage)
 
     def _finish(self) -> None:
         if self._under_way is None:
@@ -137,14 +155,18 @@ class DiskStore:
         self._under_way = None
         try:
             digests = written.result()
-            entry = {"type": "commit", "upto": upto, "checkpoints": digests, "time": now()}
-            self._journal.append([entry], durable=True)
+            entry = {"type": "commit", "upto": upto, "checkpoints": digests, "generations": self._generations}
+            self._journal.append([{**entry, "time": now()}], durable=True)
         except KeyboardInterrupt:
             self._given_up = written
             raise
-        before, self._checkpoints = self._checkpoints, digests
-        # Only now: until this line they were what a resume needs.
-        checkpoints.remove(self.folder, sorted(before.keys() - digests.keys()))
+        before, self._commits = self._commits, kept(self._commits, Commit(upto, digests), self._generations)
+        # Only now: until this line they were what a resume needs, or falls back to.
+        checkpoints.remove(self.folder, sorted(all_checkpoints(before).keys() - all_checkpoints(self._commits).keys()))
+
+
+def _plain(usage: Usage | None) -> Json:
+    return {} if usage is None else {"busy_s": round(usage.busy_s, 3), "waiting_s": round(usage.waiting_s, 3)}
 
 
 def now() -> Json:

@@ -90,7 +90,7 @@ def read(path: Path, after: Contents | None = None) -> Contents:
         DamageError: a line before the last commit is not what was written; says which.
     """
     try:
-        with path.open("rb") as file:
+        with files.opened(path) as file:
             return _read(path, file, after or Contents((), 0, 0))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(f"{path.parent} holds no run; `pbt-gan train --out {path.parent}` begins one.") from error

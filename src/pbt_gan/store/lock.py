@@ -55,7 +55,7 @@ class RunLock:
 def held(folder: Path) -> bool:
     """Whether a process writes this run now."""
     try:
-        handle = os.open(_path(folder), os.O_RDONLY)
+        handle = os.open(_path(folder), os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return False
     try:
@@ -69,7 +69,7 @@ def held(folder: Path) -> bool:
 
 def _check_locks(folder: Path) -> None:
     """Raise RunFolderError on a file system without locks: filelock would take each of its refusals for a holder."""
-    handle = os.open(_path(folder), os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(_path(folder), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
@@ -94,6 +94,6 @@ def _holder(folder: Path) -> Path:
 
 def _whom(folder: Path) -> str:
     with suppress(OSError, ValueError, KeyError, TypeError):
-        holder = json.loads(_holder(folder).read_bytes())
+        holder = json.loads(files.content(_holder(folder), 1_000))
         return f"process {holder['pid']} on {holder['host']}"
     return "another process"

@@ -8,9 +8,10 @@ from typing import Any
 
 from pbt_gan import files
 from pbt_gan.core.records import Json, Record
-from pbt_gan.interfaces import RunView
+from pbt_gan.errors import DamageError
+from pbt_gan.interfaces import Fallback, RunView
 from pbt_gan.store import checkpoints
-from pbt_gan.store.disk import DiskStore, now
+from pbt_gan.store.disk import GENERATIONS, DiskStore, now
 from pbt_gan.store.effective import EffectiveJournal
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read, upgraded
 from pbt_gan.store.lock import RunLock
@@ -44,7 +45,9 @@ class PausedRun:
             self.close()
             raise
         records, ending = tuple(self._effective.records), self._effective.ending or "interrupted"
-        self.view = RunView(folder, self._effective.run, records, ending)
+        fallbacks = tuple(self._effective.fallbacks)
+        self.view = RunView(folder, self._effective.run, records, ending, fallbacks, self._effective.usage)
+        self._damaged: Collection[str] = ()
         self._lines = len(contents.entries)
         if contents.entries[0]["format"] == FORMAT:  # else they are written anew
             contents = replace(contents, entries=contents.entries[:1])
@@ -53,13 +56,13 @@ class PausedRun:
 
     @property
     def records(self) -> Sequence[Record]:
-        """The effective records that the last commit covers."""
+        """The effective records that the commit covers from which the run goes on: what was restored, or the last."""
         return tuple(self._effective.records)
 
     @property
     def checkpoints(self) -> Collection[str]:
-        """The keys of the checkpoints that the last commit keeps."""
-        return self._effective.checkpoints.keys()
+        """The keys of the checkpoints of that commit."""
+        return self._effective.commit.checkpoints.keys()
 
     def __enter__(self) -> "PausedRun":
         return self
@@ -75,23 +78,56 @@ class PausedRun:
             self._lock.release()
             self._lock = None
 
-    def restore(self, take: Callable[[str, bytes], None]) -> None:
+    def restore(self, take: Callable[[str, bytes], None]) -> Fallback | None:
         """Hand over every checkpoint of the last commit, by key: each is read and verified once, one at a time.
 
-        Raises:
-            DamageError: one is missing, or not what was written.
-        """
-        for key, digest in sorted(self._effective.checkpoints.items()):
-            take(key, checkpoints.read(self.folder, key, digest))
-        self._verified = True
+        If one of them is damaged, those of the newest commit before that is whole follow, and the run goes on from
+        there. What was handed over already may be dropped then.
 
-    def resume(self, changed: Json = _NOTHING, versions: Json = _NOTHING, places: Json = _NOTHING) -> DiskStore:
-        """Go on from the last commit; whatever came after it is cancelled. Its checkpoints were restored before.
+        Returns:
+            what was damaged, if anything was.
+
+        Raises:
+            DamageError: there is no such commit; says which files are missing, or not what was written.
+        """
+        taken, damage = set[str](), dict[str, DamageError]()
+        for commit in reversed(self._effective.commits):
+            for key in sorted(commit.checkpoints.keys() - taken - damage.keys()):
+                try:
+                    data = checkpoints.read(self.folder, key, commit.checkpoints[key])
+                except DamageError as error:
+                    damage[key] = error
+                else:
+                    take(key, data)
+                    taken.add(key)
+            if commit.checkpoints.keys() <= taken:
+                break
+        else:
+            if damage:
+                raise self._beyond_repair(damage)
+        self._verified = True
+        if not damage:
+            return None
+        self._damaged = sorted(damage)
+        self._effective.fall_back(self._damaged)
+        self._effective.cancel()
+        return self._effective.fallbacks[-1]
+
+    def resume(
+        self,
+        changed: Json = _NOTHING,
+        versions: Json = _NOTHING,
+        places: Json = _NOTHING,
+        *,
+        generations: int = GENERATIONS,
+    ) -> DiskStore:
+        """Go on from the commit that was restored before; whatever came after it is cancelled.
 
         Args:
             changed: values of the config that are new, dotted key → value; None: the key is not there any more.
             versions: of those who write from now on.
             places: where the files lie that the config names, as of `runs.places`.
+            generations: as of `DiskStore.create`.
 
         Raises:
             StorageError: the disk refused.
@@ -102,14 +138,29 @@ class PausedRun:
         journal = Journal(path, upgraded(path, self._contents, versions))
         try:
             self._effective.change(changed, places)
-            entry = {"type": "resume", "upto": self._effective.upto, "changed": changed}
+            entry = {"type": "resume", "upto": self._effective.commit.upto, "changed": changed}
+            if self._damaged:
+                entry["damaged"] = self._damaged
             # Durable: what is deleted next may be named by lines that this entry cancels.
             journal.append([{**entry, "versions": versions, "places": places, "time": now()}], durable=True)
             files.make_folder(checkpoints.folder_of(self.folder))
             files.sweep(self.folder)
-            checkpoints.remove_leftovers(self.folder, self._effective.named, self._effective.checkpoints)
+            named = {**self._effective.named, **dict.fromkeys(self._damaged)}  # by their bytes they are nobody's
+            checkpoints.remove_leftovers(self.folder, named, self._effective.kept)
         except BaseException:
             journal.close()
             raise
         lock, self._lock = self._lock, None
-        return DiskStore(self.folder, lock, journal, self._effective, lines=self._lines + 1)
+        lines = self._lines + 1
+        return DiskStore(self.folder, lock, journal, self._effective, lines=lines, generations=generations)
+
+    def _beyond_repair(self, damage: Mapping[str, DamageError]) -> DamageError:
+        """Return the error for a run of which no commit is whole, with the first damage of each."""
+        if len(self._effective.commits) == 1:
+            return next(iter(damage.values()))
+        found = [next(key for key in damage if key in commit.checkpoints) for commit in self._effective.commits]
+        paths = [str(checkpoints.path_of(self.folder, key)) for key in dict.fromkeys(reversed(found))]
+        return DamageError(
+            f"None of the last {len(found)} commits is whole: {' and '.join(paths)} {'are' if paths[1:] else 'is'} "
+            "missing or damaged. Restore from a copy."
+        )

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from pbt_gan import codec
+from pbt_gan.core.controller import Controller
+from pbt_gan.core.plan import Comparison, Mode
 from pbt_gan.core.population import WHOLE
-from pbt_gan.core.records import Failure, Measurement, Report
+from pbt_gan.core.records import Exploit, Failure, Measurement, Report
 from pbt_gan.errors import PbtGanError, TaskError, WorkerError
 from pbt_gan.executors.serial import SerialExecutor
 from pbt_gan.interfaces import Executor, TaskReference
@@ -22,10 +24,12 @@ from pbt_gan.testing.walk import (
     TOTAL_STEPS,
     RandomWalk,
     answers,
+    carried_out,
     collected,
     comparable,
     key,
     order,
+    population,
     slots_of,
 )
 
@@ -243,6 +247,29 @@ class ExecutorConformance(ABC):
         executor.keep(frozenset())
         (report,) = collected(executor, 1)
         assert isinstance(report, Report), report
+
+    @pytest.mark.parametrize(("mode", "comparison"), [("sync", "latest"), ("async", "latest"), ("async", "fair")])
+    def test_a_population_is_trained_as_the_serial_executor_would_have_trained_it(
+        self, start: Start, reference: Executor, mode: Mode, comparison: Comparison
+    ) -> None:
+        """Who is fast decides, asynchronously, who is there to be copied, and nothing of what anybody becomes."""
+        plan = population(mode, comparison)
+        executor = start(3)
+        records, orders = carried_out(plan, executor)
+        assert executor.usage().busy_s > 0
+        assert executor.usage().waiting_s >= 0
+        reports = [record for record in records if isinstance(record, Report)]
+        assert len(reports) == plan.member_steps // plan.score_interval
+        exploits = [record for record in records if isinstance(record, Exploit)]
+        assert all((exploit.compared_at is not None) == (comparison == "fair") for exploit in exploits)
+        assert mode == "async" or any(exploit.donor is not None for exploit in exploits)
+        for report, each in zip(reports, orders, strict=True):
+            (expected,) = answers(reference, [each])
+            assert isinstance(expected, Report), expected
+            assert comparable(replace(report, preview=expected.preview)) == comparable(expected)
+        whole = Controller(plan).fold(records)
+        assert whole.reports == len(reports)
+        assert {member.trained_steps for member in whole.members.values()} == {plan.total_steps}
 
     def test_a_deadline_that_is_kept_changes_nothing(self, start: Start, reference: Executor) -> None:
         hurried = [replace(each, deadline_s=3_600.0) for each in FIRST]

@@ -11,18 +11,21 @@ from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.lineage import History
-from pbt_gan.core.plan import Mode, Plan
+from pbt_gan.core.plan import Comparison, Mode, Plan
 from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Measurement, Record, Report, from_json, timeless, to_json
 from pbt_gan.core.rng import stream
 from pbt_gan.core.state import State
 from pbt_gan.engine import Stop
+from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Images, Listener
 from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 from pbt_gan.validation import validated
 
-MODES: tuple[Mode, ...] = ("sync", "async")
+WAYS: tuple[tuple[Mode, Comparison], ...] = (("sync", "latest"), ("async", "latest"), ("async", "fair"))
+"""The modes, and in the asynchronous one both comparisons, if the policy can do both."""
+
 _SIZE, _STEPS, _INTERVAL = 6, 80, 10
 _DIVERGED = 0.05  # of all scores
 _CUTS = 3  # moments at which a walk is taken up again
@@ -70,24 +73,30 @@ class StrategyConformance:
         """Return the part of a config that the strategy is named in; a suite of many has a fixture with parameters."""
         return self.pbt
 
-    @pytest.mark.parametrize("mode", MODES)
-    def test_it_spends_the_budget_and_no_step_more(self, setting: Mapping[str, Any], mode: Mode) -> None:
-        plan = self._plan(setting, mode)
+    @pytest.mark.parametrize(("mode", "comparison"), WAYS)
+    def test_it_spends_the_budget_and_no_step_more(
+        self, setting: Mapping[str, Any], mode: Mode, comparison: Comparison
+    ) -> None:
+        plan = self._plan(self._compared(setting, comparison), mode)
         trained = History.of(_walked(plan, diverged=0.0).records).member_steps
         assert trained == plan.member_steps, (
             f"All members trained {trained} steps of a budget of {plan.member_steps}: whoever retires leaves steps to "
             "others, in a phase of the plan, or to those who are born in its place."
         )
 
-    @pytest.mark.parametrize("mode", MODES)
-    def test_who_diverges_costs_nothing_more(self, setting: Mapping[str, Any], mode: Mode) -> None:
-        plan = self._plan(setting, mode)
+    @pytest.mark.parametrize(("mode", "comparison"), WAYS)
+    def test_who_diverges_costs_nothing_more(
+        self, setting: Mapping[str, Any], mode: Mode, comparison: Comparison
+    ) -> None:
+        plan = self._plan(self._compared(setting, comparison), mode)
         trained = History.of(_walked(plan, diverged=0.3).records).member_steps
         assert trained <= plan.member_steps, f"They trained {trained} steps of a budget of {plan.member_steps}."
 
-    @pytest.mark.parametrize("mode", MODES)
-    def test_from_any_moment_on_it_goes_on_as_it_would_have(self, setting: Mapping[str, Any], mode: Mode) -> None:
-        plan = self._plan(setting, mode)
+    @pytest.mark.parametrize(("mode", "comparison"), WAYS)
+    def test_from_any_moment_on_it_goes_on_as_it_would_have(
+        self, setting: Mapping[str, Any], mode: Mode, comparison: Comparison
+    ) -> None:
+        plan = self._plan(self._compared(setting, comparison), mode)
         whole = _walked(plan)
         for cut in whole.cuts[1 :: max(len(whole.cuts) // _CUTS, 1)]:
             kept = [from_json(to_json(record)) for record in whole.records[:cut]]
@@ -104,10 +113,11 @@ class StrategyConformance:
         assert alone == together, "Synchronous decisions differ with the number of workers: does it draw from a stream "
         "of the run, and not from one of the member and its interval?"
 
-    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize(("mode", "comparison"), WAYS)
     def test_a_run_that_was_stopped_ends_as_one_that_was_not(
-        self, setting: Mapping[str, Any], mode: Mode, tmp_path: Path
+        self, setting: Mapping[str, Any], mode: Mode, comparison: Comparison, tmp_path: Path
     ) -> None:
+        setting = self._compared(setting, comparison)
         self._run(setting, mode, tmp_path / "whole")
         stop = Stop()
         config = self._config(setting, mode)
@@ -115,6 +125,17 @@ class StrategyConformance:
         assert ending == "enough", f"The run was over ({ending}) before it could be stopped."
         assert go_on(tmp_path / "cut") == "finished"
         self._compare(tmp_path / "whole", tmp_path / "cut")
+
+    def _compared(self, setting: Mapping[str, Any], comparison: Comparison) -> Mapping[str, Any]:
+        """Return what is tried with a comparison; skip the test where the policy has one of its own, and says so."""
+        compared = {**setting, "comparison": comparison} if comparison != "latest" else setting
+        try:
+            self._plan(compared, "async")
+        except ConfigError as error:
+            if comparison == "latest" or "pbt.comparison" not in str(error):
+                raise
+            pytest.skip(str(error))
+        return compared
 
     def _run(self, setting: Mapping[str, Any], mode: Mode, folder: Path, **changes: Any) -> None:
         assert start(Project(self._config(setting, mode, **changes)), folder) == "finished"

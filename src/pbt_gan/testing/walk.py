@@ -12,9 +12,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pbt_gan.core.controller import Controller
+from pbt_gan.core.exploit import EXPLOIT
+from pbt_gan.core.plan import Comparison, Mode, Plan
 from pbt_gan.core.population import WHOLE, Hyperparams, Order
-from pbt_gan.core.records import Answer, Failure, Report
+from pbt_gan.core.records import Answer, Failure, Record, Report
 from pbt_gan.core.space import Choice, Domain, Float
+from pbt_gan.core.state import State
+from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.executors.work import NOTHING
 from pbt_gan.interfaces import Executor, GroupTask, Images, Streams, Task, Trainer, Training, Tree
 
@@ -194,6 +199,44 @@ def answers(executor: Executor, orders: Sequence[Order]) -> list[Answer]:
         found += executor.next_reports(1.0)
         assert time.monotonic() < until_s, f"{len(found)} of {len(orders)} answers came in {PATIENCE_S:.0f} s"
     return sorted(found, key=lambda answer: answer.member)
+
+
+def population(mode: Mode, comparison: Comparison) -> Plan:
+    """Return a plan for six members that walk, of whom half copy the others wherever they may."""
+    return Plan(
+        space={
+            "stride": Float(init=(0.05, 0.1, 0.2), bounds=(1e-3, 10.0), scale="log"),
+            "deed": Choice(("walk", "stroll"), init="walk"),
+        },
+        population_size=6,
+        total_steps=48,
+        ready_interval=12,
+        score_interval=6,
+        seed=SEED,
+        mode=mode,
+        comparison=comparison,
+        strategy=Strategy(Rule("truncation", EXPLOIT["truncation"], {"fraction": 0.5})),
+    )
+
+
+def carried_out(plan: Plan, executor: Executor) -> tuple[list[Record], list[Order]]:
+    """Carry out a whole plan; return the records, and the orders by which its reports came, in the same order."""
+    controller, under_way = Controller(plan), dict[int, Order]()
+    state, records = controller.start(State())
+    done: list[Order] = []
+    until_s = time.monotonic() + PATIENCE_S
+    while not controller.done(state):
+        assert time.monotonic() < until_s, f"the population was not trained in {PATIENCE_S:.0f} s: {dict(under_way)}"
+        state, orders = controller.ask(state, executor.free_slots())
+        executor.submit(orders)
+        executor.remain(controller.left(state))
+        under_way |= {order.member: order for order in orders}
+        answers = executor.next_reports(1.0)
+        done += [under_way.pop(answer.member) for answer in answers]
+        state, news = controller.tell(state, answers)
+        records += news
+        executor.keep(controller.needed(state) | {order.checkpoint for order in under_way.values()})
+    return records, done
 
 
 def collected(executor: Executor, count: int) -> list[Answer]:

@@ -136,7 +136,7 @@ class FasterImprovementRate(Policy):
         if member.subpopulation == EVALUATORS:
             return self._evaluator(member, view, now)
         if not member.healthy:
-            donor: Member | None = rescuer(view, stream(self._plan.seed, "exploit", member.id, member.interval))
+            donor: Member | None = rescuer(member, view, stream(self._plan.seed, "exploit", member.id, member.interval))
             if donor is None:
                 return anew(self._plan, member), _replaced(now, member)
             return self._clone(member, donor, "rescue", view, going, now)

@@ -91,7 +91,7 @@ class MultipleFrequencies(Policy):
         rank = own.rank(ranked)
         place = f"score {member.score:.5g} ranks {rank + 1} of {len(own)} from below in its sub-population"
         if not member.healthy:
-            donor = rescuer(seen.ranked, stream(plan.seed, "exploit", member.id, member.interval))
+            donor = rescuer(member, seen.ranked, stream(plan.seed, "exploit", member.id, member.interval))
             if donor is None:
                 return anew(plan, member), memory
             return cloned(self._plan, member, seen.original(donor), "rescue", place, seen.measured, going, memory)

@@ -13,7 +13,7 @@ from pbt_gan.core.strategies.coordinates import Coordinates
 from pbt_gan.core.strategies.model import Model
 
 
-@register(EXPLORE)
+@register(EXPLORE, looks_back=True)
 def pb2(
     hyperparams: Hyperparams, space: Space, rng: Generator, *, context: Context, factors: Sequence[float] = FACTORS
 ) -> dict[str, Value]:

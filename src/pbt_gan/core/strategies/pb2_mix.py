@@ -15,7 +15,7 @@ from pbt_gan.core.strategies.model import Model
 from pbt_gan.core.strategies.observations import ranks
 
 
-@register(EXPLORE)
+@register(EXPLORE, looks_back=True)
 def pb2_mix(
     hyperparams: Hyperparams, space: Space, rng: Generator, *, context: Context, factors: Sequence[float] = FACTORS
 ) -> dict[str, Value]:

@@ -20,7 +20,7 @@ _FARTHEST = 2.0  # what is drawn of one move, in steps
 _DIGITS = 6  # of what is remembered: it stands in the journal
 
 
-@register(EXPLORE)
+@register(EXPLORE, looks_back=True)
 def settle(
     hyperparams: Hyperparams,
     space: Space,

@@ -35,7 +35,7 @@ class Region:
     begins: int = 0  # place in the plan from which on rows belong to this region
 
 
-@register(EXPLORE)
+@register(EXPLORE, looks_back=True)
 def trust_region(
     hyperparams: Hyperparams,
     space: Space,

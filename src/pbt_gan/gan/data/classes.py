@@ -167,9 +167,7 @@ def kept(folder: Path) -> Classes | None:
     """
     path = folder / _FILE
     try:
-        if path.stat().st_size > _LONGEST:
-            raise ValueError("it is too long")
-        found = json.loads(path.read_bytes())
+        found = json.loads(files.content(path, _LONGEST))
         return Classes.model_validate({name: found[name] for name in Classes.model_fields})
     except FileNotFoundError:
         return None

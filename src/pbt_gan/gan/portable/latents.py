@@ -1,7 +1,5 @@
 """Latents of one's own: cut off, on the way from one to another, or read from a file."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +75,7 @@ def read_latents(path: Path, size: int) -> Latents:
     """
     try:
         given = _array(path, MOST_LATENTS * size)
-    except (OSError, TypeError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # NumPy, zipfile and zlib raise a dozen kinds on a damaged file
         raise ConfigError(f"{path} holds no latents that can be read: {one_line(error)[:200]}.") from error
     if (
         given.ndim != 2
@@ -98,12 +96,15 @@ def read_latents(path: Path, size: int) -> Latents:
 def _array(path: Path, most: int) -> NDArray[Any]:
     """Return the array of a file; no more is unpacked than `most` numbers take."""
     with path.open("rb") as file:
-        if not file.read(6).startswith((b"\x93NUMPY", b"PK\x03\x04")):
-            raise ValueError("it is neither an .npy nor an .npz file")
-    found = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: a header may promise more than there is
-    if isinstance(found, np.ndarray):
-        return found
-    with found:
+        begin = file.read(6)
+    if begin == b"\x93NUMPY":
+        mapped: NDArray[Any] = np.load(
+            path, mmap_mode="r", allow_pickle=False
+        )  # a header may promise more than is there
+        return mapped
+    if not begin.startswith(b"PK\x03\x04"):
+        raise ValueError("it is neither an .npy nor an .npz file")
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
         name = "z" if "z" in found.files else found.files[0] if len(found.files) == 1 else None
         if name is None:
             raise ValueError(f"it holds {len(found.files)} arrays, and none called z")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from pbt_gan import codec, references
+from pbt_gan import codec, files, references
 from pbt_gan.errors import ConfigError, DamageError, PbtGanError, RunFolderError, one_line
 from pbt_gan.gan.nets.sequential import Sequential
 from pbt_gan.gan.nets.table import architecture_of
@@ -112,9 +112,7 @@ def read(path: Path) -> Loaded:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ConfigError(f"{path} is larger than {MOST_BYTES / 2**30:.0f} GiB, and no generator of pbt-gan.")
-        return path.read_bytes()
+        return files.content(path, MOST_BYTES)
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror or error}. Check the path.") from error
 

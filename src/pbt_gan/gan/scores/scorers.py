@@ -27,6 +27,9 @@ from pbt_gan.gan.settings import MetricsSettings, Rung
 Tree = Mapping[str, Any]
 """A scorer; see `making`."""
 
+MOST_BYTES = 1 << 32
+"""Of a scorer's file."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -132,7 +135,7 @@ def read_scorer(folder: Path, role: Role, dataset: Dataset) -> Tree:
     """
     path = scorer_file(folder, role)
     try:
-        scorer = _decoded(path.read_bytes())
+        scorer = _decoded(files.content(path, MOST_BYTES))
         if scorer["card"]["data_fingerprint"] == dataset.fingerprint:
             return scorer
     except (OSError, DamageError, KeyError, TypeError) as error:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pbt_gan.core.population import Hyperparams, Value
+from pbt_gan.core.rng import stream
 from pbt_gan.gan.choices import CHOICES, chosen
 from pbt_gan.gan.data.source import ImageSource
 from pbt_gan.gan.nets.layers import layers_for
@@ -19,10 +20,11 @@ from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.nets.table import find_architecture, make_nets
 from pbt_gan.gan.settings import DType, GanSettings, Scalars
 from pbt_gan.gan.training.draws import Destination, Needs, Numbers, draw
-from pbt_gan.gan.training.stacking import State
+from pbt_gan.gan.training.health import SAMPLES, Condition, Diversity, Look
+from pbt_gan.gan.training.stacking import State, stacked
 from pbt_gan.gan.training.step import Batch, Step
-from pbt_gan.gan.training.team import Look, Team, Trainee
-from pbt_gan.interfaces import Streams, Training
+from pbt_gan.gan.training.team import Team, Trainee
+from pbt_gan.interfaces import Health, Streams, Training
 
 Chosen = tuple[tuple[str, Value], ...]
 """What members have chosen: names and values."""
@@ -31,7 +33,7 @@ BLOCK = 50
 """Steps whose random numbers come from one stream and are sent to the device together."""
 
 LAG = 2
-"""Blocks after which the host reads who is finite: by then the device has told, and nobody waits."""
+"""Looks after which the host reads the first of them: by then the device has told, and nobody waits."""
 
 
 class Loop:
@@ -44,6 +46,7 @@ class Loop:
         device: where everything lies.
         labels: int64[N], the classes of the images, if the nets know of classes.
         classes: how many there are.
+        health: what is looked at while members train.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Loop:
         device: str,
         labels: NDArray[np.int64] | None = None,
         classes: int = 0,
+        health: Health | None = None,
     ) -> None:
         self.step = step
         self._settings = settings
@@ -64,6 +68,9 @@ class Loop:
         # A row for each class, with a 1 at its place; looked up where the indices go.
         self._labels = None if labels is None else torch.from_numpy(labels).to(images.device)
         self._classes = classes
+        self._health = health or Health()
+        self._diversity = self._measuring() if self._health.collapse else None
+        self._untrained = 0.0 if self._diversity is None else self._of_untrained(self._diversity)
 
     def init(self, rng: Random) -> State:
         """Return a member with random weights."""
@@ -78,7 +85,7 @@ class Loop:
     ) -> list[Training]:
         """Take `steps` steps with each member, in place where a state is alone and lies on this device.
 
-        One whose weights are not finite any more is trained no further, `LAG` blocks later. Members that have chosen
+        One that has diverged, by the health checks, is trained no further, `LAG` looks later. Members that have chosen
         different games are groups of their own. Where the bits of a member would depend on its group on a CPU, there
         are groups of one only; they would be no slower.
         """
@@ -105,18 +112,19 @@ class Loop:
     def _train_group(self, step: Step, trainees: Sequence[Trainee], steps: int) -> None:
         """Train members side by side; what has become of them stands in the trainees."""
         team = Team(trainees, self._device)
-        looks: deque[Look] = deque()
+        round_ = _Round(self._health, self._diversity, self._untrained)
+        round_.look(team, 0)
         for block, start in enumerate(range(0, steps, BLOCK)):
-            lost = looks.popleft().lost() if len(looks) == LAG else set()
-            rest = [trainee for trainee in team.trainees if trainee not in lost]
-            if len(rest) < len(team.trainees):
+            if round_.judged(LAG - 1):
+                rest = [trainee for trainee in team.trainees if not trainee.diverged]
                 team.dissolve()
                 if not rest:
                     return
                 team = Team(rest, self._device)
             self._train_block(step, team, block, min(BLOCK, steps - start))
-            looks.append(Look(team))
+            round_.look(team, min(start + BLOCK, steps), last=start + BLOCK >= steps)
         team.dissolve()
+        round_.judged(0)
 
     def _train_block(self, step: Step, team: Team, block: int, steps: int) -> None:
         n_critic = [trainee.n_critic for trainee in team.trainees]
@@ -174,7 +182,63 @@ class Loop:
             hyperparams={name: trainee.used[name] for name in ordered if name in trainee.used},
             metrics=trainee.metrics(),
             images=trainee.steps * trainee.n_critic * self._settings.batch_size,
+            diverged=trainee.diverged,
         )
+
+    def _measuring(self) -> Diversity:
+        """Return what measures the diversity of generators against that of images spread over the data."""
+        count = min(SAMPLES, len(self._images))
+        places = torch.linspace(0, len(self._images) - 1, count).long()
+        labels = None
+        if self._labels is not None:
+            labels = self._labelled(places.to(self._labels.device))
+        return Diversity(
+            self.step.generator,
+            self._images.take(places.to(self._images.device)),
+            self._settings.z_size,
+            labels,
+            running=self._settings.sampling_norm == "running",
+        )
+
+    def _of_untrained(self, diversity: Diversity) -> float:
+        """Return the diversity of a generator with random weights."""
+        return float(diversity(stacked([self.init(stream(0, "diversity"))])["g"]))
+
+
+class _Round:
+    """The health checks of one group in one order.
+
+    Args:
+        health: what is looked at, and how often.
+        diversity: measures generators; None: nobody asks.
+        untrained: what it is of one with random weights.
+    """
+
+    def __init__(self, health: Health, diversity: Diversity | None, untrained: float) -> None:
+        self._health = health
+        self._diversity = diversity
+        self._untrained = untrained
+        self._looks: deque[tuple[Look, Sequence[Trainee]]] = deque()
+        self._conditions: dict[Trainee, Condition] = {}
+        self._looked = 0  # steps of the order up to the last look
+
+    def look(self, team: Team, after: int, *, last: bool = False) -> None:
+        """Look at a team if it is time, or if this is the end of the order."""
+        if last or after == 0 or after - self._looked >= self._health.every_steps:
+            self._looks.append((Look(team.state, team.losses, self._diversity, after), team.trainees))
+            self._looked = after
+
+    def judged(self, most: int) -> bool:
+        """Judge by the oldest looks until at most so many are left; return whether anybody has diverged by them."""
+        found = False
+        while len(self._looks) > most:
+            look, trainees = self._looks.popleft()
+            for trainee, sight in zip(trainees, look.sights(), strict=True):
+                known = self._conditions.setdefault(trainee, Condition(self._health, self._untrained))
+                what = known.seen(sight)
+                if what and not trainee.diverged:
+                    trainee.diverged, found = f"{what}, {look.after} steps into its order", True
+        return found
 
 
 def make_step(settings: GanSettings, size: int, channels: int, device: str = "cpu", classes: int = 0) -> Step:

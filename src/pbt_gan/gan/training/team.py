@@ -24,6 +24,7 @@ class Trainee:
     streams: Streams
     used: Mapping[str, Value] = field(default_factory=dict)  # once its team is dissolved: by the last step
     steps: int = 0  # trained so far
+    diverged: str = ""  # what a health check has found
     losses: defaultdict[str, list[Tensor]] = field(default_factory=lambda: defaultdict(list))  # [S] of each block
 
     @property
@@ -56,15 +57,18 @@ class Team:
             for name in self.trainees[0].scalars
             if name != "n_critic"  # counts a loop, so it stays off the device: reading it there would wait
         }
+        self.losses: dict[str, Tensor] = {}
+        """Those of the steps that were noted last, [S, P]."""
         self._used = Used()
 
     def note(self, losses: Sequence[Losses], used: Used) -> None:
         """Take the losses of some steps, each [P], and what the last of them used; both stay on the device."""
         self._used = used
+        self.losses = {}
         for name in dict.fromkeys(name for each in losses for name in each):
             # A penalty that acts in few steps only is not there in the others.
-            columns = torch.stack([each[name] for each in losses if name in each]).unbind(1)
-            for trainee, column in zip(self.trainees, columns, strict=True):
+            self.losses[name] = torch.stack([each[name] for each in losses if name in each])
+            for trainee, column in zip(self.trainees, self.losses[name].unbind(1), strict=True):
                 trainee.losses[name].append(column)
         for trainee in self.trainees:
             trainee.steps += len(losses)
@@ -75,24 +79,3 @@ class Team:
         for trainee, state, values in members:
             trainee.state = state
             trainee.used = dict(values.of({**trainee.scalars, **trainee.choices}))
-
-
-class Look:
-    """A look at a team, on its way to the host while the device goes on.
-
-    Args:
-        team: whose weights are looked at, as they are now.
-    """
-
-    def __init__(self, team: Team) -> None:
-        self._trainees = team.trainees
-        g, d = (team.state[net]["params"].isfinite().all(1) for net in ("g", "d"))
-        self._finite = (g & d).to("cpu", non_blocking=True)  # from a GPU, into pinned memory
-        self._sent = torch.cuda.current_stream(g.device).record_event() if g.is_cuda else None
-
-    def lost(self) -> set[Trainee]:
-        """Return those whose weights were not finite; waits for this look only, not for what the device does since."""
-        if self._sent is not None:
-            self._sent.synchronize()
-        finite = self._finite.tolist()
-        return {trainee for trainee, fine in zip(self._trainees, finite, strict=True) if not fine}

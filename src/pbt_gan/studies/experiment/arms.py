@@ -9,7 +9,7 @@ from typing import Any
 
 from pbt_gan.config.schedules import schedule_settings
 from pbt_gan.config.settings import Config
-from pbt_gan.core.budget import Phase, member_steps
+from pbt_gan.core.budget import member_steps
 from pbt_gan.core.schedule import Decay, replay, stretched
 from pbt_gan.core.space import Space, middles
 from pbt_gan.runs.replay import NOBODY_COPIES
@@ -77,7 +77,7 @@ def _shrinking(says: str, *changes: Table, decays: bool = False) -> Arm:
 def _two_stages(shared: Shared, found: Run | None) -> Table:
     """A search with as many members, and as large a share of the budget, as shrinking has before it is smallest."""
     pbt = shared.config.pbt
-    later = [Phase(each.begins, each.members) for each in pbt.phases]
+    later = pbt.later
     smallest = min(later, key=lambda phase: (phase.members, phase.begins), default=None)
     share = 1 / 3
     if smallest is not None:

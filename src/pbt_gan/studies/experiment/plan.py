@@ -15,7 +15,7 @@ from pbt_gan.config.population import settled
 from pbt_gan.config.schedules import ScheduleSettings
 from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import folder_name, merged, read_config_table
-from pbt_gan.core.budget import Phase, member_steps
+from pbt_gan.core.budget import member_steps
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.space import Space
 from pbt_gan.errors import ConfigError, RunFolderError, instead
@@ -144,7 +144,7 @@ class Experiment:
 
 def steps_of(pbt: PBTSettings) -> int:
     """Return how many steps all members together train by resolved settings."""
-    return member_steps(pbt.population_size, [Phase(each.begins, each.members) for each in pbt.phases], pbt.total_steps)
+    return member_steps(pbt.population_size, pbt.later, pbt.total_steps)
 
 
 def read_experiment(source: str, changes: Sequence[Table] = ()) -> Experiment:

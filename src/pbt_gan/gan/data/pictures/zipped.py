@@ -88,7 +88,7 @@ def _sorted_out(members: Iterable[zipfile.ZipInfo]) -> tuple[dict[str, zipfile.Z
     names = Names()
     kept: dict[str, zipfile.ZipInfo] = {}
     for member in members:
-        if member.is_dir():
+        if member.filename.endswith("/"):  # not is_dir(), which no empty name survives
             continue
         name = names.kept(member.filename.replace("\\", "/"))  # some programs write Windows' own names
         if name is None:
