@@ -44,7 +44,7 @@ def test_a_scalar_without_effect_cannot_be_evolved(arguments, name):
 
 def test_each_domain_begins_at_the_value_that_is_set_and_is_sound():
     space = GanTask(lr_d=3e-4, n_critic=2).space
-    assert space["lr_d"] == Float(3e-4, (1e-6, 1e-1), "log")
+    assert space["lr_d"] == Float(3e-4, (1e-6, 1e-1), "log", safer="down")
     assert space["n_critic"].init == 2
     for name, domain in space.items():
         domain.check(name)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pbt_gan import cli
+from pbt_gan import cli, files
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.gan import task as gan_task
@@ -56,7 +56,7 @@ def reads(run: Path, monkeypatch: pytest.MonkeyPatch) -> Reads:
     reads = Reads()
     reads.watch(monkeypatch, journal, "_parse")
     reads.watch(monkeypatch, checkpoints, "_digest", lambda data: data[:0] + bytes(data[-40:]))
-    reads.watch(monkeypatch, Path, "read_bytes")
+    reads.watch(monkeypatch, files, "opened")
     reads.watch(monkeypatch, gan_task, "load_dataset")
     reads.watch(monkeypatch, gan_task.GanTask, "__init__", lambda task: "task")
     return reads
@@ -75,10 +75,10 @@ def test_a_resume_reads_everything_once(run: Path, reads: Reads, monkeypatch: py
     else:
         longer = merged(table(run.parent), {"pbt": {"total_steps": 4}})
         assert train(validated(Config, longer), run) == "finished"
-    of_others = {key for key in reads if key.startswith("read_bytes") and "/checkpoints/" not in key}
+    of_others = {key for key in reads if key.startswith("opened") and "/checkpoints/" not in key}
     ours = {key: count for key, count in reads.items() if key not in of_others}
     assert set(ours.values()) == {1}, [key[:200] for key, count in ours.items() if count > 1]
-    assert Counter(key.split(":")[0] for key in ours)["read_bytes"] == 3
+    assert Counter(key.split(":")[0] for key in ours)["opened"] == 3
     assert {"__init__: task", f"load_dataset: {run.parent / 'mine.npy'}"} <= set(ours)
     lines = journal.path_of(run).read_bytes().splitlines()
     assert {f"_parse: {line.rpartition(SEAL)[0] + b'}'!r}" for line in lines[:4]} <= set(ours)
