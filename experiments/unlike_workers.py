@@ -135,11 +135,11 @@ def by_a_simulated_clock(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def in_processes(table: Mapping[str, Any]) -> dict[str, Any]:
     """Train in two worker processes of unlike speed."""
-    table = {**table, "task": {**table["task"], "name": f"{__file__}:Unlike"}}
     with TemporaryDirectory() as name:
         began_s = time.monotonic()
         run = pbt_gan.run(
-            table["task"],
+            f"{__file__}:Unlike",
+            task={name: value for name, value in table["task"].items() if name != "name"},
             **{key: table[key] for key in ("seed", "pbt", "space", "metrics")},
             executor={"name": "processes", "workers": 2, "vectorize": "off"},
             out=Path(name) / "run",
@@ -203,7 +203,8 @@ def table(runs: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| arm | held-out CS | against sync | duration | against sync |", "|---|---|---|---|---|"]
     for arm, own in by_arm.items():
         cs, clock_s = [run["held_out_cs"] for run in own], [run["clock_s"] for run in own]
-        told = [arm, f"{mean(cs):.3f} ± {stdev(cs):.3f}", "–", f"{mean(clock_s):,.0f} s", "–"]
+        spread = f" ± {stdev(cs):.3f}" if len(cs) > 1 else ""
+        told = [arm, f"{mean(cs):.3f}{spread}", "–", f"{mean(clock_s):,.0f} s", "–"]
         if arm != "sync" and len(own) == len(by_arm["sync"]):
             better = gain(cs, [run["held_out_cs"] for run in by_arm["sync"]])
             low, high = better.interval or (0.0, 0.0)
