@@ -1,7 +1,7 @@
 """Synchronous and asynchronous PBT, with both rules of comparison, where some workers are slower than others.
 
     python experiments/unlike_workers.py FOLDER --seeds 740,741,742,743,744,745,746,747,748,749
-    python experiments/unlike_workers.py FOLDER --real --seeds 750,751,752
+    python experiments/unlike_workers.py FOLDER --real --seeds 750,751
 
 GANs on `digits` whose rates begin within four decades, the same population and steps in every arm. The first command
 trains for real, in this process, while a simulated clock says when each answer comes: six workers, the slowest of
