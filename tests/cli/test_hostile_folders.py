@@ -60,6 +60,17 @@ def test_no_plot_is_drawn_into_a_folder_elsewhere(pbt_gan, plain, run, tmp_path)
     assert not [*(tmp_path / "mine").iterdir()]
 
 
+@pytest.mark.parametrize("linked", ["export", "export/safetensors"])
+def test_a_generator_is_not_exported_through_a_link_of_the_run(pbt_gan, plain, kept, tmp_path, linked):
+    run = Path(shutil.copytree(kept / "gan", tmp_path / "run"))
+    (tmp_path / "mine").mkdir()
+    (run / linked).parent.mkdir(exist_ok=True)
+    (run / linked).symlink_to(tmp_path / "mine")
+    assert "by a link; name a place with --out" in plain(pbt_gan("export", run))
+    assert not list((tmp_path / "mine").iterdir())
+    assert pbt_gan("export", run, "--out", "mine").code == 0
+
+
 def test_what_is_derived_takes_the_place_of_a_link(pbt_gan, run, tmp_path):
     (tmp_path / "mine.html").write_text("mine")
     (run / "report.html").unlink()

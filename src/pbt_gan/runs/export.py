@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pbt_gan import files
-from pbt_gan.errors import ConfigError
+from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.gan.portable.formats import FORMATS, find_format, loader, use
 from pbt_gan.interfaces import RunView
 from pbt_gan.runs.card import card_of, page
@@ -52,6 +52,8 @@ def export(run: Run, view: RunView, name: str, *, member: str, out: Path | None,
     """
     form = find_format(name)
     place = out or view.folder / "export" / name
+    if out is None and (place.is_symlink() or place.parent.is_symlink()):
+        raise RunFolderError(f"{place} leads out of the run's folder by a link; name a place with --out.")
     _check_suffix(place, name)
     written = Exported.at(place, form.suffix)
     _check_free(written, name)
