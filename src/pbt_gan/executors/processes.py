@@ -96,6 +96,7 @@ class ProcessesExecutor(Crew):
             self._sweeper = Sweeper(self._folders)
             self._selector = selectors.DefaultSelector()
             self._fill()
+            self._sweeper.start()
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
