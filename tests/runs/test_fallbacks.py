@@ -113,6 +113,15 @@ def test_where_no_commit_is_whole_a_member_takes_over_another_one_and_the_run_sa
         assert text.count(told(fallback)) == 1
 
 
+def test_where_the_best_is_gone_the_best_of_what_is_left_is_taken(tmp_path: Path) -> None:
+    start(Project(config()), tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    checkpoints.path_of(tmp_path / "run", run.member("best").checkpoint).unlink()
+    key = run.whole("best")
+    assert key in {key for commit in commits(tmp_path / "run") for key in commit.checkpoints}
+    assert run.member(key).score <= run.member("best").score
+
+
 def test_a_run_that_ended_goes_further_from_the_commit_before(tmp_path: Path, outcome: Callable[[Path], Any]) -> None:
     longer = config().model_copy(update={"pbt": config().pbt.model_copy(update={"total_steps": 80})})
     start(Project(config()), tmp_path / "run")

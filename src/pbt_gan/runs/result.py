@@ -12,7 +12,7 @@ from pbt_gan import codec
 from pbt_gan.config.objects import build_task, task_reference
 from pbt_gan.config.settings import Config
 from pbt_gan.core.lineage import History, Segment
-from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.population import Hyperparams, rank_key
 from pbt_gan.core.records import Record, Report
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError, instead, suggestion
@@ -26,7 +26,7 @@ from pbt_gan.runs.generator import discriminator_of, generator_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
 from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.trust import code_in, foreign, refuse
-from pbt_gan.store.reader import checkpoint_bytes, committed, read_run
+from pbt_gan.store.reader import checkpoint_bytes, committed, kept_checkpoints, read_run
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
@@ -246,7 +246,10 @@ class Run:
             raise
 
     def _older(self, which: str, asked: Report) -> Iterator[Report]:
-        """Yield what the name stood for at each commit that is kept, the newest first; itself not."""
+        """Yield what the name stood for at each commit that is kept, the newest first; itself not.
+
+        Of the best, then the best ones of those that are kept: a run may have gone on without its best.
+        """
         if which == asked.checkpoint:
             return
         for records in committed(self._kept()):
@@ -254,6 +257,10 @@ class Run:
                 older = replace(self, journal=records).member(which)
                 if older.checkpoint != asked.checkpoint:
                     yield older
+        if which == "best":
+            kept = kept_checkpoints(self._kept()) - {asked.checkpoint}
+            left = [report for report in self.history.reports if report.checkpoint in kept]
+            yield from sorted(left, key=lambda report: rank_key(report.score, report.member), reverse=True)
 
     def parts(self, member: str = "best") -> Parts:
         """Return a member's nets, optimisers and whatever else `ModuleTask.build` returns, new ones with its state.
