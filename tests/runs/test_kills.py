@@ -25,6 +25,7 @@ from pbt_gan.store.reader import read_run
 from pbt_gan.testing.consistency import contradictions
 from pbt_gan.testing.walk import PATIENCE_S
 from pbt_gan.validation import validated
+from tools.chaos.life import workers_of
 
 TOY = ["quadratic", "--population", "3", "--steps", "1500", "--set", "pbt.ready_interval=10"]
 DIGITS = [
@@ -86,20 +87,6 @@ def gone(process: int) -> bool:
         return True
 
 
-def workers(run: int) -> list[int]:
-    """The worker processes of a run's process, by the folder in shared memory that they were given."""
-    mark = f"/pbt-gan-scratch-{run}-".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes()
-        except OSError:  # it has just ended
-            continue
-        if mark in words and b"pbt_gan.executors.worker" in words:
-            found.append(int(path.parent.name))
-    return found
-
-
 def memory(runs: list[int]) -> list[Path]:
     return [path for run in runs for place in places() for path in place.glob(f"pbt-gan-scratch-{run}-*")]
 
@@ -146,7 +133,7 @@ def test_a_run_killed_twenty_times_ends_as_the_uncut_run(
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         code = forks.end()
-        wait_until(lambda: not workers(process))  # noqa: B023
+        wait_until(lambda: not workers_of(process))  # noqa: B023
         assert code in (0, -signal.SIGKILL)
         if code:
             dead.append(process)
@@ -181,7 +168,7 @@ def test_digits_killed_three_times_ends_as_the_uncut_run(tmp_path: Path, outcome
             time.sleep(rng.uniform(0, SOON_S))
             process.kill()
             process.wait()
-        wait_until(lambda: not workers(process.pid))
+        wait_until(lambda: not workers_of(process.pid))
         kills += 1
     for each in (folder, tmp_path / "uncut"):
         finish(command(DIGITS, each, executor))
@@ -193,7 +180,7 @@ class Hunter(Recorder):
 
     def record(self, record: Any, preview: Any) -> None:
         super().record(record, preview)
-        if len(self.records) in (10, 25, 40, 55, 70) and (prey := workers(os.getpid())):
+        if len(self.records) in (10, 25, 40, 55, 70) and (prey := workers_of(os.getpid())):
             os.kill(prey[0], signal.SIGKILL)
 
 
@@ -227,7 +214,7 @@ def test_a_signal_ends_a_run_with_a_commit_and_the_command_that_goes_on(
     entries = journal.read(journal.path_of(folder)).entries
     assert [entry["type"] for entry in entries[-2:]] == ["commit", "end"]
     assert entries[-2]["upto"] == reports(folder)
-    assert not workers(process.pid)
+    assert not workers_of(process.pid)
     assert not memory([process.pid])
 
 
@@ -243,5 +230,5 @@ def test_a_second_ctrl_c_ends_a_run_at_once(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert f"pbt-gan resume {folder}" in out
     assert "Traceback" not in out + err
-    wait_until(lambda: not workers(process.pid))
+    wait_until(lambda: not workers_of(process.pid))
     assert not memory([process.pid])

@@ -63,16 +63,7 @@ class Life:
 
     def workers(self) -> list[int]:
         """Return its worker processes, those of a dead one included."""
-        mark = f"/pbt-gan-scratch-{self.pid}-".encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = path.read_bytes()
-            except OSError:  # it has just ended
-                continue
-            if mark in words and b"pbt_gan.executors.worker" in words:
-                found.append(int(path.parent.name))
-        return sorted(found)
+        return workers_of(self.pid)
 
     def leftovers(self) -> list[str]:
         """Wait until nothing of a dead one is left; return what stays."""
@@ -111,3 +102,17 @@ def wait_until(condition: Callable[[], bool]) -> None:
         if time.monotonic() > until_s:
             raise TimeoutError("waited in vain")
         time.sleep(0.01)
+
+
+def workers_of(run: int) -> list[int]:
+    """Return the worker processes of a run's process, by the folder in shared memory that they were given."""
+    mark = f"/pbt-gan-scratch-{run}-".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:  # it has just ended
+            continue
+        if mark in words and b"pbt_gan.executors.worker" in words:
+            found.append(int(path.parent.name))
+    return sorted(found)
