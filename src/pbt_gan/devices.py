@@ -37,7 +37,7 @@ def use_device(device: str, *, tf32: bool) -> None:
 
 PRODUCTS = {
     "matmul": torch.backends.cuda.matmul,
-    "convolution": torch.backends.cudnn.conv,
+    "convolution": torch.backends.cudnn.conv,  # type: ignore[attr-defined]
     "recurrence": torch.backends.cudnn.rnn,
 }
 """What of a GPU multiplies float32, each with an own `fp32_precision`. The older flags (`allow_tf32`,
