@@ -44,8 +44,8 @@ def test_they_and_their_gradients_are_those_of_torch(window, ins, outs, side):
 def test_they_can_be_differentiated_twice(window):
     fine, coarse, weights = (each.requires_grad_() for each in operands(window, 1, 2, 1))
     check = torch.autograd.gradgradcheck
-    assert check(lambda *given: convolve(*given, window), (fine, weights), nondet_tol=1e-9)
-    assert check(lambda *given: transposed(*given, window), (coarse, weights), nondet_tol=1e-9)
+    assert check(lambda one, other: convolve(one, other, window), (fine, weights), nondet_tol=1e-9)
+    assert check(lambda one, other: transposed(one, other, window), (coarse, weights), nondet_tol=1e-9)
 
 
 @pytest.mark.parametrize("window", [Window(1, 3, 1), Window(2, 4, 2)])

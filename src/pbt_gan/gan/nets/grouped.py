@@ -87,7 +87,7 @@ class _Convolve(_Bilinear):
         times, (image_dim, weight_dim, _) = info.batch_size, in_dims
         together = window._replace(groups=times * window.groups)
         coarse = _Convolve.of(_channels(images, image_dim), weights.movedim(weight_dim, 0).flatten(0, 1), together)
-        return coarse.unflatten(1, (times, -1)), 1
+        return torch.unflatten(coarse, 1, (times, -1)), 1
 
 
 class _Transposed(_Bilinear):
@@ -112,7 +112,7 @@ class _Transposed(_Bilinear):
         times, (image_dim, weight_dim, _) = info.batch_size, in_dims
         together = window._replace(groups=times * window.groups)
         fine = _Transposed.of(_channels(images, image_dim), weights.movedim(weight_dim, 0).flatten(0, 1), together)
-        return fine.unflatten(1, (times, -1)), 1
+        return torch.unflatten(fine, 1, (times, -1)), 1
 
 
 class _Correlate(_Bilinear):
@@ -151,7 +151,7 @@ class _Correlate(_Bilinear):
         times, (coarse_dim, fine_dim, _) = info.batch_size, in_dims
         together = window._replace(groups=times * window.groups)
         weights = _Correlate.of(_channels(coarse, coarse_dim), _channels(fine, fine_dim), together)
-        return weights.unflatten(0, (times, -1)), 0
+        return torch.unflatten(weights, 0, (times, -1)), 0
 
 
 def _channels(images: Tensor, dim: int) -> Tensor:

@@ -118,7 +118,7 @@ class MembersInChannels:
 def _groups_stay(window: Window) -> bool:
     """Whether to convolve so that groups stay groups in the slope of a slope.
 
-    Penalties ask for those, inside of `torch.func.grad`. Elsewhere torch's own convolutions say the same in fewer calls.
+    Penalties ask for those, inside of `torch.func.grad`. Elsewhere torch's own say the same in fewer calls.
     """
     inside: bool = torch._C._are_functorch_transforms_active()
     return inside and window.groups > 1
