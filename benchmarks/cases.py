@@ -36,6 +36,7 @@ CASES: Mapping[str, Case] = {
     "digits": Case("digits", POWERS),
     "mnist": Case("mnist", POWERS[:3], (28, 28, 1)),
     "cifar10": Case("cifar10", POWERS[:2], (32, 32, 3)),
+    "64×64": Case("cifar10", POWERS[:1], (64, 64, 3)),
     "seed-dcgan-64": Case("seed-dcgan", POWERS[:3], (32, 32, 3), {"width": 64}),
     "seed-dcgan": Case("seed-dcgan", POWERS[:2], (32, 32, 3)),
     "paper-wgan-gp-64": Case("paper-wgan-gp", POWERS[:1], (32, 32, 3), {"width": 64}),

@@ -15,12 +15,12 @@ from benchmarks.group import Group
 from benchmarks.limit import DTYPES, precision, product, product_flops
 from benchmarks.measurement import Measurement, median_of
 from benchmarks.plain import Member, OneAfterAnother, OneGraphEach
-from benchmarks.targets import GAIN, GAIN_OVER_DEFAULT, LIMIT, MATRIX_RATE, RATE, SEED_RUN, SHARE
+from benchmarks.targets import GAIN, GAIN_OVER_DEFAULT, LIMIT, MATRIX_RATE, RATE, SEED_RUN, SHARE, STEP
 from benchmarks.timing import Timing, Work, in_turn
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.task import GanTask
 
-SCALED = ("digits", "cifar10", "seed-dcgan-64", "seed-dcgan", "paper-wgan-gp-64", "paper-wgan-gp")
+SCALED = ("digits", "cifar10", "64×64", "seed-dcgan-64", "seed-dcgan", "paper-wgan-gp-64", "paper-wgan-gp")
 
 BUDGET_S = 10.0
 """For all ways at one size of the group."""
@@ -138,6 +138,7 @@ def measurements(
         shares = [work * share for share in timing.over(timings[Way("product", way.dtype)])]
         yield median_of(SHARE, shares, "%", setting)
         if way.name == "group":
+            yield median_of(STEP, [1_000 * step_s / members for step_s in timing.rounds], "ms", setting)
             yield median_of(GAIN, timing.over(timings[Way("one after another", way.dtype)]), "", setting)
             if way.dtype != default:
                 gains = timing.over(timings[Way("one after another", default)])

@@ -33,6 +33,8 @@ WHOLE_DEVICE = "times one process"
 EXPLOIT = "exploit, 4 of 20 members"
 OUTSIDE = "neither training nor scoring, 1 worker(s)"
 WHOLE_COMMAND = "whole command"
+TIMES_RAY = "times Ray Tune, whole command"  # of commands that ran in turn
+STEP = "a member step"
 SEED_RUN = "47,000 steps of 20 members at this rate"
 
 _ONE_THREAD: Mapping[str, Any] = {"device": "cpu", "threads": 1}
@@ -43,6 +45,8 @@ def _targets() -> Iterator[Target]:
     one_by_one = "times as many member steps a second as one after another"
     setting: dict[str, Any] = {"case": "digits", "members": 4, "dtype": "float32", **_ONE_THREAD}
     yield Target(f"`digits`, P = 4, float32, one core: {one_by_one}", GAIN, setting, ">= 2.5")
+    what = "`digits`, P = 4, float32, one core: a member step, ms"
+    yield Target(what, STEP, {**setting, "way": "group"}, "<= 3.5")
     setting = {"case": "digits", "device": "cpu", "dtype": "float32"}
     yield Target(
         "`digits`, P = 4, float32, both cores: two workers against one process", WHOLE_DEVICE, setting, ">= 2.5"
@@ -50,7 +54,7 @@ def _targets() -> Iterator[Target]:
     for case, pixels in (("mnist", "28×28"), ("cifar10", "32×32")):
         setting = {"case": case, "device": "cpu", "dtype": "bfloat16"}
         yield Target(f"{pixels}, bfloat16: two workers against one process", WHOLE_DEVICE, setting, ">= 1.8")
-    for case, members, tf32, bfloat16 in (("seed-dcgan", 20, 2, 3.5), ("seed-dcgan-64", 20, 4, 7)):
+    for case, members, tf32, bfloat16 in (("seed-dcgan", 20, 2, 3.5), ("seed-dcgan-64", 20, 4, 7), ("64×64", 20, 4, 7)):
         setting = {"case": case, "device": "cuda", "members": members}
         what = f"`{case}`, P = {members}"
         yield Target(f"{what}, TF32: {one_by_one}", GAIN, {**setting, "dtype": "tf32"}, f">= {tf32}")
@@ -78,6 +82,7 @@ def _targets() -> Iterator[Target]:
         yield Target(f"`{case}`: exploit of 4 of 20 members, ms", EXPLOIT, setting, bound)
     what = "`digits`, 8 members × 1,000 steps, whole command, s"
     yield Target(what, WHOLE_COMMAND, {"case": "digits", "way": "pbt-gan train"}, "<= 24")
+    yield Target("`digits`, whole command: times as fast as Ray Tune", TIMES_RAY, {}, ">= 3")
     yield Target("time outside training and scoring, percent", OUTSIDE, {}, "<= 3")
 
 

@@ -5,6 +5,7 @@ from threading import Lock
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import settings
 
 from pbt_gan import files
@@ -18,6 +19,13 @@ settings.load_profile("pbt_gan")
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="torch sees no GPU here"))
 
 
 @pytest.fixture(scope="session", autouse=True)
