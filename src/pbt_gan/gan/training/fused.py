@@ -42,7 +42,7 @@ def _on_a_gpu(
         formula_(params, moments, gradients, lr, beta1, beta2)
 
 
-@torch.library.register_fake("pbt_gan::adam_")
+@torch.library.register_fake("pbt_gan::adam_")  # type: ignore[untyped-decorator]
 def _followed(*tensors: Tensor) -> None:
     """Do nothing: where shapes are followed and nothing is computed, this is one operation, as it is on a GPU."""
 

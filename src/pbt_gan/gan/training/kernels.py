@@ -29,16 +29,15 @@ def adam_(
     """
     rows, columns = lr.numel(), params.shape[-1]
     settings = torch.empty(rows, 4, dtype=torch.float32, device=params.device)
-    filled = [mean_filled, square_filled]
-    columns_of_settings = [column.contiguous() for column in (lr, beta1, beta2)]
-    _settle[(rows,)](*filled, *columns_of_settings, settings)
+    own = [column.contiguous() for column in (lr, beta1, beta2)]
+    _settle[(rows,)](mean_filled, square_filled, *own, settings)
     grid = (triton.cdiv(columns, _NUMBERS), rows)
     _move[grid](params, gradients.contiguous(), mean, square, settings, columns, EPSILON, _NUMBERS)
 
 
 @triton.jit
 def _settle(mean_filled, square_filled, lr, beta1, beta2, settings):  # type: ignore[no-untyped-def]
-    """Fill the moments of one member further; leave its rate, both shares and how far squares are filled, in float32."""
+    """Fill the moments of one member further, and leave in float32: its rate, both shares, the root of a filling."""
     row = tl.program_id(0)
     share1 = 1 - tl.load(beta1 + row)
     share2 = 1 - tl.load(beta2 + row)
@@ -55,8 +54,10 @@ def _settle(mean_filled, square_filled, lr, beta1, beta2, settings):  # type: ig
     tl.store(own + 3, tl.sqrt(filled2).to(tl.float32))
 
 
-@triton.jit
-def _move(params, gradients, mean, square, settings, columns, epsilon, numbers: tl.constexpr):  # type: ignore[no-untyped-def]
+@triton.jit  # type: ignore[untyped-decorator]
+def _move(  # type: ignore[no-untyped-def]
+    params, gradients, mean, square, settings, columns, epsilon, numbers: tl.constexpr
+):
     """Move some of the parameters of one member."""
     row = tl.program_id(1).to(tl.int64)  # of many members there are more numbers than 32 bits can count
     column = tl.program_id(0) * numbers + tl.arange(0, numbers)

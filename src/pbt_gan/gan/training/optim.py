@@ -49,9 +49,7 @@ def adam_(
     return {"lr": lr, "beta1": beta1, "beta2": beta2}
 
 
-def formula_(
-    params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor
-) -> None:
+def formula_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor) -> None:
     """Do what `adam_` does in operations of torch."""
     for name, beta in (("mean", beta1), ("square", beta2)):
         filled = moments[f"{name}_filled"]

@@ -1,8 +1,8 @@
 """The numbers of one block of steps after another, drawn while a GPU is busy with the block before."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import torch
 
@@ -18,25 +18,29 @@ def supply(drawing: Drawing, blocks: range, destination: Destination) -> Iterato
 
     A GPU is asked for work ahead of time, though not so far ahead that it would not stand still if the numbers of a
     block were drawn when the last one has been asked for: those of 20 members are some ten millions. So a thread draws
-    them meanwhile; numpy lets go of the interpreter where it fills arrays. On a CPU that thread would take a core from
-    the training itself. Each block has streams of its own, so what is drawn does not depend on when.
+    them meanwhile. On a CPU it would take a core from the training itself.
     """
-    if not is_gpu(destination.device):
-        yield from (send(drawing(block)(), destination) for block in blocks)
-        return
-    cuda: Any = torch.cuda  # its annotations are not complete
-    beside = cuda.Stream(destination.device)
+    if is_gpu(destination.device):
+        return ahead(drawing, blocks, partial(_sent, destination, torch.cuda.Stream(destination.device)))
+    return (send(drawing(block)(), destination) for block in blocks)
+
+
+def ahead(drawing: Drawing, blocks: range, sending: Callable[[Drawn], Draws]) -> Iterator[Draws]:
+    """Yield the numbers of each block, while a thread draws those of the next one: numpy does so beside Python.
+
+    Each block has streams of its own, so what is drawn does not depend on when.
+    """
     with ThreadPoolExecutor(1, "draws") as thread:
-        coming = thread.submit(drawing(blocks[0])) if blocks else None
+        coming: Future[Drawn] | None = None
         for block in blocks:
-            assert coming is not None
-            draws = _sent(coming.result(), destination, beside)
+            drawn = thread.submit(drawing(block)) if coming is None else coming
+            draws = sending(drawn.result())
             following = block + blocks.step
             coming = thread.submit(drawing(following)) if following in blocks else None
             yield draws
 
 
-def _sent(numbers: Drawn, destination: Destination, beside: torch.cuda.Stream) -> Draws:
+def _sent(destination: Destination, beside: torch.cuda.Stream, numbers: Drawn) -> Draws:
     """Send numbers past the work that the device has been given; what it is given from now on waits for them."""
     now = torch.cuda.current_stream(destination.device)
     with torch.cuda.stream(beside):
