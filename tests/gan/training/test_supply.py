@@ -64,7 +64,7 @@ def test_a_supply_that_is_no_longer_wanted_leaves_no_thread():
 
 @pytest.mark.slow
 def test_members_become_the_same_whether_or_not_their_numbers_are_drawn_ahead(monkeypatch):
-    settings = GanSettings(width=4, z_size=8, batch_size=8)
+    settings = GanSettings.model_validate({"width": 4, "z_size": 8, "batch_size": 8})
     images = ImagesInMemory(np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8), "cpu", torch.float32)
     loop = Loop(settings, make_step(settings, 8, 1), images, "cpu")
 
