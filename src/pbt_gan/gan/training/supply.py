@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -21,7 +22,8 @@ def supply(drawing: Drawing, blocks: range, destination: Destination) -> Iterato
     them meanwhile. On a CPU it would take a core from the training itself.
     """
     if is_gpu(destination.device):
-        return ahead(drawing, blocks, partial(_sent, destination, torch.cuda.Stream(destination.device)))
+        cuda: Any = torch.cuda  # its annotations are not complete
+        return ahead(drawing, blocks, partial(_sent, destination, cuda.Stream(destination.device)))
     return (send(drawing(block)(), destination) for block in blocks)
 
 
