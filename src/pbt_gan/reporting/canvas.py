@@ -62,7 +62,8 @@ def png(draw: Callable[[Any], None], width: float, height: float) -> bytes:
         figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
         draw(figure)
         buffer = io.BytesIO()
-        FigureCanvasAgg(figure).print_png(buffer)
+        canvas: Any = FigureCanvasAgg(figure)  # its annotations are not complete
+        canvas.print_png(buffer)
     return buffer.getvalue()
 
 
