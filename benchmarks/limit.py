@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from benchmarks.timing import Work
+from pbt_gan.devices import round_products, rounding
 
 DTYPES = {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "tf32", "bfloat16")}
 """What is measured on each device; the first is what torch does by itself: on a GPU, TF32 in convolutions only."""
@@ -16,13 +17,14 @@ SIDES = {"cpu": 2_048, "cuda": 8_192}
 
 @contextmanager
 def precision(dtype: str) -> Iterator[None]:
-    """Multiply float32 as TF32 if that is the dtype, for as long as this lasts."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if dtype == "tf32" else "highest")
+    """Multiply float32 as TF32 if that is the dtype, and else as torch does by itself, for as long as this lasts."""
+    before = rounding()
+    products = "tf32" if dtype == "tf32" else "ieee"
+    round_products({"matmul": products, "convolution": "tf32", "recurrence": "tf32"})
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        round_products(before)
 
 
 def product(dtype: str, device: str) -> Work:

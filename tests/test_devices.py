@@ -3,12 +3,8 @@
 import pytest
 import torch
 
-from pbt_gan.devices import check_device, use_device
+from pbt_gan.devices import check_device, round_products, rounding, use_device
 from pbt_gan.errors import ConfigError
-
-
-def flags() -> tuple[bool, bool]:
-    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
 
 
 @pytest.fixture
@@ -16,18 +12,26 @@ def devices(monkeypatch):
     """Return the devices that are made the current one, and put back what is set."""
     made: list[object] = []
     monkeypatch.setattr(torch.cuda, "set_device", made.append)
-    before = flags()
+    before = rounding()
     yield made
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+    round_products(before)
 
 
-@pytest.mark.parametrize("rounded", [False, True])
-def test_convolutions_and_products_round_alike(devices, rounded):
-    for before in (True, False):
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = before
+@pytest.mark.parametrize(("rounded", "told"), [(False, "ieee"), (True, "tf32")])
+def test_convolutions_and_products_round_alike(devices, rounded, told):
+    for before in ("tf32", "ieee"):
+        round_products(dict.fromkeys(rounding(), before))
         use_device("cuda:1", tf32=rounded)
-        assert flags() == (rounded, rounded)
+        assert set(rounding().values()) == {told}
+        assert torch.backends.cuda.matmul.fp32_precision == told
     assert devices == 2 * [torch.device("cuda:1")]
+
+
+def test_torch_still_exports_and_compiles_where_products_are_rounded(devices):
+    use_device("cuda", tf32=True)
+    module, x = torch.nn.Conv2d(1, 2, 3), torch.ones(1, 1, 4, 4)
+    exported = torch.export.export(module, (x,)).module()
+    assert torch.equal(exported(x), module(x))
 
 
 def test_a_gpu_without_a_number_is_the_first(devices):
@@ -36,9 +40,9 @@ def test_a_gpu_without_a_number_is_the_first(devices):
 
 
 def test_a_cpu_needs_nothing(devices):
-    before = flags()
+    before = rounding()
     use_device("cpu", tf32=True)
-    assert flags() == before
+    assert rounding() == before
     assert devices == []
 
 

@@ -1,5 +1,7 @@
 """Which devices members can train on, and how those multiply."""
 
+from collections.abc import Mapping
+
 import torch
 
 from pbt_gan.errors import ConfigError
@@ -30,4 +32,24 @@ def use_device(device: str, *, tf32: bool) -> None:
     if device == "cpu":
         return
     torch.cuda.set_device(torch.device(device) if ":" in device else 0)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    round_products(dict.fromkeys(PRODUCTS, "tf32" if tf32 else "ieee"))
+
+
+PRODUCTS = {
+    "matmul": torch.backends.cuda.matmul,
+    "convolution": torch.backends.cudnn.conv,  # type: ignore[attr-defined]
+    "recurrence": torch.backends.cudnn.rnn,
+}
+"""What of a GPU multiplies float32, each with an own `fp32_precision`. The older flags (`allow_tf32`,
+`set_float32_matmul_precision`) must not be used beside them: torch then raises where they are read."""
+
+
+def rounding() -> Mapping[str, str]:
+    """Return how each of `PRODUCTS` rounds its operands now: "tf32", "ieee", or "none" where nobody has said it."""
+    return {name: products.fp32_precision for name, products in PRODUCTS.items()}
+
+
+def round_products(how: Mapping[str, str]) -> None:
+    """Let each of `PRODUCTS` that is named round its operands so."""
+    for name, precision in how.items():
+        PRODUCTS[name].fp32_precision = precision

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from pbt_gan import references
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.core.records import Exploit, Report
@@ -15,6 +18,7 @@ from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.scores import recipes
 from pbt_gan.runs import groups
 from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.trial import Trial
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
 
@@ -208,6 +212,8 @@ def test_on_a_gpu_that_is_to_be_deterministic_memory_decides_and_no_timing(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(OnAGpu, "memory_bytes", memory_bytes)
     monkeypatch.setattr(groups, "Trial", OnAGpu)
+    monkeypatch.setattr(groups, "make_deterministic", lambda device: None)
+    monkeypatch.setattr(groups, "gpus", lambda devices: {"devices": devices})
     caplog.set_level("INFO")
     device = ",".join(f"cuda:{number}" for number in range(devices))
     given = config(vectorize="auto", name="processes", device=device, deterministic=True, memory_fraction=fraction)
@@ -215,6 +221,58 @@ def test_on_a_gpu_that_is_to_be_deterministic_memory_decides_and_no_timing(
     made = groups.decided(given, project.task, project.plan.space, tmp_path)
     assert made.executor.vectorize == group
     assert "executor.deterministic leaves nothing to a timing" in caplog.messages[-1]
+
+
+class Narrow(OnAGpu):
+    """A trial on a GPU whose memory is said to be there, and is not when it is asked for."""
+
+    def free_bytes(self) -> int:
+        return self.memory_bytes
+
+    def step_s(self, group: int, steps: int) -> float:
+        if group > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return 0.01 / group
+
+
+def test_a_group_that_runs_out_of_memory_in_the_trial_is_halved_and_not_given_up(monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(groups, "Trial", Narrow)
+    monkeypatch.setattr(groups, "gpus", lambda devices: {"devices": devices})
+    project = Project(config(vectorize="off"))
+    given = config(vectorize="auto", name="processes", device="cuda:0")
+    assert groups.decided(given, project.task, project.plan.space, tmp_path).executor.vectorize == 2
+    assert "3 members do not fit into the memory together (OutOfMemoryError: CUDA out of memory)." in caplog.messages
+
+
+def test_what_was_chosen_on_one_kind_of_gpu_is_chosen_anew_on_another_and_whatever_the_host_is_called(
+    monkeypatch, tmp_path, trials
+):
+    monkeypatch.setattr(groups, "Trial", Narrow)
+    project = Project(config(vectorize="off"))
+    given = config(vectorize="auto", name="processes", device="cuda:0")
+    for name, memory, host in (("H200", 141, "a"), ("H200", 141, "b"), ("H200", 96, "a"), ("A100", 141, "a")):
+        card = SimpleNamespace(name=name, total_memory=memory, multi_processor_count=132)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device, card=card: card)
+        monkeypatch.setattr("platform.node", lambda host=host: host)
+        groups.decided(given, project.task, project.plan.space, tmp_path)
+    assert len(trials) == 3
+
+
+def test_a_trial_draws_one_member_only_whatever_its_groups_are(tmp_path, monkeypatch):
+    task = references.load(f"{Path(__file__).parents[1] / 'executors' / 'odd_tasks.py'}:Roommates")()
+    born: list[Any] = []
+
+    def init(rng: Any) -> dict[str, Any]:
+        born.append(rng)
+        return {"point": np.zeros(3)}
+
+    monkeypatch.setattr(task, "init", init)
+    trial = Trial(task, {}, tmp_path, "cpu")
+    for group in (1, 4):
+        assert trial.step_s(group, 2) >= 0
+    assert trial.state_bytes() > 24
+    assert len(born) == 1
 
 
 @pytest.mark.slow

@@ -1,3 +1,6 @@
+import math
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +53,39 @@ def test_a_group_fits_with_the_states_that_are_kept_beside_it():
     room = (500 + 10 * (100 + STATES_KEPT * 20)) / ROOM
     assert fitting(peak, 20, round(room) + 1, 20) == 10
     assert fitting(peak, 20, round(room) - 100, 20) == 7  # three rounds; with nine the last would have two
+
+
+def test_after_a_size_for_which_there_is_no_memory_no_larger_one_is_tried():
+    tried = []
+
+    def step_s(size):
+        tried.append(size)
+        return 0.01 / size if size < 10 else math.inf
+
+    assert fastest(step_s, 40) == 5
+    assert tried == [1, 2, 3, 5, 10]
+
+
+@pytest.mark.parametrize("most_bytes", [10_000, 1_399, 800])
+def test_a_group_that_needs_more_than_one_and_two_let_expect_is_halved_until_it_fits(most_bytes):
+    tried = []
+
+    def peak_bytes(size):
+        tried.append(size)
+        return 100 * size if size <= 2 else 400 * size
+
+    size = fitting(peak_bytes, 0, round(most_bytes / ROOM) + 1, 20)
+    assert size == 1 or peak_bytes(size) <= most_bytes
+    assert size == {10_000: 20, 1_399: 3, 800: 2}[most_bytes]
+    assert len(tried) < 10
+
+
+def test_where_two_do_not_fit_members_are_alone():
+    assert fitting(lambda size: 100 if size == 1 else sys.maxsize, 10, 1_000, 20) == 1
+
+
+def test_a_worker_with_one_member_has_nothing_to_try():
+    assert fitting(lambda size: pytest.fail("nobody asks"), 10, 1_000, 1) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -33,6 +34,34 @@ def machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
     }
+
+
+def gpus(devices: Sequence[str]) -> Mapping[str, Any]:
+    """Return what the speed and the memory of a program depend on where it runs on GPUs; nothing where on none."""
+    named = [device for device in devices if device != "cpu"]
+    if not named:
+        return {}
+    import torch
+    from torch.backends import cudnn
+
+    found = [torch.cuda.get_device_properties(device) for device in named]
+    return {
+        "devices": [
+            {"name": each.name, "memory_bytes": each.total_memory, "multiprocessors": each.multi_processor_count}
+            for each in found
+        ],
+        "driver": _driver(),
+        "cuda": torch.version.cuda,
+        "cudnn": cudnn.version(),  # type: ignore[no-untyped-call]
+    }
+
+
+def _driver(told: Path = Path("/proc/driver/nvidia/version")) -> str:
+    """Return the version of NVIDIA's driver as the system tells it; nothing: it does not."""
+    try:
+        return told.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 def _processor() -> str:

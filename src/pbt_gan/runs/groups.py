@@ -5,7 +5,9 @@ run is to be deterministic the choice is not left to timings, which differ from 
 """
 
 import logging
+import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from pbt_gan.config.objects import workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.core.space import Space
 from pbt_gan.errors import ConfigError, PbtGanError, one_line
+from pbt_gan.executors.determinism import make_deterministic
+from pbt_gan.executors.failing import kind_of
 from pbt_gan.interfaces import Problem
 from pbt_gan.runs.choices import remembered
-from pbt_gan.runs.environment import machine, versions
+from pbt_gan.runs.environment import gpus, machine, versions
 from pbt_gan.runs.sizes import fastest, fitting
 from pbt_gan.runs.trial import Trial
 
@@ -72,6 +76,8 @@ def decided(config: Config, task: Problem, space: Space, folder: Path) -> Config
 def _tried(config: Config, task: Problem, space: Space, folder: Path) -> int:
     members, device = most(config), config.executor.devices[0]
     timed = device == "cpu" or not config.executor.deterministic
+    if not timed:
+        make_deterministic(device)  # as its workers are: other kernels may need other memory
     trial = Trial(task, space, folder, device)
     if device != "cpu":
         # The whole memory, and not what happens to be free, where another time must choose alike.
@@ -83,7 +89,7 @@ def _tried(config: Config, task: Problem, space: Space, folder: Path) -> int:
         if fit < members:
             log.warning("%d members do not fit into the memory of %s together; a group has %d.", members, device, fit)
         members = fit
-    group = fastest(lambda size: min(trial.step_s(size, _STEPS) for _ in range(_ROUNDS)), members) if timed else members
+    group = fastest(partial(_step_s, trial), members) if timed else members
     trial.release()
     why = (
         "that was the fastest in a trial"
@@ -95,17 +101,30 @@ def _tried(config: Config, task: Problem, space: Space, folder: Path) -> int:
     return group
 
 
+def _step_s(trial: Trial, group: int) -> float:
+    """Return the seconds of a step of one of so many members; inf: more than one, for which there is no memory."""
+    try:
+        return min(trial.step_s(group, _STEPS) for _ in range(_ROUNDS))
+    except Exception as error:
+        if group == 1 or kind_of(error) != "memory":
+            raise
+        log.warning("%d members do not fit into the memory together (%s).", group, one_line(error))
+    return math.inf
+
+
 def _circumstances(config: Config, task: Problem) -> Mapping[str, Any]:
-    """Return all that the choice depends on."""
-    here = machine()
+    """Return all that the choice depends on; on a GPU not the host's name: each container has one of its own."""
+    here, devices = machine(), config.executor.devices
+    host = () if "cpu" not in devices else ("host",)
     return {
         "task": config.task.name,
         "arguments": dict(task.arguments()),
         "most": most(config),
         "workers": workers_of(config),
-        "devices": config.executor.devices,
+        "devices": devices,
+        "gpus": gpus(devices),
         "deterministic": config.executor.deterministic,
         "memory_fraction": config.executor.memory_fraction,
-        "machine": {key: here[key] for key in ("host", "processor", "cores")},
+        "machine": {key: here[key] for key in (*host, "processor", "cores")},
         "versions": versions(),
     }

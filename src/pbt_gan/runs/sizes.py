@@ -22,7 +22,7 @@ def fastest(step_s: Callable[[int], float], most: int) -> int:
     first, and no larger one after one that gains nothing.
 
     Args:
-        step_s: seconds of a member's step in a group of so many.
+        step_s: seconds of a member's step in a group of so many; inf: they do not fit into the memory.
         most: members of the largest group.
     """
     best, best_s = 1, step_s(1)
@@ -39,8 +39,11 @@ def fastest(step_s: Callable[[int], float], most: int) -> int:
 def fitting(peak_bytes: Callable[[int], int], state_bytes: int, free_bytes: int, most: int) -> int:
     """Return how many members a group may have that is to fit into a memory; at least 1, whatever comes of it.
 
+    What more members take is told from one and two. That is a line, and a library may need more for a large group than
+    it says; so what is chosen is tried, and halved until it fits.
+
     Args:
-        peak_bytes: what training a group of so many takes.
+        peak_bytes: what an order of a group of so many takes; more than there is, if it came to no end.
         state_bytes: of one member.
         free_bytes: of the memory.
         most: members that a worker has.
@@ -48,11 +51,17 @@ def fitting(peak_bytes: Callable[[int], int], state_bytes: int, free_bytes: int,
     Returns:
         at most as many, and so that its rounds are equally full.
     """
+    if most == 1:
+        return 1
+    room_bytes = ROOM * free_bytes
     one, two = peak_bytes(1), peak_bytes(2)
     each = two - one + STATES_KEPT * state_bytes
-    room = int((ROOM * free_bytes - max(one - (two - one), 0)) // max(each, 1))
+    room = int((room_bytes - max(one - (two - one), 0)) // max(each, 1))
     rounds = -(-most // max(room, 1))
-    return -(-most // rounds)
+    size = -(-most // rounds)
+    while size > 1 and peak_bytes(size) + size * STATES_KEPT * state_bytes > room_bytes:
+        size = -(-size // 2)
+    return size
 
 
 def _sizes(most: int) -> list[int]:

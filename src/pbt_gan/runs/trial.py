@@ -1,6 +1,5 @@
 """What members cost: a few of them trained for a moment, in this process."""
 
-import resource
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -9,8 +8,9 @@ from pathlib import Path
 from pbt_gan import codec
 from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Space, middles
+from pbt_gan.executors.failing import kind_of
 from pbt_gan.executors.threads import OneThread, keep_memory
-from pbt_gan.executors.work import attached, device_clock, train
+from pbt_gan.executors.work import attached, device_clock, score, train
 from pbt_gan.interfaces import Problem, Tree
 
 
@@ -32,10 +32,12 @@ class Trial:
         keep_memory()
         with self._one_thread.held():
             self._trainer = attached(task, folder, device)
+            # What its weights are does not matter here: to draw those of every member would take longer than the trial.
+            self._newborn = self._trainer.init(stream(0, "trial"))
 
     def state_bytes(self) -> int:
         """Return how large a member's state is."""
-        return len(codec.encode(self._states(1)[0]))
+        return len(codec.encode(self._newborn))
 
     def step_s(self, group: int, steps: int) -> float:
         """Return the device seconds of a step of one member, trained in a group of so many."""
@@ -46,18 +48,19 @@ class Trial:
         return (self._clock() - began_s) / (steps * group)
 
     def peak_bytes(self, group: int) -> int:
-        """Return the memory that a group takes: of a GPU what tensors held at most, else of this whole process."""
-        if self._device == "cpu":
-            self._train(self._states(group), 1)
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
+        """Return what tensors hold of a GPU's memory at most, in an order of a group; maxsize: it is not enough."""
         import torch
 
         torch.cuda.reset_peak_memory_stats(self._device)
         try:
-            self._train(self._states(group), 1)
-        except torch.OutOfMemoryError:
-            return sys.maxsize
-        return torch.cuda.max_memory_allocated(self._device)
+            self._order(group)
+        except Exception as error:
+            if kind_of(error) != "memory":
+                raise
+        else:
+            return torch.cuda.max_memory_allocated(self._device)
+        torch.cuda.empty_cache()  # here, where the frames of the error no longer hold what it had taken
+        return sys.maxsize
 
     def free_bytes(self) -> int:
         """Return how much of a GPU's memory nobody uses just now."""
@@ -74,15 +77,21 @@ class Trial:
         return total
 
     def release(self) -> None:
-        """Give back the device memory that training leaves in this process."""
+        """Give back all that it holds; it is of no use any more."""
+        del self._trainer, self._newborn
         if self._device != "cpu":
             import torch
 
             torch.cuda.empty_cache()
 
     def _states(self, count: int) -> list[Tree]:
+        return [codec.clone(self._newborn) for _ in range(count)]
+
+    def _order(self, group: int) -> None:
+        """Do with a group what a worker does in an order."""
+        trained = self._train(self._states(group), 1)
         with self._one_thread.held():
-            return [self._trainer.init(stream(0, "trial", member)) for member in range(count)]
+            score(self._trainer, trained, stream(0, "trial", "score"))
 
     def _train(self, states: Sequence[Tree], steps: int) -> list[Tree]:
         streams = [partial(stream, 0, "trial", member) for member in range(len(states))]
