@@ -76,3 +76,9 @@ class CudaGraphs:
             return None
         replay: Run = graph.replay
         return replay
+
+
+def recorder_of(device: str) -> Recorder | None:
+    """Return what records steps on a device; None: nothing does, or nothing may be left to a timing."""
+    there = device.startswith("cuda") and torch.backends.cuda.is_built()
+    return CudaGraphs(device) if there and not torch.are_deterministic_algorithms_enabled() else None
