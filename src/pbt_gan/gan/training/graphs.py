@@ -80,5 +80,6 @@ class CudaGraphs:
 
 def recorder_of(device: str) -> Recorder | None:
     """Return what records steps on a device; None: nothing does, or nothing may be left to a timing."""
-    there = device.startswith("cuda") and torch.backends.cuda.is_built()
+    backend: Any = torch.backends.cuda
+    there = device.startswith("cuda") and backend.is_built()
     return CudaGraphs(device) if there and not torch.are_deterministic_algorithms_enabled() else None
