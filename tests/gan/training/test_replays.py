@@ -8,7 +8,7 @@ import torch
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training import loop as loop_module
-from pbt_gan.gan.training.graphs import CudaGraphs
+from pbt_gan.gan.training.graphs import CudaGraphs, recorder_of
 from pbt_gan.gan.training.loop import Loop
 from pbt_gan.gan.training.replays import TRIED
 from pbt_gan.gan.training.stacking import leaves
@@ -114,6 +114,20 @@ def test_short_orders_are_not_recorded():
 def test_what_waits_cannot_be_recorded():
     with pytest.raises(RuntimeError, match="waits"):
         Tapes().record(lambda: torch.ones(1).item())
+
+
+def test_a_cpu_records_nothing():
+    assert recorder_of("cpu") is None
+
+
+@pytest.mark.gpu
+def test_where_bits_are_to_be_equal_nothing_is_left_to_a_timing():
+    assert recorder_of("cuda") is not None
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert recorder_of("cuda") is None
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.gpu

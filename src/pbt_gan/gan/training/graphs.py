@@ -76,3 +76,10 @@ class CudaGraphs:
             return None
         replay: Run = graph.replay
         return replay
+
+
+def recorder_of(device: str) -> Recorder | None:
+    """Return what records steps on a device; None: nothing does, or nothing may be left to a timing."""
+    backend: Any = torch.backends.cuda
+    there = device.startswith("cuda") and backend.is_built()
+    return CudaGraphs(device) if there and not torch.are_deterministic_algorithms_enabled() else None

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.choices import CHOICES, chosen
-from pbt_gan.gan.data.sending import is_gpu
 from pbt_gan.gan.data.source import ImageSource
 from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
@@ -21,7 +20,7 @@ from pbt_gan.gan.nets.table import find_architecture, make_nets
 from pbt_gan.gan.settings import DType, GanSettings, Scalars
 from pbt_gan.gan.training.batches import Batches
 from pbt_gan.gan.training.draws import Destination, Drawn, Draws, Needs, drawn
-from pbt_gan.gan.training.graphs import CudaGraphs, Recorder
+from pbt_gan.gan.training.graphs import recorder_of
 from pbt_gan.gan.training.health import SAMPLES, Condition, Diversity, Look
 from pbt_gan.gan.training.replays import Replays
 from pbt_gan.gan.training.stacking import State, stacked
@@ -70,9 +69,7 @@ class Loop:
         self._dtype = dtype_of(settings)
         self._steps: dict[Chosen, Step] = {(): step}  # by what members may choose instead of what is set
         self._batches = Batches(images, device, self._dtype, labels, classes)
-        # Under --deterministic nothing is left to a timing, and images of the host cannot be recorded.
-        timed = is_gpu(device) and not torch.are_deterministic_algorithms_enabled()
-        self._recorder: Recorder | None = CudaGraphs(device) if timed and images.device == device else None
+        self._recorder = recorder_of(device) if images.device == device else None  # what the host sends is not recorded
         self._health = health or Health()
         self._diversity = self._measuring() if self._health.collapse else None
         self._untrained = 0.0 if self._diversity is None else self._of_untrained(self._diversity)
