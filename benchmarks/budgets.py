@@ -17,8 +17,8 @@ from pbt_gan.config.source import presets
 FILE = Path(__file__).resolve().parents[1] / "tests" / "golden" / "programs.json"
 
 Budget = Mapping[str, Any]
-"""Of a step `launches`, `convolutions` and `megabytes`, those moved on the GPU; `sent_kilobytes` to it; `waits` of the host
-in a step; and `waits_of_an_order` besides its steps, by the file in which they are."""
+"""Of a step `launches`, `convolutions` and `megabytes`, those moved on the GPU; `sent_kilobytes` to it; `waits` of the
+host in a step; and `waits_of_an_order` besides its steps, by the file in which they are."""
 
 CASES = [*((preset, "bfloat16") for preset in sorted(presets())), ("seed-dcgan", "tf32"), ("digits", "float32")]
 
@@ -36,10 +36,10 @@ def measured(preset: str, dtype: str) -> Budget:
     }
 
 
-def budgets() -> Mapping[str, Budget]:
-    """Return what is written down, by preset and dtype."""
-    written: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    return written
+def budgets() -> tuple[str, Mapping[str, Budget]]:
+    """Return what is written down, by preset and dtype, and the version of torch with which it was counted."""
+    written: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return written["torch"], written["programs"]
 
 
 def torch_version() -> str:
@@ -56,13 +56,14 @@ def differences(name: str, found: Budget, allowed: Budget) -> Iterator[str]:
 
 def main(arguments: list[str]) -> Iterator[str]:
     """Say what has changed, and write it if that is asked for."""
-    written, found = budgets(), {"torch": torch_version()}
+    _, written = budgets()
+    found = {}
     for preset, dtype in CASES:
         name = f"{preset} {dtype}"
         found[name] = measured(preset, dtype)
         yield from differences(name, found[name], written.get(name, {}))
     if arguments == ["write"]:
-        FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        FILE.write_text(json.dumps({"torch": torch_version(), "programs": found}, indent=1) + "\n", encoding="utf-8")
     else:
         yield "Nothing was written: python -m benchmarks.budgets write"
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread, get_ident
 from typing import Any, NamedTuple, TypeVar
 from unittest.mock import patch
 
@@ -60,6 +61,8 @@ class Meter:
     waits: Counter[Place] = field(default_factory=Counter)  # where the host waits for the GPU
     sent_bytes: int = 0  # to the GPU
     fetched_bytes: int = 0  # from it
+    waits_beside: Counter[Place] = field(default_factory=Counter)  # where other threads wait for it
+    thread: int = field(default_factory=get_ident)  # of the host that gives the GPU its work
 
     @property
     def total(self) -> Cost:
@@ -85,7 +88,7 @@ class Meter:
 
     def copy(self) -> "Meter":
         """Return what was asked up to now."""
-        return Meter(self.calls.copy(), self.waits.copy(), self.sent_bytes, self.fetched_bytes)
+        return self - Meter()
 
     def __sub__(self, other: "Meter") -> "Meter":
         """Return what was asked beyond the other."""
@@ -94,6 +97,7 @@ class Meter:
             _less(self.waits, other.waits),
             self.sent_bytes - other.sent_bytes,
             self.fetched_bytes - other.fetched_bytes,
+            _less(self.waits_beside, other.waits_beside),
         )
 
     def note(self, func: OpOverload, given: Sequence[Tensor], cost: Cost) -> None:
@@ -104,7 +108,8 @@ class Meter:
 
     def wait(self) -> None:
         """Take in that the host waits, here."""
-        self.waits[place()] += 1
+        waits = self.waits if get_ident() == self.thread else self.waits_beside
+        waits[place()] += 1
 
 
 def _less(counts: Counter[T], others: Counter[T]) -> Counter[T]:
@@ -142,12 +147,18 @@ class Pinned:
 
 @contextmanager
 def fake_gpu() -> Iterator[Meter]:
-    """Have "cuda" for as long as this lasts, and count what it is asked to do."""
-    meter = Meter()
+    """Have "cuda" for as long as this lasts, also in threads that begin meanwhile, and count what it is asked to do."""
+    meter, pinned, run = Meter(), Pinned(), Thread.run
+
+    def run_there(thread: Thread) -> None:
+        with _Names(pinned), _Operations(meter, pinned):
+            run(thread)
+
     with ExitStack() as stack:
-        pinned = Pinned()
         for name, value in _torch_cuda(meter).items():
             stack.enter_context(patch.object(torch.cuda, name, value))
+        stack.enter_context(patch.object(Thread, "run", run_there))
+        stack.enter_context(patch.object(Tensor, "record_stream", lambda *_: None, create=True))
         stack.enter_context(_Names(pinned))
         stack.enter_context(_Operations(meter, pinned))
         yield meter
@@ -162,6 +173,8 @@ class _Names(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func is torch.device:
+            return func(*args, **kwargs)
         if getattr(func, "__name__", "") == "__get__":
             return self._attribute(func, args)
         if func in (Tensor.pin_memory, Tensor.is_pinned):
@@ -219,7 +232,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func.overloadpacket is aten.copy_ and len({tensor.is_meta for tensor in given}) == 2:
             return self._filled(*args, **kwargs)
         if func.overloadpacket is aten._local_scalar_dense and given[0].is_meta:
-            self._meter.wait()
+            self._cross(given[0], waits=True)
             return torch.ones((), dtype=given[0].dtype).item()
         on_gpu = any(tensor.is_meta for tensor in given)
         if on_gpu:

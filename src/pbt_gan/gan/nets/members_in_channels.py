@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pbt_gan.gan.nets.grouped import Window, convolve, transposed
+from pbt_gan.gan.nets.grouped import Window, convolve, slopes_of_slopes, transposed
 
 EPSILON = 1e-5
 """Added to a variance under the root."""
@@ -116,12 +116,8 @@ class MembersInChannels:
 
 
 def _groups_stay(window: Window) -> bool:
-    """Whether to convolve so that groups stay groups in the slope of a slope.
-
-    Penalties ask for those, inside of `torch.func.grad`. Elsewhere torch's own say the same in fewer calls.
-    """
-    inside: bool = torch._C._are_functorch_transforms_active()
-    return inside and window.groups > 1
+    """Whether to convolve so that groups stay groups in the slope of a slope."""
+    return slopes_of_slopes() and window.groups > 1
 
 
 def _plus(x: Tensor, bias: Tensor | None) -> Tensor:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pbt_gan.gan.nets.grouped import Window, convolve, slopes_of_slopes
+
 
 def pool(x: Tensor) -> Tensor:
     """Return the means of squares of 2 × 2 pixels."""
@@ -29,6 +31,8 @@ def blur(x: Tensor) -> Tensor:
     weights = 2 - torch.arange(-1, 2, dtype=x.dtype, device=x.device).abs()
     kernel = torch.outer(weights, weights) / 16
     # Each channel by itself; an axis more, of the samples, is one along which nothing is blurred.
+    if x.ndim == 4 and slopes_of_slopes():
+        return convolve(x, kernel.expand(x.shape[1], 1, 3, 3), Window(groups=x.shape[1], kernel=3, stride=1))
     if x.ndim == 4:
         return F.conv2d(x, kernel.expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])
     return F.conv3d(x, kernel[..., None].expand(x.shape[1], 1, 3, 3, 1), padding=(1, 1, 0), groups=x.shape[1])
