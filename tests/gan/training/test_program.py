@@ -1,17 +1,19 @@
 """What a GPU would be asked to do, followed without one: shapes, places, launches, bytes, and where the host waits."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from unittest.mock import patch
 
 import pytest
 
 from benchmarks.budgets import CASES, budgets, differences, measured, torch_version
-from benchmarks.fake_gpu import fake_gpu
-from benchmarks.program import make_loop, newborn, order, program, settings_of, shape_of
+from benchmarks.fake_gpu import Meter, fake_gpu
+from benchmarks.program import make_loop, newborn, order, settings_of, shape_of
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.nets.table import NETS
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training import loop as loops
+from pbt_gan.gan.training.loop import Loop
 from pbt_gan.gan.training.stacking import leaves
 from pbt_gan.gan.training.step import Step
 from tests.gan.training.parts import PARTS, TINY
@@ -21,7 +23,6 @@ WAYS = {
     **{part: ({**TINY, "dtype": "float32", **changes}, 8) for part, changes in PARTS.items()},
     **{f"net {net}": ({**ANY_NET, "net": net}, 16) for net in NETS},
 }
-EVERYBODY = [{"n_critic": 3}, {"n_critic": 1}]
 
 
 def of_way(way: str) -> tuple[GanSettings, int, int]:
@@ -42,24 +43,33 @@ def test_no_preset_asks_more_of_a_gpu_than_is_written(preset, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
-def test_all_of_a_step_happens_on_the_gpu_and_more_members_launch_no_more(way):
-    few, many = (program(*of_way(way), members=members).step for members in (2, 5))
-    assert {name: cost.launches for name, cost in few.by_operation.items()} == {
-        name: cost.launches for name, cost in many.by_operation.items()
-    }
-    assert not few.waits
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-def test_states_keep_their_shapes_and_types(way):
-    with fake_gpu():
+def test_all_of_a_step_happens_on_the_gpu_with_launches_for_all_members_at_once(way):
+    with fake_gpu() as meter:
         loop = make_loop(*of_way(way))
-        before = [[(leaf.shape, leaf.dtype) for leaf in leaves(newborn(loop))] for _ in EVERYBODY]
-        streams = [partial(stream, 0, "train", member) for member in range(len(EVERYBODY))]
-        trained = loop.train([newborn(loop) for _ in EVERYBODY], EVERYBODY, 2, streams)
-        assert [[(leaf.shape, leaf.dtype) for leaf in leaves(each.state)] for each in trained] == before
-        assert all(leaf.is_cuda for each in trained for leaf in leaves(each.state))
+        few, many = (trained(loop, meter, updates) for updates in ((2, 2, 1, 1), (2, 2, 2, 1, 1, 1)))
+    assert few == many
+
+
+def trained(loop: Loop, meter: Meter, updates: Sequence[int]) -> Mapping[str, int]:
+    """Train members with so many updates of their discriminators; return the launches of a step by operation."""
+    found: list[Meter] = []
+    step = Step.__call__
+
+    def counted(self, *given):
+        before = meter.copy()
+        result = step(self, *given)
+        found.append(meter - before)
+        return result
+
+    states = [newborn(loop) for _ in updates]
+    before = [[(leaf.shape, leaf.dtype) for leaf in leaves(state)] for state in states]
+    streams = [partial(stream, 0, "train", member) for member in range(len(updates))]
+    with patch.object(Step, "__call__", counted):
+        trainings = loop.train(states, [{"n_critic": each} for each in updates], 1, streams)
+    assert [[(leaf.shape, leaf.dtype) for leaf in leaves(each.state)] for each in trainings] == before
+    assert all(leaf.is_cuda for each in trainings for leaf in leaves(each.state))
+    assert not found[0].waits
+    return {name: cost.launches for name, cost in found[0].by_operation.items()}
 
 
 def test_from_block_to_block_the_host_waits_for_looks_only():
