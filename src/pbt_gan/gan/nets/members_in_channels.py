@@ -2,9 +2,13 @@
 
 Images within the nets are [B, P·C, H, W], always a single batch. For one member, all is plain convolution. How many
 images there are is asked for by `shape`, not by `len`: a program that is traced or exported then takes any number.
+
+They are of the dtype that products are computed in, from `enter` or `dense` to `leave`, `logits` or `flatten`: what a
+GPU does between convolutions takes as long as it takes to read and write them. Weights are cast where they are
+multiplied. Of batch norm, sums and statistics are float32 all the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,16 +34,20 @@ class MembersInChannels:
 
     def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Bring the members' channels side by side; the batches stay apart, which suits the cache."""
-        return [images.transpose(0, 1).flatten(1, 2) for images in batches]
+        return [images.to(self.compute).transpose(0, 1).flatten(1, 2) for images in batches]
+
+    def kernels(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Cast and lay side by side the weights of convolutions, which are those of five axes."""
+        return {name: part.to(self.compute).contiguous() if part.ndim == 5 else part for name, part in params.items()}
 
     def leave(self, x: Tensor, channels: int) -> Tensor:
         """Bring the members to the front."""
-        return x.view(x.shape[0], -1, channels, *x.shape[2:]).transpose(0, 1)
+        return self._out(x).view(x.shape[0], -1, channels, *x.shape[2:]).transpose(0, 1)
 
     def dense(self, z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Multiply member by member."""
-        y = torch.bmm(z.to(self.compute), weight.to(self.compute).mT).to(z.dtype)
-        y = y if bias is None else y + bias[:, None]
+        y = torch.bmm(z.to(self.compute), weight.to(self.compute).mT)
+        y = y if bias is None else y + bias[:, None].to(self.compute)
         return y.transpose(0, 1).flatten(1)[..., None, None]
 
     def unflatten(self, x: Tensor, side: int) -> Tensor:
@@ -61,13 +69,12 @@ class MembersInChannels:
 
     def double(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve in groups."""
-        dtype = x.dtype
         window = Window(len(weight), weight.shape[-1], 2)
-        x, weights, bias = x.to(self.compute), weight.flatten(0, 1).to(self.compute), self._side_by_side(bias)
+        weights, bias = weight.to(self.compute).flatten(0, 1), self._side_by_side(bias)
         if _groups_stay(window):
-            return _plus(transposed(x, weights, window), bias).to(dtype)
+            return _plus(transposed(x, weights, window), bias)
         padding, after = window.padding, window.transposed_padding
-        return F.conv_transpose2d(x, weights, bias, 2, padding, after, window.groups).to(dtype)
+        return F.conv_transpose2d(x, weights, bias, 2, padding, after, window.groups)
 
     def batch_norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normalise the channels of all members at once."""
@@ -84,7 +91,7 @@ class MembersInChannels:
 
     def flatten(self, x: Tensor, members: int) -> Tensor:
         """Bring the members to the front."""
-        return x.reshape(x.shape[0], members, -1).transpose(0, 1)[None]
+        return self._out(x).reshape(x.shape[0], members, -1).transpose(0, 1)[None]
 
     def split(self, x: Tensor, members: int, parts: int) -> Sequence[Tensor]:
         """Split each member's channels; for more than one, these are copies."""
@@ -93,26 +100,32 @@ class MembersInChannels:
 
     def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
         """Lay the members' values side by side."""
-        return values.flatten()[:, None, None]
+        return values.to(x.dtype).flatten()[:, None, None]
 
     def per_image(self, values: Tensor) -> Tensor:
         """Lay the members' values side by side."""
-        return values.squeeze(0).transpose(0, 1).flatten(1)[..., None, None]
+        return values.to(self.compute).squeeze(0).transpose(0, 1).flatten(1)[..., None, None]
 
     def per_pixel(self, values: Tensor, channels: int) -> Tensor:
         """Repeat them for the channels of each member."""
+        values = values if values.dtype == torch.bool else values.to(self.compute)
         maps = values.transpose(0, 1)[:, :, None]
         return maps.expand(-1, -1, channels, -1, -1).flatten(1, 2)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, groups: int = 1) -> Tensor:
-        dtype, window = x.dtype, Window(len(weight) * groups, weight.shape[-1], stride)
-        x, weights, bias = x.to(self.compute), weight.flatten(0, 1).to(self.compute), self._side_by_side(bias)
+        window = Window(len(weight) * groups, weight.shape[-1], stride)
+        weights, bias = weight.to(self.compute).flatten(0, 1), self._side_by_side(bias)
         if _groups_stay(window):
-            return _plus(convolve(x, weights, window), bias).to(dtype)
-        return F.conv2d(x, weights, bias, stride, window.padding, groups=window.groups).to(dtype)
+            return _plus(convolve(x, weights, window), bias)
+        return F.conv2d(x, weights, bias, stride, window.padding, groups=window.groups)
+
+    @staticmethod
+    def _out(x: Tensor) -> Tensor:
+        """Return it as what is computed outside of nets takes it."""
+        return x.float() if x.dtype == torch.bfloat16 else x
 
     def _side_by_side(self, bias: Tensor | None) -> Tensor | None:
-        return None if bias is None else bias.flatten().to(self.compute)
+        return None if bias is None else bias.to(self.compute).flatten()
 
 
 def _groups_stay(window: Window) -> bool:
