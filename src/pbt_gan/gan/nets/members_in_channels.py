@@ -144,7 +144,7 @@ def _plus(x: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _laid(x: Tensor, members: int) -> Tensor:
-    """Lay the channels of a pixel side by side if that is how convolutions are faster: on a CPU, those of one member."""
+    """Lay the channels of a pixel side by side where convolutions are faster so: on a CPU, those of one member."""
     if x.device.type != "cpu" or members > 1:
         return x
     return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
