@@ -13,7 +13,7 @@ MEMBERS, BATCH, SIZE, CLASSES = 2, 6, 32, 3
 
 
 class Wide(TorchDispatchMode):
-    """Notes the operations that make float32 tensors as large as the images of a layer."""
+    """Notes the operations that make float32 tensors larger than so many numbers."""
 
     def __init__(self, numbers):
         super().__init__()
@@ -22,7 +22,7 @@ class Wide(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         made = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(made):
-            if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float32 and tensor.numel() >= self.numbers:
+            if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float32 and tensor.numel() > self.numbers:
                 self.found.add(str(func))
         return made
 
