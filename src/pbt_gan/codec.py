@@ -112,21 +112,21 @@ def clone(tree: Any) -> Any:
 
 def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
     """Return a tree with each of its tensors changed, torch's and NumPy's; those that are tied stay so."""
-    made: dict[_Identity, Any] = {}
+    return _mapped(tree, change, {})
 
-    def of(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: of(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(map(of, value))
-        if not (_is_torch(value) or isinstance(value, np.ndarray)):
-            return value
-        identity = _identity(value)
-        if identity not in made:
-            made[identity] = change(value)
-        return made[identity]
 
-    return of(tree)
+def _mapped(value: Any, change: Callable[[Any], Any], made: dict["_Identity", Any]) -> Any:
+    # A function within `mapped` that calls itself would keep what was made until the garbage collector comes by.
+    if isinstance(value, dict):
+        return {key: _mapped(item, change, made) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_mapped(item, change, made) for item in value)
+    if not (_is_torch(value) or isinstance(value, np.ndarray)):
+        return value
+    identity = _identity(value)
+    if identity not in made:
+        made[identity] = change(value)
+    return made[identity]
 
 
 class Encoding:

@@ -20,6 +20,20 @@ def stacked(states: Sequence[State]) -> State:
     }
 
 
+def gathered(states: Sequence[State], device: str) -> State:
+    """Return the members as a group on a device; from then on each state is a view of its row, and kept once only."""
+    group: State = {}
+    for name, part in states[0].items():
+        parts = [state[name] for state in states]
+        if isinstance(part, dict):
+            group[name] = gathered(parts, device)
+            continue
+        group[name] = rows = _rows([tensor.to(device) for tensor in parts])
+        for state, row in zip(states, _members(name, rows), strict=True):
+            state[name] = row
+    return group
+
+
 def unstacked(group: State) -> list[State]:
     """Return a group's members, which share its memory."""
     parts = {name: unstacked(part) if isinstance(part, dict) else _members(name, part) for name, part in group.items()}
@@ -29,6 +43,11 @@ def unstacked(group: State) -> list[State]:
 def placed(state: State, device: str) -> State:
     """Return a state on a device; tensors that lie there already are the same ones."""
     return {name: placed(part, device) if isinstance(part, dict) else part.to(device) for name, part in state.items()}
+
+
+def copied(state: State) -> State:
+    """Return a state with memory of its own."""
+    return {name: copied(part) if isinstance(part, dict) else part.clone() for name, part in state.items()}
 
 
 def leaves(state: State) -> list[Tensor]:
