@@ -1,6 +1,7 @@
 """How far the features are apart as a kernel sees them, all pairs of them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ KERNEL_IMAGES = 1_000
 """How many real images, evenly spread over the data, the distance compares with; its cost is their square."""
 
 _ROWS = 200
-"""Of a kernel's matrix that are made at a time: they stay in the processor's cache."""
+"""Of a kernel's matrix that are made at a time on a CPU: they stay in its cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +27,9 @@ class Cloud:
     @classmethod
     def of(cls, features: "Tensor") -> "Cloud":
         """Take features [N, D]."""
-        return cls(features.double().cpu())
+        return cls(features.double())
 
-    @property
+    @cached_property
     def finite(self) -> bool:
         """Whether all entries are."""
         return bool(self.features.isfinite().all())
@@ -77,14 +78,20 @@ def _kernel_sums(x: "Tensor", y: "Tensor") -> "Tensor":
     """Return for each row of `x` the sum of the kernel over all of `y`."""
     from torch import cat
 
-    sums = [(rows @ y.T + 1).pow(3).sum(1) for rows in (x / x.shape[1]).split(_ROWS)]  # type: ignore[no-untyped-call]
+    sums = [(rows @ y.T + 1).pow(3).sum(1) for rows in _rows(x / x.shape[1])]
     return cat(sums)
+
+
+def _rows(x: "Tensor") -> "Sequence[Tensor]":
+    """Split into what is multiplied at a time: on a GPU it is all."""
+    parts: Sequence[Tensor] = x.split(_ROWS if x.device.type == "cpu" else len(x))  # type: ignore[no-untyped-call]
+    return parts
 
 
 def _kernel_sum(x: "Tensor", y: "Tensor") -> "Tensor":
     """Return the sum of the kernel over all pairs."""
     total = x.new_zeros(())
-    for rows in (x / x.shape[1]).split(_ROWS):  # type: ignore[no-untyped-call]
+    for rows in _rows(x / x.shape[1]):
         bases = (rows @ y.T).add_(1).flatten()
         total += bases.square().dot(bases)
     return total
