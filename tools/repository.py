@@ -25,6 +25,7 @@ from packaging.version import Version
 BINARY = (".png", ".safetensors", ".npz")
 
 WORKSHOP = ("dev", "docs", "bench-ray")
+BROUGHT = ("triton",)  # by torch, in its builds for CUDA; what needs it does without it elsewhere
 """Extras for those who work on the project: what they bring the package itself must not import."""
 
 NOT_JOURNALED = ("attempt", "preview", "measurements", "details", "cause")
@@ -203,7 +204,7 @@ def imports_are_declared(repository: Repository) -> Iterator[str]:
     declared = {Requirement(line).name.lower() for line in lines}
     for module in sorted({module.split(".")[0] for module in modules} - set(sys.stdlib_module_names)):
         package = packages.get(module, [module])[0].lower().replace("_", "-")
-        if module not in ("pbt_gan", "pytest") and package not in declared:
+        if module not in ("pbt_gan", "pytest", *BROUGHT) and package not in declared:
             yield f"pyproject.toml: {package} is imported and not declared"
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pbt_gan.gan.data.pixels import map_of
+from pbt_gan.gan.data.sending import sent
 
 MOST_RESIDENT_BYTES = 4 * 2**30
 """Of images that are copied onto a GPU as a whole; of more than these, each batch is sent there."""
@@ -102,7 +103,7 @@ class ImagesWhereTheyLie:
 
     def take(self, indices: Tensor) -> Tensor:
         """Return images, see `ImageSource.take`."""
-        rows = self._rows.index_select(0, indices.flatten()).to(self._to)
+        rows = sent(self._rows.index_select(0, indices.flatten()), self._to)
         # In the order of images in memory: another one would be another order of sums, and other bits.
         images = rows.view(-1, *self._shape).permute(0, 3, 1, 2).contiguous()
         return scaled(images.view(*indices.shape, *images.shape[1:]), self._dtype)

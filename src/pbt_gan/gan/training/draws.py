@@ -10,6 +10,7 @@ from numpy.random import Generator as Random
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pbt_gan.gan.data.sending import fetchable
 from pbt_gan.gan.drawn import Declared, Draw, EachPixel, uniform
 from pbt_gan.gan.games.game import Game
 
@@ -56,6 +57,13 @@ class Destination(NamedTuple):
     indices: str  # the device that indices go to
 
 
+class Drawn(NamedTuple):
+    """The same as `Draws`, on the host."""
+
+    critic: Sequence[Numbers]
+    generator: Numbers
+
+
 def draw(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Random], destination: Destination) -> Draws:
     """Draw the numbers of a block of steps and send them to the device; nobody waits there for them.
 
@@ -66,24 +74,36 @@ def draw(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Rando
         rngs: one a member. A member's numbers do not depend on who is drawn for beside it.
         destination: where they go.
     """
+    return send(drawn(needs, steps, n_critic, rngs, destination.device), destination)
+
+
+def drawn(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Random], device: str) -> Drawn:
+    """Draw the numbers of a block of steps, where a device can fetch them; see `draw`."""
     members = [_draw(needs, steps, updates, rng) for updates, rng in zip(n_critic, rngs, strict=True)]
 
-    def sent(name: str, arrays: Sequence[NDArray[np.generic]]) -> Tensor:
-        device, dtype = (
-            (destination.indices, torch.int64) if name in INDICES else (destination.device, destination.dtype)
-        )
-        numbers = torch.from_numpy(np.stack(arrays, axis=1))
-        # From pinned memory a GPU fetches them by itself, while the host goes on.
-        pinned = numbers.pin_memory() if device.startswith("cuda") else numbers
-        return pinned.to(device, non_blocking=True).to(dtype)
+    def of_all(arrays: Sequence[NDArray[np.generic]]) -> Tensor:
+        return fetchable(torch.from_numpy(np.stack(arrays, axis=1)), device)
 
     critic = []
     for k in range(n_critic[0]):
         count = sum(updates > k for updates in n_critic)
         names = members[0].critic
-        critic.append({name: sent(name, [own.critic[name][:, k] for own in members[:count]]) for name in names})
-    generator = {name: sent(name, [own.generator[name] for own in members]) for name in members[0].generator}
-    return Draws(critic, generator)
+        critic.append({name: of_all([own.critic[name][:, k] for own in members[:count]]) for name in names})
+    return Drawn(critic, {name: of_all([own.generator[name] for own in members]) for name in members[0].generator})
+
+
+def send(numbers: Drawn, destination: Destination) -> Draws:
+    """Send numbers on their way; the device has them before it does what it is asked for afterwards."""
+
+    def sent(named: Numbers) -> Numbers:
+        return {
+            name: each.to(destination.indices, non_blocking=True)
+            if name in INDICES
+            else each.to(destination.device, non_blocking=True).to(destination.dtype)
+            for name, each in named.items()
+        }
+
+    return Draws([sent(each) for each in numbers.critic], sent(numbers.generator))
 
 
 class _Own(NamedTuple):
@@ -97,7 +117,7 @@ def _draw(needs: Needs, steps: int, n_critic: int, rng: Random) -> _Own:
     # In this order, and each number at once for all updates: another order would be another run of the same seed.
     game, batch = needs.game, needs.batch_size
 
-    def drawn(declared: Draw | EachPixel, *shape: int) -> NDArray[np.float32]:
+    def each(declared: Draw | EachPixel, *shape: int) -> NDArray[np.float32]:
         """Draw for each image of a shape."""
         if isinstance(declared, EachPixel):
             return declared.draw(rng, (*shape, *needs.image))
@@ -110,13 +130,13 @@ def _draw(needs: Needs, steps: int, n_critic: int, rng: Random) -> _Own:
     generator: dict[str, NDArray[np.generic]] = {"z": z[:, -1]}
     if game.loss.pairs:
         generator["indices"] = indices[:, -1]
-    critic |= {name: drawn(own, steps, n_critic, batch) for name, own in game.draws.items()}
+    critic |= {name: each(own, steps, n_critic, batch) for name, own in game.draws.items()}
     for name, own in game.augmentation.draws.items():
-        critic |= {f"{name}.{kind}": drawn(own, steps, n_critic, batch) for kind in ("fake", "real")}
-        generator |= {f"{name}.{kind}": drawn(own, steps, batch) for kind in ("fake", "real")[: 1 + game.loss.pairs]}
+        critic |= {f"{name}.{kind}": each(own, steps, n_critic, batch) for kind in ("fake", "real")}
+        generator |= {f"{name}.{kind}": each(own, steps, batch) for kind in ("fake", "real")[: 1 + game.loss.pairs]}
     for name, own in needs.generator.items():
-        critic[f"g.{name}"], generator[f"g.{name}"] = drawn(own, steps, n_critic, batch), drawn(own, steps, batch)
-    critic |= {f"d.{name}": drawn(own, steps, n_critic, batch) for name, own in needs.discriminator.items()}
+        critic[f"g.{name}"], generator[f"g.{name}"] = each(own, steps, n_critic, batch), each(own, steps, batch)
+    critic |= {f"d.{name}": each(own, steps, n_critic, batch) for name, own in needs.discriminator.items()}
     if needs.flips:
         flips = uniform(rng, (steps, shown, batch))
         critic["flips"] = flips[:, :n_critic]

@@ -1,15 +1,14 @@
 """One worker's training of the GAN task: images, nets and the loop over steps, on one device."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 import torch
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.functional import one_hot
 
 from pbt_gan.core.population import Hyperparams, Value
 from pbt_gan.core.rng import stream
@@ -19,11 +18,13 @@ from pbt_gan.gan.nets.layers import layers_for
 from pbt_gan.gan.nets.net import ImageShape
 from pbt_gan.gan.nets.table import find_architecture, make_nets
 from pbt_gan.gan.settings import DType, GanSettings, Scalars
-from pbt_gan.gan.training.draws import Destination, Needs, Numbers, draw
+from pbt_gan.gan.training.batches import Batches
+from pbt_gan.gan.training.draws import Destination, Drawn, Draws, Needs, drawn
 from pbt_gan.gan.training.health import SAMPLES, Condition, Diversity, Look
 from pbt_gan.gan.training.stacking import State, stacked
-from pbt_gan.gan.training.step import Batch, Step
-from pbt_gan.gan.training.team import Team, Trainee
+from pbt_gan.gan.training.step import Step
+from pbt_gan.gan.training.supply import supply
+from pbt_gan.gan.training.team import Team, Trainee, metrics_of
 from pbt_gan.interfaces import Health, Streams, Training
 
 Chosen = tuple[tuple[str, Value], ...]
@@ -65,9 +66,7 @@ class Loop:
         self._device = device
         self._dtype = dtype_of(settings)
         self._steps: dict[Chosen, Step] = {(): step}  # by what members may choose instead of what is set
-        # A row for each class, with a 1 at its place; looked up where the indices go.
-        self._labels = None if labels is None else torch.from_numpy(labels).to(images.device)
-        self._classes = classes
+        self._batches = Batches(images, device, self._dtype, labels, classes)
         self._health = health or Health()
         self._diversity = self._measuring() if self._health.collapse else None
         self._untrained = 0.0 if self._diversity is None else self._of_untrained(self._diversity)
@@ -96,7 +95,8 @@ class Loop:
             groups.setdefault((tuple(trainee.choices.items()), place if alone else 0), []).append(trainee)
         for (choices, _), group in groups.items():
             self._train_group(self._step_of(choices), group, steps)
-        return [self._training(trainee, values) for trainee, values in zip(trainees, hyperparams, strict=True)]
+        ends = zip(trainees, hyperparams, metrics_of(trainees), strict=True)
+        return [self._training(*end) for end in ends]
 
     def _trainee(self, state: State, hyperparams: Hyperparams, streams: Streams) -> Trainee:
         scalars = {name: hyperparams.get(name, getattr(self._settings, name)) for name in Scalars.model_fields}
@@ -116,33 +116,41 @@ class Loop:
         long = steps >= min(self._health.every_steps, BLOCK)
         round_ = _Round(self._health, self._diversity if long else None, self._untrained)
         round_.look(team, 0)
-        for block, start in enumerate(range(0, steps, BLOCK)):
+        blocks = range(-(-steps // BLOCK))
+        supplied = self._supplied(step, team, blocks, steps)
+        for block in blocks:
             if round_.judged(LAG - 1):
                 rest = [trainee for trainee in team.trainees if not trainee.diverged]
                 team.dissolve()
                 if not rest:
                     return
                 team = Team(rest, self._device)
-            self._train_block(step, team, block, min(BLOCK, steps - start))
-            round_.look(team, min(start + BLOCK, steps), last=start + BLOCK >= steps)
+                supplied = self._supplied(step, team, blocks[block:], steps)
+            start, end = block * BLOCK, min((block + 1) * BLOCK, steps)
+            self._train_block(step, team, next(supplied), start, end - start)
+            round_.look(team, end, last=end == steps)
         team.dissolve()
         round_.judged(0)
 
-    def _train_block(self, step: Step, team: Team, block: int, steps: int) -> None:
-        n_critic = [trainee.n_critic for trainee in team.trainees]
-        rngs = [trainee.streams(block) for trainee in team.trainees]
-        destination = Destination(self._dtype, self._device, self._images.device)
-        draws = draw(self._needs(step), steps, n_critic, rngs, destination)
-        for numbers in (*draws.critic, draws.generator):
-            if "indices" in numbers:
-                self._images.expect(numbers["indices"])
+    def _train_block(self, step: Step, team: Team, draws: Draws, start: int, steps: int) -> None:
+        self._batches.expect(draws)
         losses = []
         for number in range(steps):
-            critic = [self._batch(numbers, number) for numbers in draws.critic]
-            generator = self._batch(draws.generator, number)
-            of_step, used = step(team.state, team.hyper, critic, generator, block * BLOCK + number)
+            critic, generator = self._batches.of(draws, itemgetter(number))
+            of_step, used = step(team.state, team.hyper, critic, generator, start + number)
             losses.append(of_step)
         team.note(losses, used)
+
+    def _supplied(self, step: Step, team: Team, blocks: range, steps: int) -> Iterator[Draws]:
+        """Return the numbers of these blocks of an order of so many steps."""
+        needs, device = self._needs(step), self._device
+        n_critic = [trainee.n_critic for trainee in team.trainees]
+
+        def drawing(block: int) -> Callable[[], Drawn]:
+            rngs = [trainee.streams(block) for trainee in team.trainees]
+            return lambda: drawn(needs, min(BLOCK, steps - block * BLOCK), n_critic, rngs, device)
+
+        return supply(drawing, blocks, Destination(self._dtype, device, self._images.device))
 
     def _needs(self, step: Step) -> Needs:
         settings, shape = self._settings, step.shape
@@ -155,34 +163,15 @@ class Loop:
             step.generator.draws,
             step.discriminator.draws,
             flips=settings.flips,
-            classes=self._classes > 0,
+            classes=self._batches.classes > 0,
         )
 
-    def _batch(self, numbers: Numbers, step: int) -> Batch:
-        batch = {name: each[step] for name, each in numbers.items()}
-        if "asked" in batch:
-            batch["fake_labels"] = self._labelled(batch.pop("asked"))
-        if "indices" in batch:
-            indices = batch.pop("indices")
-            batch["real"] = self._images.take(indices)
-            if "flips" in batch:
-                mirrored = (batch.pop("flips") < 0.5)[..., None, None, None]
-                batch["real"] = torch.where(mirrored, batch["real"].flip(-1), batch["real"])
-            if self._labels is not None:
-                batch["real_labels"] = self._labelled(indices)
-        return batch
-
-    def _labelled(self, indices: Tensor) -> Tensor:
-        """Return the classes of images, a 1 at the place of each, [m, B, K]."""
-        assert self._labels is not None
-        return one_hot(self._labels[indices], self._classes).to(self._device, self._dtype, non_blocking=True)
-
-    def _training(self, trainee: Trainee, ordered: Hyperparams) -> Training:
+    def _training(self, trainee: Trainee, ordered: Hyperparams, metrics: Mapping[str, float]) -> Training:
         return Training(
             trainee.state,
             # One that was used nowhere is left out, and the engine stops the run.
             hyperparams={name: trainee.used[name] for name in ordered if name in trainee.used},
-            metrics=trainee.metrics(),
+            metrics=metrics,
             images=trainee.steps * trainee.n_critic * self._settings.batch_size,
             diverged=trainee.diverged,
         )
@@ -191,14 +180,12 @@ class Loop:
         """Return what measures the diversity of generators against that of images spread over the data."""
         count = min(SAMPLES, len(self._images))
         places = torch.linspace(0, len(self._images) - 1, count).long()
-        labels = None
-        if self._labels is not None:
-            labels = self._labelled(places.to(self._labels.device))
+        places = places.to(self._images.device)
         return Diversity(
             self.step.generator,
-            self._images.take(places.to(self._images.device)),
+            self._images.take(places),
             self._settings.z_size,
-            labels,
+            self._batches.labelled(places),
             running=self._settings.sampling_norm == "running",
         )
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from pbt_gan.gan.training import fused as fused  # what Adam is on a GPU
+
 EPSILON = 1e-8
 """Added to Adam's denominator."""
 
@@ -39,6 +41,16 @@ def adam_(
 
     Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
     """
+    if params.device.type == "cuda":
+        filled = moments["mean_filled"], moments["square_filled"]
+        torch.ops.pbt_gan.adam_(params, gradients, moments["mean"], moments["square"], *filled, lr, beta1, beta2)
+    else:
+        formula_(params, moments, gradients, lr, beta1, beta2)
+    return {"lr": lr, "beta1": beta1, "beta2": beta2}
+
+
+def formula_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor) -> None:
+    """Do what `adam_` does in operations of torch."""
     for name, beta in (("mean", beta1), ("square", beta2)):
         filled = moments[f"{name}_filled"]
         filled += (1 - beta) * (1 - filled)
@@ -50,7 +62,6 @@ def adam_(
         mean.lerp_(gradient, shares[0])
         square.lerp_(gradient.square(), shares[1])
         part -= rate * mean / (square.sqrt() / filled + EPSILON)
-    return {"lr": lr, "beta1": beta1, "beta2": beta2}
 
 
 def average_(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pbt_gan.core.population import Value
+from pbt_gan.gan.data.sending import sent
 from pbt_gan.gan.training.stacking import State, copied, gathered, unstacked
 from pbt_gan.gan.training.step import Losses
 from pbt_gan.gan.training.used import Used
@@ -32,11 +33,13 @@ class Trainee:
         """How often its discriminator is to be moved in a step."""
         return int(self.scalars["n_critic"])
 
-    def metrics(self) -> dict[str, float]:
-        """Return the means of its losses over all steps."""
-        # Each row by itself: the bits of a sum along columns depend on how many there are.
-        means = [torch.cat(values).double().mean() for values in self.losses.values()]
-        return dict(zip(self.losses, torch.stack(means).tolist(), strict=True))
+
+def metrics_of(trainees: Sequence[Trainee]) -> list[dict[str, float]]:
+    """Return the means of each one's losses over all its steps; waits once for the device."""
+    # Each row by itself: the bits of a sum along columns depend on how many there are.
+    means = [torch.cat(values).double().mean() for trainee in trainees for values in trainee.losses.values()]
+    numbers = iter(torch.stack(means).tolist())
+    return [dict(zip(trainee.losses, numbers, strict=False)) for trainee in trainees]
 
 
 class Team:
@@ -52,11 +55,10 @@ class Team:
         self.trainees = sorted(trainees, key=lambda trainee: -trainee.n_critic)
         self.state = gathered([trainee.state for trainee in self.trainees], device)
         # float64 holds the ordered values exactly, so that they can be compared when they are read back.
-        self.hyper = {
-            name: torch.tensor([[each.scalars[name]] for each in self.trainees], dtype=torch.float64, device=device)
-            for name in self.trainees[0].scalars
-            if name != "n_critic"  # counts a loop, so it stays off the device: reading it there would wait
-        }
+        # n_critic counts a loop, so it stays off the device: reading it there would wait.
+        names = [name for name in self.trainees[0].scalars if name != "n_critic"]
+        values = torch.tensor([[[each.scalars[name]] for each in self.trainees] for name in names], dtype=torch.float64)
+        self.hyper = dict(zip(names, sent(values, device).unbind(), strict=True))
         self.losses: dict[str, Tensor] = {}
         """Those of the steps that were noted last, [S, P]."""
         self._used = Used()

@@ -1,6 +1,7 @@
 """What steps used of the hyperparameters, noted where they act and not where they were ordered."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -38,8 +39,11 @@ class Used:
 
     def read(self, members: int) -> list["Values"]:
         """Return what each member used; waits for the device."""
+        columns = [column.flatten() for _, values in self._notes for column in values.values()]
+        # All at once: a device is waited for once.
+        numbers = iter(torch.cat(columns).tolist() if columns else [])
         notes = [
-            (place, {name: column.flatten().tolist() for name, column in values.items()})
+            (place, {name: list(islice(numbers, len(column))) for name, column in values.items()})
             for place, values in self._notes
         ]
         return [
