@@ -1,7 +1,7 @@
 """How much is computed at a time on a GPU, where every operation is a launch and each launch costs the same."""
 
 PIXELS = 2**21
-"""Of images that go through a net together: beside so many a launch costs nothing. Without gradients they need few GB."""
+"""Of images that go through a net together: beside so many a launch costs nothing, and few GB hold what they become."""
 
 
 def at_a_time(pixels: int) -> int:

@@ -66,3 +66,25 @@ def asked(net: str, members: int, samples: int, sampling_norm: str = "running", 
         begun = since(Asked(0, 0, 0))
         measures.measure(images, error=True)
         return made, since(begun)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampling_norm", ["running", "batch"])
+def test_ten_times_as_many_samples_are_made_with_few_launches_more(sampling_norm):
+    (few, _), (many, _) = (asked("dcgan", 4, samples, sampling_norm) for samples in (SAMPLES, 10 * SAMPLES))
+    assert many.launches < 2.5 * few.launches
+    assert few.waits == many.waits <= 3
+
+
+@pytest.mark.slow
+def test_of_samples_nothing_leaves_the_gpu_but_a_few_numbers_of_each_member():
+    made, measured = asked("dcgan", 4, SAMPLES)
+    assert made.fetched_bytes < 100 * 4
+    assert measured.fetched_bytes == 0, "numbers are read one by one"
+    assert measured.waits <= 10 * 4
+
+
+@pytest.mark.slow
+def test_more_members_are_not_more_launches_of_their_generators():
+    (few, _), (many, _) = (asked("dcgan", members, SAMPLES) for members in (2, 6))
+    assert many.launches <= few.launches + 4 * 3, "what their weights are taken from is many, and the rest is one"

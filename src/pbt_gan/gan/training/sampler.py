@@ -141,7 +141,7 @@ def _finite(states: Sequence[State]) -> list[bool]:
     tensors = [[leaf for leaf in leaves(state) if leaf.numel()] for state in states]
     # Of many tensors at once: one after another they are a thousand launches. A largest value that is nan stays so.
     largest = torch._foreach_norm([leaf for own in tensors for leaf in own], torch.inf)
-    found = torch.stack([each.double() for each in largest]).isfinite().tolist()
+    found = torch.stack(largest).isfinite().tolist()
     ends = accumulate(len(own) for own in tensors)
     return [all(found[end - len(own) : end]) for own, end in zip(tensors, ends, strict=True)]
 
