@@ -11,6 +11,7 @@ import numpy as np
 from pbt_gan.config.objects import build_task, task_reference
 from pbt_gan.config.source import read_config
 from pbt_gan.core.rng import stream
+from pbt_gan.gan import trainer
 from pbt_gan.gan.scores import recipes
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.trainer import GanTrainer
@@ -51,7 +52,7 @@ class Ready(NamedTuple):
     trainer: GanTrainer
 
 
-def make_ready(name: str, dtype: str, device: str, folder: Path) -> Ready:
+def make_ready(name: str, dtype: str, device: str, folder: Path, *, scored: bool = False) -> Ready:
     """Return the task of a case, ready on a device.
 
     Args:
@@ -59,8 +60,12 @@ def make_ready(name: str, dtype: str, device: str, folder: Path) -> Ready:
         dtype: of matrix products and convolutions; "tf32" is float32, multiplied as `limit.precision` says.
         device: "cpu" or "cuda".
         folder: takes its images and its scorers; may be used again.
+        scored: whether its members will be scored; to make what scores them takes longer than all else.
     """
     task = unprepared(name, dtype, folder)
+    if not scored:
+        with patch.object(trainer, "Judge"):
+            return Ready(task, task.attach(folder, device))
     with patch.object(recipes, "STEPS", SCORER_STEPS):
         task.prepare(folder / f"{name}-scorers")
     return Ready(task, task.attach(folder / f"{name}-scorers", device))

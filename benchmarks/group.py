@@ -4,6 +4,7 @@ from functools import partial
 from itertools import count
 
 from benchmarks.cases import Ready
+from pbt_gan import codec
 from pbt_gan.core.rng import stream
 
 
@@ -17,7 +18,8 @@ class Group:
 
     def __init__(self, ready: Ready, members: int) -> None:
         self._trainer = ready.trainer
-        self._states = [ready.trainer.init(stream(0, "init", member)) for member in range(members)]
+        born = ready.trainer.init(stream(0, "init"))  # one for all: to draw the weights of twenty takes half a minute
+        self._states = [codec.clone(born) for _ in range(members)]
         self._hyperparams = {name: getattr(ready.task.settings, name) for name in ready.task.evolved}
         self._calls = count()
 

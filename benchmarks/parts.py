@@ -12,8 +12,9 @@ from benchmarks.flops import FlopCounter
 from benchmarks.measurement import Measurement, median_of
 from benchmarks.targets import RATE
 from benchmarks.timing import Work, in_turn
+from pbt_gan import codec
 from pbt_gan.core.rng import stream
-from pbt_gan.gan.data.source import ImagesInMemory
+from pbt_gan.gan.data.source import ImagesInMemory, ImageSource
 from pbt_gan.gan.games.table import LOSSES, PENALTIES, TRANSFORMS
 from pbt_gan.gan.nets.table import NETS
 from pbt_gan.gan.settings import GanSettings
@@ -67,13 +68,13 @@ def main() -> Iterator[Measurement]:
                 yield median_of("times the plain step", timings[beside].over(timing), "", setting)
 
 
-def training(arguments: Mapping[str, Any], members: int, device: str) -> Work:
-    """Return what trains some members for some steps."""
+def training(arguments: Mapping[str, Any], members: int, device: str, size: int = SIZE) -> Work:
+    """Return what trains some members for some steps, on images of size × size pixels."""
     settings = GanSettings.model_validate(arguments)
-    images = stream(0, "images").integers(0, 256, (IMAGES, SIZE, SIZE, CHANNELS), np.uint8)
-    source = ImagesInMemory(images, device, dtype_of(settings))
-    loop = Loop(settings, make_step(settings, SIZE, CHANNELS, device), source, device)
-    states = [loop.init(stream(0, "init", member)) for member in range(members)]
+    source = random_images(settings, size, CHANNELS, device)
+    loop = Loop(settings, make_step(settings, size, CHANNELS, device), source, device)
+    born = loop.init(stream(0, "init"))  # one for all, since to draw weights takes long
+    states = [codec.clone(born) for _ in range(members)]
     calls = count()
 
     def train(steps: int) -> None:
@@ -83,3 +84,9 @@ def training(arguments: Mapping[str, Any], members: int, device: str) -> Work:
         states[:] = [training.state for training in trained]
 
     return train
+
+
+def random_images(settings: GanSettings, size: int, channels: int, device: str) -> ImageSource:
+    """Return random pixels to train on."""
+    images = stream(0, "images").integers(0, 256, (IMAGES, size, size, channels), np.uint8)
+    return ImagesInMemory(images, device, dtype_of(settings))

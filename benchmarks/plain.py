@@ -121,6 +121,10 @@ class Member:
         self.discriminator_optimizer = self._adam(self._discriminator_parameters, settings.lr_d)
         self._decay = 0.5 ** (settings.batch_size / (1_000 * settings.ema_half_life_kimg))
 
+    def twin(self) -> "Member":
+        """Return another that is at the same place, on the same images."""
+        return copy.deepcopy(self, {id(self._images): self._images})
+
     def train(self, steps: int) -> None:
         """Take some steps."""
         for _ in range(steps):

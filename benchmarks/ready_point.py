@@ -46,7 +46,7 @@ def main() -> Iterator[Measurement]:
 
 def case(name: str, device: str, scored: int, folder: Path) -> Iterator[Measurement]:
     """Measure one case."""
-    _, trainer = make_ready(name, "float32", device, folder)
+    _, trainer = make_ready(name, "float32", device, folder, scored=True)
     states = [trainer.init(stream(0, "init", member)) for member in range(max(scored, RECIPIENTS))]
     setting = {"case": name, "members": MEMBERS, "dtype": "float32", "threads": 1, "device": device}
     yield median_of("score, one member", score_ms(trainer, states[:scored], device), "ms", setting)

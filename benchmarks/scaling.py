@@ -44,26 +44,26 @@ def main() -> Iterator[Measurement]:
         for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
             for name in SCALED:
                 if sizes(name, device):
-                    yield from case(name, device)
+                    yield from case(name, device, sizes(name, device))
     finally:
         torch.set_num_threads(threads)
 
 
-def case(name: str, device: str) -> Iterator[Measurement]:
-    """Measure one case, from one member upwards, as far as time and memory go."""
+def case(name: str, device: str, sizes: Sequence[int], budget_s: float = BUDGET_S) -> Iterator[Measurement]:
+    """Measure groups of these sizes, from the smallest upwards, as far as time and memory go."""
     with tempfile.TemporaryDirectory() as folder:
         ready = {dtype: make_ready(name, dtype, device, Path(folder)) for dtype in DTYPES[device]}
     flops = step_flops(plain_members(ready[DTYPES[device][0]], device, 1)[0])
-    for members in sizes(name, device):
+    for members in sizes:
         try:
             works = ways(ready, device, members)
-            timings = in_turn(works, device, BUDGET_S)
+            timings = in_turn(works, device, budget_s)
         except torch.OutOfMemoryError:
             return
         yield from measurements(name, device, members, timings, flops)
         del works
         release(device)  # or the largest group would have to share the device with all smaller ones
-        if sum(timing.median_s for timing in timings.values()) > BUDGET_S:
+        if sum(timing.median_s for timing in timings.values()) > budget_s:
             return  # twice as many would take a round of twice the budget
 
 
@@ -110,9 +110,9 @@ def under(dtype: str, work: Work) -> Work:
 
 
 def plain_members(ready: Ready, device: str, count: int) -> list[Member]:
-    """Return members made of plain modules."""
-    images = images_of(ready.task, device)
-    return [Member(ready.task.settings, images, stream(0, "init", member)) for member in range(count)]
+    """Return members made of plain modules, all with the same weights."""
+    born = Member(ready.task.settings, images_of(ready.task, device), stream(0, "init"))
+    return [born, *(born.twin() for _ in range(count - 1))]
 
 
 def images_of(task: GanTask, device: str) -> Tensor:

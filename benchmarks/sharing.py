@@ -90,7 +90,7 @@ def main() -> Iterator[Measurement]:
             yield from case(name, device)
 
 
-def case(name: str, device: str) -> Iterator[Measurement]:
+def case(name: str, device: str, budget_s: float = BUDGET_S) -> Iterator[Measurement]:
     """Measure one case; all sides take turns on the same cores."""
     members = MEMBERS[device][name]
     workers, threads = (THREADS, THREADS) if device == "cpu" else (1, 1)
@@ -107,7 +107,7 @@ def case(name: str, device: str) -> Iterator[Measurement]:
             crew = Crew(name, device, side)
             stack.callback(crew.close)
             works[side] = crew.train
-        timings = in_turn(works, device, BUDGET_S)
+        timings = in_turn(works, device, budget_s)
     for side, timing in timings.items():
         rates = [side.processes * side.members / step_s for step_s in timing.rounds]
         yield median_of(SHARED_RATE, rates, "1/s", setting(name, device, side))

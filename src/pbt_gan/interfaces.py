@@ -233,6 +233,13 @@ class Problem(ABC):
         """
         return
 
+    def together(self, members: int, device: str) -> int | None:
+        """Return how many of a worker's members train fastest together on a device; None: a trial is to find it out.
+
+        Asked of a prepared problem that has groups, in the main process, and only where the config leaves it open.
+        """
+        return None
+
     def prepare(self, folder: Path) -> None:
         """Put the files that all members depend on (trained scorers, say) into the run's own folder, once.
 

@@ -90,3 +90,13 @@ def test_a_member_goes_on_from_its_state():
     samples = [one.sample(150, np.random.default_rng(0)) for one in (member, other)]
     assert samples[0].shape == (150, 8, 8, 1)
     assert torch.equal(*samples)
+
+
+def test_a_twin_trains_by_itself():
+    settings = GanTask(width=4, z_size=4, batch_size=4).settings
+    member = Member(settings, torch.zeros(10, 1, 8, 8, dtype=torch.uint8), np.random.default_rng(0))
+    twin = member.twin()
+    before = [parameter.clone() for parameter in member.generator.parameters()]
+    twin.train(1)
+    assert all(torch.equal(*pair) for pair in zip(member.generator.parameters(), before, strict=True))
+    assert not all(torch.equal(*pair) for pair in zip(twin.generator.parameters(), before, strict=True))

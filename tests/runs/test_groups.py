@@ -14,8 +14,11 @@ from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.core.records import Exploit, Report
 from pbt_gan.errors import ConfigError, OutOfMemoryError
+from pbt_gan.gan.data import load_dataset
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.scores import recipes
+from pbt_gan.gan.task import GanTask
+from pbt_gan.interfaces import Problem
 from pbt_gan.runs import groups
 from pbt_gan.runs.launch import Project, go_on, start
 from pbt_gan.runs.trial import Trial
@@ -120,6 +123,7 @@ def trials(monkeypatch, tmp_path):
         return 3
 
     monkeypatch.setattr(groups, "fastest", fastest)
+    monkeypatch.setattr(GanTask, "together", Problem.together)  # of a GAN on a CPU it is known
     return made
 
 
@@ -173,6 +177,41 @@ def test_a_task_without_groups_is_not_tried_and_refuses_them(tmp_path, trials):
     assert trials == []
     with pytest.raises(ConfigError, match=r"quadratic trains one member at a time; use off"):
         Project(validated(Config, {**toy, "executor": {"name": "serial", "vectorize": 2}}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "members", "group"),
+    [
+        ({}, 4, 4),
+        ({}, 8, 8),
+        ({}, 9, 5),
+        ({}, 20, 7),
+        ({"resolution": 16, "batch_size": 256}, 8, 8),
+        ({"resolution": 28, "batch_size": 128}, 8, 1),
+        ({"resolution": 32}, 8, 1),
+        ({"net": "resnet"}, 8, 1),
+    ],
+)
+def test_how_many_members_of_a_gan_a_cpu_trains_together_is_known(changes, members, group):
+    assert GanTask(data="digits", **changes).together(members, "cpu") == group
+
+
+def test_of_a_gpu_it_is_not_known():
+    assert GanTask(data="digits").together(8, "cuda:0") is None
+
+
+def test_a_member_that_trains_alone_on_a_cpu_is_not_stacked(monkeypatch):
+    task = GanTask(data="digits", generator=f"{__file__}:GAN")
+    monkeypatch.setattr(GanTask, "dataset", load_dataset("digits"))
+    assert task.together(8, "cpu") == 1
+
+
+def test_what_a_task_knows_is_not_tried(tmp_path, trials, monkeypatch):
+    monkeypatch.setattr(GanTask, "together", lambda self, members, device: 2)
+    project = Project(config(vectorize="auto"))
+    made = groups.decided(project.config, project.task, project.plan.space, tmp_path)
+    assert made.executor.vectorize == 2
+    assert trials == []
 
 
 class OnAGpu:

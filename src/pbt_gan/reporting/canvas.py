@@ -15,6 +15,9 @@ COLORS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", VERMILION)
 
 DOTS_PER_INCH = 140
 
+_MARGIN = 0.08
+"""Inches around a figure."""
+
 _STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10,
@@ -44,16 +47,23 @@ _STYLE: dict[Any, Any] = {
 def png(draw: Callable[[Any], None], width: float, height: float) -> bytes:
     """Draw on a new matplotlib figure of this size in inches and return it as a PNG.
 
-    No pyplot and no global state outside of this call, so that a program which plots itself is not disturbed.
+    No pyplot and no global state outside of this call, so that a program which plots itself is not disturbed. What is
+    drawn is laid out so that it fills the figure, unless `draw` takes the layout into its own hands. It is drawn once:
+    `savefig` draws twice, and a third time to crop.
     """
     import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    across, up = _MARGIN / width, _MARGIN / height
+    layout = ConstrainedLayoutEngine(rect=(across, up, 1 - 2 * across, 1 - 2 * up))
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+        figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
         draw(figure)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.12)
+        canvas: Any = FigureCanvasAgg(figure)  # its annotations are not complete
+        canvas.print_png(buffer)
     return buffer.getvalue()
 
 

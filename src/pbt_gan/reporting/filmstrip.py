@@ -1,7 +1,8 @@
 """The winner's ancestry as a film strip: the same latents at every interval, whoever trained it."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ FRAMES = 12
 
 LATENTS = 6
 """How many images a frame shows."""
+
+_GAP = 4  # pixels between two columns
+_WIDTH = 12.5  # inches of a strip of eight columns or more
+_ABOVE, _LINE, _NEAR = 0.45, 0.14, 0.06  # inches: above the pictures, a line below them, and between them and captions
 
 
 def filmstrip(history: History, folder: Path) -> bytes | None:
@@ -35,21 +40,50 @@ def filmstrip(history: History, folder: Path) -> bytes | None:
     if not seen:
         return None
     chosen = [seen[index] for index in np.unique(np.linspace(0, len(seen) - 1, FRAMES).round().astype(int))]
-    reals = reals_path(folder)
-    columns = [(_stack(sample_path(folder, s.member, s.interval)), _caption(s), s.member) for s in chosen]
+    frames = [_Frame.of(folder, segment, before) for before, segment in zip([chosen[0], *chosen], chosen, strict=False)]
+    if (reals := reals_path(folder)).exists():
+        frames.append(_Frame(_stack(reals), "real\nimages", "", FAINT))
+    pictures = [frame.picture for frame in frames]
+    height, width = max(len(picture) for picture in pictures), pictures[0].shape[1]
+    scale = _WIDTH / max(len(frames), 8) / (width + _GAP)  # inches a pixel
+    inside = scale * (len(frames) * (width + _GAP)), scale * height
+    below = _LINE * (max(frame.below.count("\n") for frame in frames) + 1) + 2 * _NEAR
+    whole = inside[0], inside[1] + _ABOVE + below
 
     def draw(figure: Any) -> None:
-        panels = figure.subplots(1, len(columns) + reals.exists(), squeeze=False)[0]
-        before = columns[0][2]
-        for axes, (frame, (above, below), member) in zip(panels, columns, strict=False):
-            _frame(axes, frame, above, below, VERMILION if member != before else INK)
-            before = member
-        if reals.exists():
-            _frame(panels[-1], _stack(reals), "real\nimages", "", FAINT)
+        # One picture for all columns: axes of their own would each take as long as a whole plot.
+        figure.set_layout_engine("none")
+        axes = figure.add_axes((0, below / whole[1], 1, inside[1] / whole[1]))
+        axes.axis("off")
+        axes.imshow(
+            _side_by_side(pictures, height), cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto"
+        )
+        for place, frame in enumerate(frames):
+            middle = (place + 0.5) * (width + _GAP) - 0.5
+            bold = {"fontsize": 9, "fontweight": "bold", "color": frame.color}
+            axes.text(middle, -0.5 - _NEAR / scale, frame.above, ha="center", va="bottom", **bold)
+            axes.text(middle, height - 0.5 + _NEAR / scale, frame.below, ha="center", va="top", fontsize=8)
 
-    height, width = columns[0][0].shape[:2]
-    column_width = 12.5 / max(len(columns) + 1, 8)
-    return png(draw, column_width * (len(columns) + reals.exists()), column_width * height / width + 1.3)
+    return png(draw, *whole)
+
+
+class _Frame(NamedTuple):
+    """A column of the strip."""
+
+    picture: NDArray[np.uint8]  # [H, W] or [H, W, 3]
+    above: str
+    below: str
+    color: str
+
+    @classmethod
+    def of(cls, folder: Path, segment: Segment, before: Segment) -> "_Frame":
+        values = "\n".join(f"{name} {number(value)}" for name, value in sorted(segment.hyperparams.items())[:3])
+        return cls(
+            _stack(sample_path(folder, segment.member, segment.interval)),
+            f"step {segment.end_step:,}\n{member_name(segment.member)}",
+            f"score {segment.score:.2f}\n{values}",
+            VERMILION if segment.member != before.member else INK,
+        )
 
 
 def _stack(path: Path) -> NDArray[np.uint8]:
@@ -58,17 +92,13 @@ def _stack(path: Path) -> NDArray[np.uint8]:
     return np.concatenate([np.pad(image, edge, constant_values=255) for image in images])[:-3]
 
 
-def _caption(segment: Segment) -> tuple[str, str]:
-    values = "\n".join(f"{name} {number(value)}" for name, value in sorted(segment.hyperparams.items())[:3])
-    return f"step {segment.end_step:,}\n{member_name(segment.member)}", f"score {segment.score:.2f}\n{values}"
-
-
-def _frame(axes: Any, frame: NDArray[np.uint8], above: str, below: str, color: str) -> None:
-    axes.imshow(frame, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_title(above, fontsize=9, color=color, loc="center")
-    axes.set_xlabel(below, fontsize=8, color=INK)
+def _side_by_side(pictures: Sequence[NDArray[np.uint8]], height: int) -> NDArray[np.uint8]:
+    """Lay pictures beside each other on white, with half a gap on both sides of each."""
+    edges = ((_GAP // 2, _GAP - _GAP // 2), (0, 0))
+    return np.concatenate(
+        [
+            np.pad(picture, [(0, height - len(picture)), *edges][: picture.ndim], constant_values=255)
+            for picture in pictures
+        ],
+        axis=1,
+    )

@@ -1,4 +1,4 @@
-"""How many members a worker trains as one group: chosen once in a run, by a trial on this machine.
+"""How many members a worker trains as one group: chosen once in a run, by its task or by a trial on this machine.
 
 On a CPU the choice changes no bit of a run, only how long it takes. On a GPU it may change the last ones, so where a
 run is to be deterministic the choice is not left to timings, which differ from one time to the next.
@@ -62,7 +62,9 @@ def decided(config: Config, task: Problem, space: Space, folder: Path) -> Config
     group = 1
     if task.groups and most(config) > 1:
         try:
-            chosen = remembered("group", _circumstances(config, task), lambda: _tried(config, task, space, folder))
+            chosen = task.together(most(config), config.executor.devices[0]) or remembered(
+                "group", _circumstances(config, task), lambda: _tried(config, task, space, folder)
+            )
         except PbtGanError:
             raise
         except Exception as error:  # the workers will say better what is wrong with the task

@@ -138,6 +138,14 @@ def architecture_of(settings: NetSettings) -> Architecture:
     return known._replace(norms=NORMS, lessons=()) if settings.discriminator else known
 
 
+def stacked_on_cpu(settings: NetSettings, size: int) -> bool:
+    """Whether members of these nets train side by side on a CPU, for images of size × size pixels.
+
+    Others are trained one after another there: their bits depend on how many are in a group; see `Net.exact`.
+    """
+    return size <= find_architecture(settings.net).patches_up_to and not (settings.generator or settings.discriminator)
+
+
 def make_nets(settings: NetSettings, shape: "ImageShape", layers: "Layers") -> "Pair":
     """Return the two nets of resolved settings.
 

@@ -1,0 +1,1 @@
+"""What a GPU is accepted by: `python -m tools.gpu_check`."""
