@@ -26,7 +26,7 @@ MEMBERS = 4
 class Host:
     """A device whose memory is the host's: what leaves it is read where it lies."""
 
-    def moment(self):
+    def moment(self, state):
         return None
 
     def fetched(self, state, made):

@@ -16,9 +16,6 @@ from pbt_gan.gan.launches import at_a_time
 FEATURES = 64
 BATCH = 128
 
-_SCORED = 500
-"""Images that are looked at together, at least."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -55,10 +52,11 @@ class Classifier(nn.Module):
         return features, self.head(features)
 
     @torch.inference_mode()
-    def measure(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features and class probabilities of any number of images, in batches, for scoring."""
+    def measure(self, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
+        """Return features and class probabilities of any number of images, for scoring; on a GPU in larger batches."""
         self.eval()
-        batch = _SCORED if images.device.type == "cpu" else max(_SCORED, at_a_time(images[0, ..., 0].numel()))
+        if images.device.type != "cpu":
+            batch = max(batch, at_a_time(images[0, ..., 0].numel()))
         features, logits = zip(*(self(part) for part in torch.split(images, batch)), strict=True)
         return torch.cat(features), torch.cat(logits).double().softmax(1)
 
