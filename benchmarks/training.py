@@ -18,7 +18,7 @@ from pbt_gan.core.population import Order
 from pbt_gan.core.records import Answer, Report
 from pbt_gan.interfaces import Executor
 from pbt_gan.reporting import default_listeners
-from pbt_gan.runs import launch
+from pbt_gan.runs import launch, project
 
 MEMBERS = 8
 STEPS = 300
@@ -104,7 +104,7 @@ def run(workers: int) -> Clock:
         clocks.append(Clock(build_executor(*args)))
         return clocks[0]
 
-    with tempfile.TemporaryDirectory() as name, patch.object(launch, "build_executor", clocked):
+    with tempfile.TemporaryDirectory() as name, patch.object(project, "build_executor", clocked):
         quiet = Console(quiet=True)
-        launch.start(launch.Project(config), Path(name) / "run", listeners=lambda f: default_listeners(f, quiet))
+        launch.start(project.Project(config), Path(name) / "run", listeners=lambda f: default_listeners(f, quiet))
     return clocks[0]

@@ -35,7 +35,7 @@ from pbt_gan.executors.simulated import SimulatedExecutor
 from pbt_gan.gan.task import GanTask
 from pbt_gan.interfaces import GroupTrainer, Images, Listener, RunContext, Streams, Training, Tree
 from pbt_gan.runs.folder import scorers
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.studies.experiment.statistics import gain
 
 ARMS: Mapping[str, Mapping[str, Any]] = {

@@ -12,7 +12,8 @@ import pytest
 
 from pbt_gan import Run, codec
 from pbt_gan.config.settings import Config
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.validation import validated
 
 ROOT = Path(__file__).parent.parent

@@ -25,8 +25,10 @@ from packaging.version import Version
 BINARY = (".png", ".safetensors", ".npz")
 
 WORKSHOP = ("dev", "docs", "bench-ray")
-BROUGHT = ("triton",)  # by torch, in its builds for CUDA; what needs it does without it elsewhere
 """Extras for those who work on the project: what they bring the package itself must not import."""
+
+BROUGHT = ("triton",)
+"""What torch's builds for CUDA bring; what needs it does without it elsewhere."""
 
 NOT_JOURNALED = ("attempt", "preview", "measurements", "details", "cause")
 """Fields of records that the journal leaves out, and the page on it with them."""

@@ -11,7 +11,8 @@ from PIL import Image
 import pbt_gan as package
 from pbt_gan.cli.app import app
 from pbt_gan.config.settings import Config
-from pbt_gan.runs.launch import Project, start
+from pbt_gan.runs.launch import start
+from pbt_gan.runs.project import Project
 from pbt_gan.validation import validated
 
 

@@ -9,7 +9,7 @@ from pbt_gan.config.settings import PBTSettings
 from pbt_gan.config.source import merged, presets, read_config
 from pbt_gan.core.budget import Phase, member_steps
 from pbt_gan.errors import ConfigError
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.validation import validated
 
 

@@ -18,7 +18,7 @@ from pbt_gan.core.space import Float
 from pbt_gan.core.state import State
 from pbt_gan.core.strategy import Rule, Strategy
 from pbt_gan.executors.simulated import SimulatedExecutor
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.toy.quadratic import Quadratic
 from pbt_gan.validation import validated
 

@@ -15,7 +15,7 @@ from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.validation import validated
 
 SIZES = {"digits": 8, "mnist": 28, "fashion-mnist": 28, "small-data": 28, "faces-64": 64, "photos-128": 128}

@@ -21,7 +21,8 @@ from pbt_gan.core.records import Birth, Donor, Exploit, Report, Retire
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError
 from pbt_gan.interfaces import Task, Training
 from pbt_gan.runs import average
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import kept_checkpoints
 from pbt_gan.testing.leaves import differences

@@ -11,7 +11,8 @@ from pbt_gan.config.source import merged
 from pbt_gan.core.lineage import History
 from pbt_gan.core.records import Exploit
 from pbt_gan.engine import Stop
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.store.reader import read_run
 from pbt_gan.testing.strategies import Stopping
 from pbt_gan.validation import validated

@@ -10,7 +10,8 @@ from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import OutOfMemoryError, StorageError, TaskError
 from pbt_gan.executors import watch
 from pbt_gan.reporting import brief_listeners
-from pbt_gan.runs.launch import Project, start
+from pbt_gan.runs.launch import start
+from pbt_gan.runs.project import Project
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated
 

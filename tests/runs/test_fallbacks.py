@@ -13,7 +13,8 @@ from pbt_gan.errors import DamageError, RunFolderError
 from pbt_gan.interfaces import Listener
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.log import RunLog
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store import checkpoints, journal

@@ -18,7 +18,8 @@ from pbt_gan.core.rng import stream
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError, StorageError
 from pbt_gan.runs.export import Exported, export
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated

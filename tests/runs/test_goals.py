@@ -13,7 +13,8 @@ from pbt_gan.core.records import Exploit, Report, timeless
 from pbt_gan.core.stopping import Progress
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, TaskError
-from pbt_gan.runs.launch import Project, go_on, left_alone, start
+from pbt_gan.runs.launch import go_on, left_alone, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.replay import replay_config
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import path_of

@@ -20,7 +20,8 @@ from pbt_gan.gan.scores import recipes
 from pbt_gan.gan.task import GanTask
 from pbt_gan.interfaces import Problem
 from pbt_gan.runs import groups
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.trial import Trial
 from pbt_gan.store.reader import read_run
 from pbt_gan.validation import validated

@@ -18,7 +18,8 @@ from pbt_gan.config.settings import Config
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.errors import RunFolderError
 from pbt_gan.executors.scratch import places
-from pbt_gan.runs.launch import Project, start
+from pbt_gan.runs.launch import start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.run import Recorder
 from pbt_gan.store import journal
 from pbt_gan.store.reader import read_run

@@ -13,8 +13,9 @@ from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
 from pbt_gan.runs.places import Moved, check_places, followed, located, noted
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.replay import replay_config
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train

@@ -11,7 +11,8 @@ from pbt_gan import cli, files
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
 from pbt_gan.gan import task as gan_task
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.run import train
 from pbt_gan.store import checkpoints, journal
 from pbt_gan.store.paused import PausedRun

@@ -6,7 +6,7 @@ import pytest
 
 from pbt_gan.config.settings import Config
 from pbt_gan.errors import TaskError
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.rehearsal import Rehearsal
 from pbt_gan.validation import validated
 

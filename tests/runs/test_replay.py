@@ -10,7 +10,8 @@ from pbt_gan.config.source import merged
 from pbt_gan.core.space import Float, Range
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import SCHEDULE, write_results
 from pbt_gan.runs.result import Run

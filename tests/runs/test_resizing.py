@@ -14,7 +14,8 @@ from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.reporting.page import write_page
 from pbt_gan.reporting.plots import lineage
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import path_of
 from pbt_gan.store.reader import read_run

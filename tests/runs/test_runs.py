@@ -15,7 +15,8 @@ from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.changes import differences
 from pbt_gan.runs.folder import new_folder
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import Recorder
 from pbt_gan.store.reader import read_run

@@ -13,7 +13,8 @@ from pbt_gan.core.population import WHOLE
 from pbt_gan.core.tables import EXPLOIT, EXPLORE, POLICIES
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.testing import StrategyConformance
 from pbt_gan.testing.strategies import Stopping

@@ -11,7 +11,8 @@ from torch import nn
 import pbt_gan
 from pbt_gan import Float, ModuleTask, Run
 from pbt_gan.config.settings import Config
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.validation import validated
 
 EXPECTING = f"{Path(__file__).with_name('expecting.py')}:Expecting"

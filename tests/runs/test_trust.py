@@ -17,8 +17,9 @@ from pbt_gan.config.settings import Config
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.places import state_folder
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
 from pbt_gan.runs.places import Moved
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.replay import replay_config
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train

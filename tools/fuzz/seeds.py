@@ -24,7 +24,8 @@ from pbt_gan.gan.nets.settings import NetSettings
 from pbt_gan.gan.portable import safetensors
 from pbt_gan.gan.portable.generator import Generator
 from pbt_gan.gan.portable.recipe import Recipe
-from pbt_gan.runs.launch import Project, start
+from pbt_gan.runs.launch import start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.validation import validated
 

@@ -15,7 +15,7 @@ from pbt_gan.core.plan import Plan
 from pbt_gan.reporting.text import duration, number, size_of
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import group_of, most
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.rehearsal import Rehearsal
 from pbt_gan.runs.trial import Trial
 from pbt_gan.terminal import put

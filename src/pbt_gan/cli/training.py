@@ -20,8 +20,9 @@ from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run, new_folder
-from pbt_gan.runs.launch import Project, go_on, left_alone, start
+from pbt_gan.runs.launch import go_on, left_alone, start
 from pbt_gan.runs.places import Moved
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.replay import Agreement, agreement, replay_config
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run

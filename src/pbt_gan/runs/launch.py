@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,38 +11,29 @@ from typing import Any
 from pbt_gan import files
 from pbt_gan.config import toml
 from pbt_gan.config.domains import build_space
-from pbt_gan.config.executors import EXECUTORS
-from pbt_gan.config.limits import check_limits
 from pbt_gan.config.objects import (
-    build_executor,
-    build_plan,
     build_task,
-    check_devices,
-    goals,
-    listener_makers,
     resolve,
     task_reference,
     workers_of,
 )
-from pbt_gan.config.population import as_resized, remarks, resized
+from pbt_gan.config.population import as_resized, resized
 from pbt_gan.config.settings import Config, PBTSettings
 from pbt_gan.config.source import Table, merged, read_config_table
 from pbt_gan.core.budget import Newcomers
-from pbt_gan.core.controller import Controller
 from pbt_gan.core.pbt import PopulationBasedTraining
 from pbt_gan.core.phases import open_place
 from pbt_gan.core.records import Record
 from pbt_gan.core.state import State
-from pbt_gan.core.stopping import PREFIX, Rule, Stopping
+from pbt_gan.core.stopping import PREFIX
 from pbt_gan.engine import Engine, Stop
 from pbt_gan.errors import ConfigError, DamageError, RunFolderError
 from pbt_gan.interfaces import Executor, Fallback, Listener, Problem, RunContext, RunView
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
-from pbt_gan.runs.folder import scorers
-from pbt_gan.runs.groups import check_groups, decided, group_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.runs.trust import SIGNATURE, code_in, foreign, refuse, sign
@@ -60,72 +50,6 @@ _ALREADY = "already: "  # before the ending of a run that was left alone
 
 REALS = 64
 """How many real images are laid beside the samples."""
-
-
-class Project:
-    """A configuration made ready: everything that can be wrong with it has been told before this exists.
-
-    Args:
-        config: what to train.
-        task: an object of this program, to be trained in it; None: what the config names.
-    """
-
-    def __init__(self, config: Config, task: Problem | None = None) -> None:
-        self.reference = task_reference(config)
-        self.task = task if task is not None else build_task(self.reference)
-        space = build_space(config, self.task)
-        self.config = resolve(config, self.task, space)
-        for remark in remarks(config.pbt, self.config.pbt):
-            log.warning("%s", remark)
-        self.plan = build_plan(self.config, space, self.task.components)
-        self.task.expect(self.plan.total_steps)
-        self.task.guard(config.health.plain())
-        self.controller = Controller(self.plan)
-        self.listener_makers = listener_makers(self.config)
-        goals(self.config)
-        check_devices(self.config)
-        check_limits(self.config)
-        check_groups(self.config, self.task)
-
-    @property
-    def total_orders(self) -> int:
-        """How many orders the whole run takes: retirements and births by the plan's phases are in it."""
-        return self.plan.member_steps // self.plan.score_interval
-
-    def stopping(self, rule: Rule | None, records: Sequence[Record] = ()) -> Stopping:
-        """Return what knows when the run has reached a goal.
-
-        Args:
-            rule: an object of this program; None: the one that the configuration names, if it names one.
-            records: of the run so far.
-        """
-        stopping = Stopping(goals(self.config, rule), self.plan.mode, self.plan.ready_interval)
-        stopping.follow(records)
-        return stopping
-
-    def prepare(self, folder: Path) -> None:
-        """Put what all members depend on into the run's folder, and decide what was left to a trial."""
-        self.task.prepare(scorers(folder))
-        self._decide(folder)
-
-    def rehearse(self, folder: Path) -> float:
-        """Prepare a folder for predictions only; return the seconds that preparing a run will take more."""
-        seconds = self.task.rehearse(scorers(folder))
-        self._decide(folder)
-        return seconds
-
-    def _decide(self, folder: Path) -> None:
-        # Who measures is known now, and a resume has to use the same.
-        metrics = self.task.arguments().get("metrics", self.config.metrics)
-        config = self.config.model_copy(update={"metrics": metrics})
-        self.config = decided(config, self.task, self.plan.space, scorers(folder))
-
-    def executor(self, folder: Path) -> Executor:
-        """Start the workers; the project is prepared."""
-        # In this process nothing is built, and no data read, a second time.
-        here = EXECUTORS[self.config.executor.name].here
-        source = self.task if here else replace(self.reference, total_steps=self.plan.total_steps)
-        return build_executor(self.config, source, scorers(folder), group_of(self.config))
 
 
 def start(

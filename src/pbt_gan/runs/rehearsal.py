@@ -11,7 +11,7 @@ from pbt_gan.core.population import Order
 from pbt_gan.core.records import Failure, Report
 from pbt_gan.core.space import middles
 from pbt_gan.errors import WorkerError
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 
 _FIRST_STEPS = 5
 _ENOUGH_S = 3.0

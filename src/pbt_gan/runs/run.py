@@ -18,7 +18,8 @@ from pbt_gan.interfaces import Images, Listener, Problem, RunContext, RunView, T
 from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.given import Given
-from pbt_gan.runs.launch import Project, go_on, in_memory, left_alone, start
+from pbt_gan.runs.launch import go_on, in_memory, left_alone, start
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.terminal import console

@@ -19,7 +19,8 @@ from pbt_gan.core.state import State
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.interfaces import Images, Listener
-from pbt_gan.runs.launch import Project, go_on, start
+from pbt_gan.runs.launch import go_on, start
+from pbt_gan.runs.project import Project
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 from pbt_gan.validation import validated
 

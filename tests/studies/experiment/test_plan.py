@@ -9,7 +9,7 @@ from pbt_gan.cli import app
 from pbt_gan.config import toml
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.plan import FILE, keep, read_experiment
 from tests.studies.experiment.conftest import TOY, toy

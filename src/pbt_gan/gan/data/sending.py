@@ -14,9 +14,9 @@ def fetchable(tensor: Tensor, device: str) -> Tensor:
 
     Who sends it need not keep it: torch gives pinned memory to nobody else before it has been fetched.
     """
-    return tensor.pin_memory() if is_gpu(device) else tensor
+    return tensor.pin_memory() if tensor.device.type == "cpu" and is_gpu(device) else tensor
 
 
 def sent(tensor: Tensor, device: str) -> Tensor:
-    """Return a tensor of the host on a device; nobody waits for it."""
+    """Return a tensor on a device; where it comes from the host, nobody waits for it."""
     return fetchable(tensor, device).to(device, non_blocking=True)

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from pbt_gan.gan.data.sending import sent
 from pbt_gan.gan.data.source import ImageSource
@@ -35,6 +34,7 @@ class Batches:
         self.classes = classes
         self._device = device
         self._dtype = dtype
+        self._each = torch.arange(classes, device=device)
         # Where the indices go.
         self._labels = None if labels is None else torch.from_numpy(labels).to(images.device)
 
@@ -52,7 +52,8 @@ class Batches:
         """Return the classes of images, a 1 at the place of each, [..., K]; None: the nets know of none."""
         if self._labels is None:
             return None
-        return one_hot(sent(self._labels[indices], self._device), self.classes).to(self._dtype)
+        # As `one_hot` does it, which looks at the numbers themselves.
+        return (sent(self._labels[indices], self._device)[..., None] == self._each).to(self._dtype)
 
     def _batch(self, numbers: Numbers, at: At) -> Batch:
         batch = {name: at(each) for name, each in numbers.items()}

@@ -20,7 +20,9 @@ from pbt_gan.gan.nets.table import find_architecture, make_nets
 from pbt_gan.gan.settings import DType, GanSettings, Scalars
 from pbt_gan.gan.training.batches import Batches
 from pbt_gan.gan.training.draws import Destination, Drawn, Draws, Needs, drawn
+from pbt_gan.gan.training.graphs import recorder_of
 from pbt_gan.gan.training.health import SAMPLES, Condition, Diversity, Look
+from pbt_gan.gan.training.replays import Replays
 from pbt_gan.gan.training.stacking import State, stacked
 from pbt_gan.gan.training.step import Step
 from pbt_gan.gan.training.supply import supply
@@ -67,6 +69,7 @@ class Loop:
         self._dtype = dtype_of(settings)
         self._steps: dict[Chosen, Step] = {(): step}  # by what members may choose instead of what is set
         self._batches = Batches(images, device, self._dtype, labels, classes)
+        self._recorder = recorder_of(device) if images.device == device else None  # what the host sends is not recorded
         self._health = health or Health()
         self._diversity = self._measuring() if self._health.collapse else None
         self._untrained = 0.0 if self._diversity is None else self._of_untrained(self._diversity)
@@ -117,7 +120,7 @@ class Loop:
         round_ = _Round(self._health, self._diversity if long else None, self._untrained)
         round_.look(team, 0)
         blocks = range(-(-steps // BLOCK))
-        supplied = self._supplied(step, team, blocks, steps)
+        supplied, take = self._supplied(step, team, blocks, steps), self._taking(step, team, steps)
         for block in blocks:
             if round_.judged(LAG - 1):
                 rest = [trainee for trainee in team.trainees if not trainee.diverged]
@@ -125,21 +128,29 @@ class Loop:
                 if not rest:
                     return
                 team = Team(rest, self._device)
-                supplied = self._supplied(step, team, blocks[block:], steps)
+                supplied, take = self._supplied(step, team, blocks[block:], steps), self._taking(step, team, steps)
             start, end = block * BLOCK, min((block + 1) * BLOCK, steps)
-            self._train_block(step, team, next(supplied), start, end - start)
+            draws = next(supplied)
+            self._batches.expect(draws)
+            take(draws, start, end - start)
             round_.look(team, end, last=end == steps)
         team.dissolve()
         round_.judged(0)
 
-    def _train_block(self, step: Step, team: Team, draws: Draws, start: int, steps: int) -> None:
-        self._batches.expect(draws)
-        losses = []
-        for number in range(steps):
-            critic, generator = self._batches.of(draws, itemgetter(number))
-            of_step, used = step(team.state, team.hyper, critic, generator, start + number)
-            losses.append(of_step)
-        team.note(losses, used)
+    def _taking(self, step: Step, team: Team, steps: int) -> Callable[[Draws, int, int], None]:
+        """Return what takes blocks of steps with a team: their numbers, the number of the first one, how many."""
+        if self._recorder is not None and steps >= BLOCK:
+            return Replays(step, team, self._batches, self._recorder).take
+
+        def take(draws: Draws, start: int, steps: int) -> None:
+            losses = []
+            for number in range(steps):
+                critic, generator = self._batches.of(draws, itemgetter(number))
+                of_step, used = step(team.state, team.hyper, critic, generator, start + number)
+                losses.append(of_step)
+            team.note(losses, used)
+
+        return take
 
     def _supplied(self, step: Step, team: Team, blocks: range, steps: int) -> Iterator[Draws]:
         """Return the numbers of these blocks of an order of so many steps."""

@@ -141,7 +141,7 @@ class Step:
                 own,
                 own_batch,
                 kept,
-                lazily=number % self.penalty_interval > 0,
+                lazily=self.is_lazy(number),
             )
             used.note("game", found.used)
             self.update_discriminator(own_d, own, found, used)
@@ -153,6 +153,10 @@ class Step:
         used.note("game", found.used)
         self.update_generator(g, hyper, found, used)
         return losses | found.losses, used
+
+    def is_lazy(self, number: int) -> bool:
+        """Return whether a step leaves out the penalties that may be left out."""
+        return self.game.lazy and number % self.penalty_interval > 0
 
     def discriminator_gradients(
         self,

@@ -11,7 +11,8 @@ from pbt_gan.config.source import folder_name
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError
 from pbt_gan.runs.folder import holds_run, scorers
-from pbt_gan.runs.launch import ListenerMaker, Project
+from pbt_gan.runs.launch import ListenerMaker
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.runs.run import train
 from pbt_gan.studies.experiment.beside import side_by_side

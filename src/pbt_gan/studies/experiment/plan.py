@@ -20,7 +20,7 @@ from pbt_gan.core.plan import Plan
 from pbt_gan.core.space import Space
 from pbt_gan.errors import ConfigError, RunFolderError, instead
 from pbt_gan.runs.changes import differences
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.arms import ARMS, PBT, RANDOM_SEARCH, Arm, Shared, Table
 from pbt_gan.validation import Settings, validated

@@ -9,7 +9,7 @@ from typing import Any
 from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
 from pbt_gan.errors import ConfigError
-from pbt_gan.runs.launch import Project
+from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.plan import Experiment
 from pbt_gan.studies.experiment.timeline import timeline
