@@ -22,8 +22,8 @@ BENCHMARKS = (
     "whole_command",
     "ray_tune",
 )
-LONG = ("scale", "flat")
-"""Those take half an hour, and run only if they are named."""
+LONG = ("scale", "flat", "growth")
+"""Those take minutes and more, and run only if they are named."""
 
 if __name__ == "__main__":  # benchmarks start processes, which import this again
     names = sys.argv[1:] or BENCHMARKS

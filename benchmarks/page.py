@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import plots
+from benchmarks.growth import fitted
 from benchmarks.measurement import number
 from benchmarks.targets import (
     EXPLOIT,
     GAIN,
+    GAIN_OVER_DEFAULT,
+    GROWTH,
     INSIDE_FIT,
     LIMIT,
+    MATRIX_RATE,
     MEMORY,
     RATE,
+    SEED_RUN,
     SHARE,
     SHARED_RATE,
+    STEP,
     TARGETS,
     WHOLE_COMMAND,
     WHOLE_DEVICE,
@@ -38,12 +44,18 @@ SIGNS = {">=": "≥", "<=": "≤"}
 
 def main(paths: Sequence[Path]) -> None:
     """Write tables and plots."""
-    texts = [path.read_text(encoding="utf-8") for path in paths]
-    # make and pip talk on the standard output too
-    lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+    lines = read(paths)
     for name, image in images(lines).items():
         (IMAGES / name).write_bytes(image)
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), lines), encoding="utf-8")
+
+
+def read(paths: Sequence[Path]) -> list[Line]:
+    """Return the measurements of some files, without those of a check of a GPU that only tried its logic."""
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    # make and pip talk on the standard output too
+    lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+    return [line for line in lines if not line.get("tiny")]
 
 
 def images(lines: Sequence[Line]) -> Mapping[str, bytes]:
@@ -54,6 +66,8 @@ def images(lines: Sequence[Line]) -> Mapping[str, bytes]:
             drawn[f"performance-{device}.png"] = plots.scaling(lines, device)
         if found(lines, EXPLOIT, device=device):
             drawn[f"ready-point-{device}.png"] = plots.ready_point(lines, device)
+    for against in grown(lines):
+        drawn[growth_image(against)] = plots.growth(lines, against)
     return drawn
 
 
@@ -210,6 +224,59 @@ def waiting(lines: Sequence[Line]) -> str:
     return table(("", "measured", "target"), rows())
 
 
+def grown(lines: Sequence[Line]) -> Sequence[str]:
+    """Return what the cost was measured against."""
+    return list(dict.fromkeys(line["setting"]["against"] for line in found(lines, GROWTH)))
+
+
+def growth_image(against: str) -> str:
+    """Return the name of the file of a plot."""
+    return f"growth-{against.replace(' ', '-')}.png"
+
+
+def growth(lines: Sequence[Line]) -> str:
+    """Return by which power the cost of work grows."""
+
+    def rows() -> Iterator[Sequence[str]]:
+        for against in grown(lines):
+            points = found(lines, GROWTH, against=against)
+            for of in dict.fromkeys(line["setting"]["of"] for line in points):
+                curve = found(points, GROWTH, of=of)
+                places = [line["setting"]["at"] for line in curve]
+                values = [line["value"] for line in curve]
+                fit = fitted(places, values)
+                margin = "–" if fit.margin is None else f"± {fit.margin:.2f}"
+                unit = curve[0]["unit"]
+                yield (
+                    against, curve[0]["setting"]["case"], of, f"{number(places[0])} to {number(places[-1])}",
+                    f"{number(values[0])} to {number(values[-1])} {unit}", f"{fit.exponent:.2f}", margin,
+                )  # fmt: skip
+
+    head = ("against", "case", "what", "from … to", "measured", "exponent", "95 %")
+    plots = [f"![Cost against {against}](images/{growth_image(against)})" for against in grown(lines)]
+    return "\n\n".join([table(head, rows()), *plots])
+
+
+def gpu_check(lines: Sequence[Line]) -> str:
+    """Return what the check of a GPU found besides what has a place above."""
+
+    def rows() -> Iterator[Sequence[str]]:
+        for line in lines:
+            if "piece" in line and line["name"] not in ELSEWHERE:
+                setting = (str(value) for key, value in line["setting"].items() if key not in ("device", "threads"))
+                value = f"{number(line['value'])} {line['unit']}".rstrip()
+                yield (line["piece"], line["name"], ", ".join(setting), value)
+
+    return table(("piece", "what", "of", "measured"), rows())
+
+
+ELSEWHERE = {
+    RATE, LIMIT, MATRIX_RATE, GAIN, GAIN_OVER_DEFAULT, SHARE, STEP, SEED_RUN, MEMORY, SHARED_RATE, WHOLE_DEVICE,
+    *plots.PARTS,
+}  # fmt: skip
+"""What stands in tables of its own."""
+
+
 PARTS: Mapping[str, Callable[[Sequence[Line]], str]] = {
     "gpu": gpu,
     "targets": targets,
@@ -219,6 +286,8 @@ PARTS: Mapping[str, Callable[[Sequence[Line]], str]] = {
     "ready-point": ready_point,
     "whole-command": whole_command,
     "waiting": waiting,
+    "growth": growth,
+    "gpu-check": gpu_check,
     "machine": machine,
 }
 

@@ -68,11 +68,13 @@ def main() -> Iterator[Measurement]:
                 yield median_of("times the plain step", timings[beside].over(timing), "", setting)
 
 
-def training(arguments: Mapping[str, Any], members: int, device: str, size: int = SIZE) -> Work:
+def training(
+    arguments: Mapping[str, Any], members: int, device: str, size: int = SIZE, channels: int = CHANNELS
+) -> Work:
     """Return what trains some members for some steps, on images of size × size pixels."""
     settings = GanSettings.model_validate(arguments)
-    source = random_images(settings, size, CHANNELS, device)
-    loop = Loop(settings, make_step(settings, size, CHANNELS, device), source, device)
+    source = random_images(settings, size, channels, device)
+    loop = Loop(settings, make_step(settings, size, channels, device), source, device)
     born = loop.init(stream(0, "init"))  # one for all, since to draw weights takes long
     states = [codec.clone(born) for _ in range(members)]
     calls = count()

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.growth import fitted
 from benchmarks.measurement import number
-from benchmarks.targets import EXPLOIT, LIMIT, RATE
+from benchmarks.targets import EXPLOIT, GROWTH, LIMIT, RATE
 from pbt_gan.reporting.canvas import COLORS, INK, png
 
 Line = Mapping[str, Any]
@@ -94,6 +95,34 @@ def ready_point(lines: Sequence[Line], device: str) -> bytes:
         figure.legend(loc="outside lower center", ncols=len(cases))
 
     return png(draw, 9, 3.2)
+
+
+def growth(lines: Sequence[Line], against: str) -> bytes:
+    """Draw what grows against what it grows with, a panel for each, on two log axes with the power law beside."""
+    points = [line for line in lines if line["name"] == GROWTH and line["setting"]["against"] == against]
+    kinds = list(dict.fromkeys((line["setting"]["of"], line["unit"]) for line in points))
+
+    def draw(figure: Any) -> None:
+        from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
+
+        panels = figure.subplots(1, len(kinds), squeeze=False).flat
+        for (of, unit), color, axes in zip(kinds, COLORS, panels, strict=False):
+            curve = [(line["setting"]["at"], line["value"]) for line in points if line["setting"]["of"] == of]
+            xs, ys = _columns(curve)
+            fit = fitted(xs, ys)
+            axes.plot(xs, [fit.factor * x**fit.exponent for x in xs], color=INK, linestyle=":", linewidth=1.4)
+            axes.plot(xs, ys, color=color, marker="o", linewidth=2)
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_xticks(xs, [number(x) for x in xs])
+            axes.set_ylim(min(ys) / 1.6, 1.6 * max(ys))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.set(title=f"{of}: exponent {fit.exponent:.2f}", xlabel=against, ylabel=unit)
+
+    return png(draw, 3.7 * len(kinds), 3.2)
 
 
 def _is(line: Line, case: str, dtype: str) -> bool:

@@ -35,6 +35,7 @@ OUTSIDE = "neither training nor scoring, 1 worker(s)"
 WHOLE_COMMAND = "whole command"
 TIMES_RAY = "times Ray Tune, whole command"  # of commands that ran in turn
 STEP = "a member step"
+GROWTH = "cost as work grows"
 SEED_RUN = "47,000 steps of 20 members at this rate"
 
 _ONE_THREAD: Mapping[str, Any] = {"device": "cpu", "threads": 1}

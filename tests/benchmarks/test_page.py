@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from benchmarks.measurement import Measurement, median_of, number
-from benchmarks.page import NOT_MEASURED, PAGE, filled, images
+from benchmarks.page import NOT_MEASURED, PAGE, filled, images, read
 from benchmarks.plots import PARTS
-from benchmarks.targets import TARGETS
+from benchmarks.targets import GROWTH, TARGETS
 
 
 def group(members: int = 4, rate: float = 120.0, **setting: Any) -> list[Measurement]:
@@ -70,3 +70,36 @@ def test_everything_that_was_measured_is_drawn():
 @pytest.mark.parametrize(("value", "text"), [(0.01234, "0.0123"), (123.4, "123"), (12_345.0, "12,300"), (2.0, "2")])
 def test_numbers_have_three_digits(value: float, text: str):
     assert number(value) == text
+
+
+def grown(of: str, unit: str, points: dict[int, float]) -> list[Measurement]:
+    setting = {"against": "members", "of": of, "case": "`digits`", "device": "cpu"}
+    return [Measurement(GROWTH, value, unit, setting={**setting, "at": at}) for at, value in points.items()]
+
+
+def test_costs_are_told_by_the_power_they_grow_with(page):
+    measured = lines(*grown("time", "ms", {1: 3.0, 2: 12.0, 4: 48.0}), *grown("memory", "MB", {1: 5.0, 2: 10.0}))
+    written = filled(page, measured)
+    assert row(written, "members", "`digits`", "time")[3:] == ["1 to 4", "3 to 48 ms", "2.00", "± 0.00"]
+    assert row(written, "members", "`digits`", "memory")[5:] == ["1.00", "–"]
+    assert "images/growth-members.png" in written
+
+
+@pytest.mark.slow
+def test_each_growth_is_drawn():
+    assert set(images(lines(*grown("time", "ms", {1: 3.0, 2: 12.0, 4: 40.0})))) == {"growth-members.png"}
+
+
+def test_what_only_the_check_of_a_gpu_measures_has_a_table(page):
+    of_piece = {
+        **lines(Measurement("rate of a copy", 4_300, "GB/s", setting={"device": "cuda"}))[0],
+        "piece": "ceilings",
+    }
+    assert row(filled(page, [of_piece]), "ceilings", "rate of a copy")[3] == "4,300 GB/s"
+
+
+def test_what_only_tried_the_logic_of_a_check_is_left_out(tmp_path):
+    tried = {**lines(*group())[0], "tiny": True}
+    path = tmp_path / "measurements.jsonl"
+    path.write_text(f"pip says this\n{json.dumps(tried)}\n{json.dumps(lines(*group())[0])}\n")
+    assert len(read([path])) == 1

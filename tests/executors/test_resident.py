@@ -195,7 +195,7 @@ def test_of_a_gpu_every_tensor_is_fetched_once_and_what_is_on_the_host_stays_as_
     assert copy["layer"] is copy["tied"]
     assert copy["here"] is here
     assert copy["layer"].device.type == "cpu"
-    assert len(meter.waits) == 1, "for all of them at the end"
+    assert meter.waits.total() == 1, "for all of them at the end"
 
 
 def test_a_state_of_the_host_alone_waits_for_no_gpu():

@@ -127,7 +127,8 @@ class Check:
         outcome: Outcome = "stuck" if ending.code is None else "failed" if ending.code else "done"
         last = told.decode(errors="replace").strip().rpartition("\n")[2][:300]
         entry = Entry(outcome, round(ending.seconds, 1), "" if outcome == "done" else last)
-        self.ledger.note(piece, entry, measured(results), told)
+        lines = [{**line, "tiny": True} if self._tiny else line for line in measured(results)]
+        self.ledger.note(piece, entry, lines, told)
         print(f"{piece.name}: {outcome} after {ending.seconds:.0f} s {entry.told}".rstrip(), flush=True)
 
     def summary(self) -> str:

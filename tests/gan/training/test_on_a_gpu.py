@@ -46,8 +46,8 @@ def waits(loop, steps):
 
 def check_no_waits(settings):
     loop = loop_of(settings)
-    waits(loop, 60)  # what a net makes once and keeps is made
-    assert waits(loop, 160) == waits(loop, 60)
+    waits(loop, 52)  # what a net makes once and keeps is made
+    assert waits(loop, 52) == waits(loop, 2)  # in two blocks and in one
 
 
 @pytest.mark.parametrize("net", NETS)
