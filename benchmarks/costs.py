@@ -7,6 +7,7 @@ What a cache saves is not known to it, nor what a library does besides, so bytes
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -53,8 +54,25 @@ class Cost:
             self.flops + other.flops,
         )
 
-    def __sub__(self, other: "Cost") -> "Cost":
-        return self + Cost(-other.launches, -other.read_bytes, -other.written_bytes, -other.flops)
+    def __mul__(self, times: int) -> "Cost":
+        return Cost(times * self.launches, times * self.read_bytes, times * self.written_bytes, times * self.flops)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """What a GPU can do at most, by its maker's data sheet."""
+
+    name: str
+    bytes_per_s: float
+    flops_per_s: Mapping[torch.dtype, float]  # of products, by what their operands are
+
+    def least_s(self, cost: Cost, dtype: torch.dtype) -> float:
+        """Return the seconds below which no operation can stay: to move its bytes, or to multiply."""
+        return max(cost.moved_bytes / self.bytes_per_s, cost.flops / self.flops_per_s.get(dtype, math.inf))
+
+
+H200 = Chip("H200", 4.8e12, {torch.float64: 67e12, torch.float32: 67e12, torch.bfloat16: 990e12})
+H200_TF32 = Chip("H200", 4.8e12, {**H200.flops_per_s, torch.float32: 495e12})  # its products of float32 round to TF32
 
 
 def cost_of(func: OpOverload, args: Any, kwargs: Mapping[str, Any], made: Any) -> Cost:
@@ -100,21 +118,28 @@ def _convolution_backward(args: Any, made: Any, flops: int) -> Cost:
     return total
 
 
+@cache
 def _looks_only(func: OpOverload) -> bool:
     """Return whether an operation makes views and nothing else."""
     returns = func._schema.returns
     return bool(returns) and all(each.alias_info is not None and not each.alias_info.is_write for each in returns)
 
 
+@cache
 def _gives_out(func: OpOverload) -> bool:
     return any(argument.is_out for argument in func._schema.arguments)
 
 
 def _changed(func: OpOverload, args: Any, kwargs: Mapping[str, Any]) -> Iterator[Tensor]:
     """Yield the tensors that an operation changes in place."""
-    for place, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            yield from _tensors(args[place] if place < len(args) else kwargs.get(argument.name))
+    for place, name in _written_to(func):
+        yield from _tensors(args[place] if place < len(args) else kwargs.get(name))
+
+
+@cache
+def _written_to(func: OpOverload) -> list[tuple[int, str]]:
+    arguments = enumerate(func._schema.arguments)
+    return [(place, each.name) for place, each in arguments if each.alias_info is not None and each.alias_info.is_write]
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:

@@ -8,11 +8,12 @@ torch's own fake tensors are not enough: their "cuda" cannot be differentiated w
 
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Thread, get_ident
+from typing import Any, NamedTuple, TypeVar
 from unittest.mock import patch
 
 import torch
@@ -20,11 +21,13 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
-from benchmarks.costs import Cost, cost_of
+from benchmarks.costs import Chip, Cost, cost_of
 
 aten = torch.ops.aten
+
+T = TypeVar("T")
 
 GPU = torch.device("cuda", 0)
 META = torch.device("meta")
@@ -33,47 +36,95 @@ WAITING = {aten.nonzero, aten.masked_select, aten._unique2, aten.unique_dim, ate
            aten.bincount, aten.is_nonzero, aten.repeat_interleave}  # fmt: skip
 """Operations whose result's shape, or value, the host has to know."""
 
-CONVOLUTIONS = {aten.convolution, aten.convolution_backward}
+CONVOLUTIONS = {"aten.convolution", "aten.convolution_backward"}
 
 _DEVICE = vars(torch._C.TensorBase)["device"].__get__
 _IS_CUDA = vars(torch._C.TensorBase)["is_cuda"].__get__
 
 Place = str
-"""A line of the program, such as "loop.py:92 train"."""
+"""A file of the program, such as "training/loop.py"."""
+
+
+class Call(NamedTuple):
+    """An operation, by what matters of it."""
+
+    name: str
+    dtype: torch.dtype  # of the first tensor that it is given
+    cost: Cost
 
 
 @dataclass
 class Meter:
     """What a GPU was asked to do."""
 
-    total: Cost = field(default_factory=Cost)
-    convolutions: int = 0  # calls, forward or backward
-    waits: list[Place] = field(default_factory=list)  # where the host waits for the GPU
+    calls: Counter[Call] = field(default_factory=Counter)  # operations that start a kernel
+    waits: Counter[Place] = field(default_factory=Counter)  # where the host waits for the GPU
     sent_bytes: int = 0  # to the GPU
     fetched_bytes: int = 0  # from it
-    seconds: Callable[[Cost, torch.dtype], float] | None = None
-    bound_s: float = 0.0  # the sum of what each operation takes at least
-    by_operation: dict[str, Cost] = field(default_factory=lambda: defaultdict(Cost))
-    by_place: dict[Place, Cost] = field(default_factory=lambda: defaultdict(Cost))
+    waits_beside: Counter[Place] = field(default_factory=Counter)  # where other threads wait for it
+    thread: int = field(default_factory=get_ident)  # of the host that gives the GPU its work
 
-    def note(self, func: OpOverload, cost: Cost) -> None:
+    @property
+    def total(self) -> Cost:
+        """What all of it costs."""
+        return sum((call.cost * times for call, times in self.calls.items()), Cost())
+
+    @property
+    def convolutions(self) -> int:
+        """Calls of convolutions and of their gradients."""
+        return sum(times for call, times in self.calls.items() if call.name in CONVOLUTIONS)
+
+    @property
+    def by_operation(self) -> Mapping[str, Cost]:
+        """What operations cost, by name, the dearest first."""
+        found: dict[str, Cost] = defaultdict(Cost)
+        for call, times in self.calls.items():
+            found[call.name] += call.cost * times
+        return dict(sorted(found.items(), key=lambda each: -each[1].moved_bytes))
+
+    def least_s(self, chip: Chip) -> float:
+        """Return the seconds that a chip needs at least, one operation after another."""
+        return sum(times * chip.least_s(call.cost, call.dtype) for call, times in self.calls.items())
+
+    def copy(self) -> "Meter":
+        """Return what was asked up to now."""
+        return self - Meter()
+
+    def __sub__(self, other: "Meter") -> "Meter":
+        """Return what was asked beyond the other."""
+        return Meter(
+            _less(self.calls, other.calls),
+            _less(self.waits, other.waits),
+            self.sent_bytes - other.sent_bytes,
+            self.fetched_bytes - other.fetched_bytes,
+            _less(self.waits_beside, other.waits_beside),
+        )
+
+    def note(self, func: OpOverload, given: Sequence[Tensor], cost: Cost) -> None:
         """Take in what an operation costs."""
-        self.total += cost
-        self.convolutions += func.overloadpacket in CONVOLUTIONS
         if cost.launches:
-            self.by_operation[str(func.overloadpacket)] += cost
+            dtype = given[0].dtype if given else torch.float32
+            self.calls[Call(str(func.overloadpacket), dtype, cost)] += 1
 
     def wait(self) -> None:
         """Take in that the host waits, here."""
-        self.waits.append(place())
+        waits = self.waits if get_ident() == self.thread else self.waits_beside
+        waits[place()] += 1
+
+
+def _less(counts: Counter[T], others: Counter[T]) -> Counter[T]:
+    """Return the difference of counts; where it is negative too."""
+    left = counts.copy()
+    left.subtract(others)
+    return Counter({each: count for each, count in left.items() if count})
 
 
 def place() -> Place:
-    """Return the innermost line of the program that is being run."""
-    for frame in reversed(traceback.extract_stack()):
-        path = Path(frame.filename)
+    """Return the file of the program that is being run."""
+    for frame, _ in traceback.walk_stack(None):
+        path = Path(frame.f_code.co_filename)
         if "pbt_gan" in path.parts or "tests" in path.parts:
-            return f"{path.name}:{frame.lineno} {frame.name}"
+            return f"{path.parent.name}/{path.name}"
     return "elsewhere"
 
 
@@ -96,12 +147,18 @@ class Pinned:
 
 @contextmanager
 def fake_gpu() -> Iterator[Meter]:
-    """Have "cuda" for as long as this lasts, and count what it is asked to do."""
-    meter = Meter()
+    """Have "cuda" for as long as this lasts, also in threads that begin meanwhile, and count what it is asked to do."""
+    meter, pinned, run = Meter(), Pinned(), Thread.run
+
+    def run_there(thread: Thread) -> None:
+        with _Names(pinned), _Operations(meter, pinned):
+            run(thread)
+
     with ExitStack() as stack:
-        pinned = Pinned()
         for name, value in _torch_cuda(meter).items():
             stack.enter_context(patch.object(torch.cuda, name, value))
+        stack.enter_context(patch.object(Thread, "run", run_there))
+        stack.enter_context(patch.object(Tensor, "record_stream", lambda *_: None, create=True))
         stack.enter_context(_Names(pinned))
         stack.enter_context(_Operations(meter, pinned))
         yield meter
@@ -116,8 +173,9 @@ class _Names(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        name = getattr(func, "__name__", "")
-        if name == "__get__":
+        if func is torch.device:
+            return func(*args, **kwargs)
+        if getattr(func, "__name__", "") == "__get__":
             return self._attribute(func, args)
         if func in (Tensor.pin_memory, Tensor.is_pinned):
             return self._pin(func, args[0])
@@ -126,7 +184,8 @@ class _Names(TorchFunctionMode):
         if func is Tensor.tolist and args[0].is_meta:
             return args[0].cpu().tolist()
         pinned = kwargs.pop("pin_memory", False)
-        args, kwargs = tree_map(_to_meta, (args, kwargs))
+        args = tuple(_to_meta(each) for each in args)
+        kwargs = {key: _to_meta(each) for key, each in kwargs.items()}
         if func in (torch.tensor, torch.as_tensor) and kwargs.get("device") == META:
             made = func(*args, **{**kwargs, "device": "cpu"})
             return made.to(META)
@@ -169,11 +228,11 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         if func.overloadpacket is aten._to_copy:
-            return self._copied(func, args, kwargs)
+            return self._copied(func, given, args, kwargs)
         if func.overloadpacket is aten.copy_ and len({tensor.is_meta for tensor in given}) == 2:
             return self._filled(*args, **kwargs)
         if func.overloadpacket is aten._local_scalar_dense and given[0].is_meta:
-            self._meter.wait()
+            self._cross(given[0], waits=True)
             return torch.ones((), dtype=given[0].dtype).item()
         on_gpu = any(tensor.is_meta for tensor in given)
         if on_gpu:
@@ -183,16 +242,16 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._meter.wait()
         made = func(*args, **kwargs)
         if on_gpu or any(isinstance(leaf, Tensor) and leaf.is_meta for leaf in tree_leaves(made)):
-            self._meter.note(func, cost_of(func, args, kwargs, made))
+            self._meter.note(func, given, cost_of(func, args, kwargs, made))
         return made
 
-    def _copied(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def _copied(self, func: Any, given: Sequence[Tensor], args: Any, kwargs: Any) -> Any:
         (source,) = args
         target = kwargs.get("device") or source.device
         if (target.type == "meta") == source.is_meta:
             made = func(*args, **kwargs)
             if source.is_meta:
-                self._meter.note(func, cost_of(func, args, kwargs, made))
+                self._meter.note(func, given, cost_of(func, args, kwargs, made))
             return made
         dtype = kwargs.get("dtype") or source.dtype
         self._cross(source, waits=not kwargs.get("non_blocking"))
@@ -259,7 +318,6 @@ def _torch_cuda(meter: Meter) -> dict[str, Any]:
     def synchronize(*_: Any) -> None:
         meter.wait()
 
-    counted: Counter[str] = Counter()
     return {
         "Event": Event,
         "Stream": Stream,
@@ -272,7 +330,7 @@ def _torch_cuda(meter: Meter) -> dict[str, Any]:
         "current_device": lambda: 0,
         "set_device": lambda *_: None,
         "mem_get_info": lambda *_: (140 * 2**30, 141 * 2**30),
-        "reset_peak_memory_stats": lambda *_: counted.clear(),
+        "reset_peak_memory_stats": lambda *_: None,
         "max_memory_allocated": lambda *_: 2**30,
         "empty_cache": lambda: None,
         "get_device_capability": lambda *_: (9, 0),

@@ -4,7 +4,7 @@ Images within the nets are [S·P, C, H, W, B]. So a channel of a batch is a row 
 weights multiply from the left as they lie. For the convolutions see `pbt_gan.gan.nets.convolutions`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +28,10 @@ class BatchLast:
     def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Bring the samples to the end, and all batches together."""
         return [torch.cat([images.permute(0, 2, 3, 4, 1) for images in batches])]
+
+    def kernels(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Leave them as they are: all batches are convolved at once."""
+        return params
 
     def leave(self, x: Tensor, channels: int) -> Tensor:
         """Bring the samples back, without a copy."""

@@ -44,7 +44,7 @@ class LayeredDiscriminator(Net):
         self, params: Params, buffers: Buffers, batches: Sequence[Shown], drawn: Drawn = NOTHING, *, training: bool
     ) -> Answers:
         """Return the logits of each batch as if it were alone."""
-        pairs = self.entered(batches)
+        pairs, params = self.entered(batches), self.layers.kernels(params)
         return Answers([logits for pair in pairs for logits in self.logits(params, *pair)], buffers, {})
 
     def entered(self, batches: Sequence[Shown]) -> Sequence[tuple[Tensor, Tensor | None]]:

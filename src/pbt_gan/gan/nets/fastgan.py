@@ -237,7 +237,7 @@ class Discriminator(LayeredDiscriminator):
         self, params: Params, buffers: Buffers, batches: Sequence[Shown], drawn: Drawn = NOTHING, *, training: bool
     ) -> Answers:
         """Return the logits of each batch as if it were alone, and how far off what is drawn of the first one is."""
-        entered = self.entered(batches)
+        entered, params = self.entered(batches), self.layers.kernels(params)
         seen = [self._seen(params, x) for x, _ in entered]
         judged = [self._judged(params, own, labels) for own, (_, labels) in zip(seen, entered, strict=True)]
         logits = [of_batch for several in judged for of_batch in several]

@@ -46,6 +46,15 @@ def convolve(images: Tensor, weights: Tensor, window: Window) -> Tensor:
     return _Convolve.of(images, weights, window)
 
 
+def slopes_of_slopes() -> bool:
+    """Whether somebody asks for them: penalties do, inside of `torch.func.grad`.
+
+    Elsewhere torch's own convolutions say the same in fewer calls.
+    """
+    inside: bool = torch._C._are_functorch_transforms_active()
+    return inside
+
+
 def transposed(images: Tensor, weights: Tensor, window: Window) -> Tensor:
     """Return fine images of coarse ones."""
     return _Transposed.of(images, weights, window)
@@ -86,7 +95,7 @@ class _Convolve(_Bilinear):
     def vmap(info: Any, in_dims: Any, images: Tensor, weights: Tensor, window: Window) -> tuple[Tensor, int]:
         times, (image_dim, weight_dim, _) = info.batch_size, in_dims
         together = window._replace(groups=times * window.groups)
-        coarse = _Convolve.of(_channels(images, image_dim), weights.movedim(weight_dim, 0).flatten(0, 1), together)
+        coarse = _Convolve.of(*_together(times, images, image_dim, weights, weight_dim), together)
         return torch.unflatten(coarse, 1, (times, -1)), 1
 
 
@@ -111,7 +120,7 @@ class _Transposed(_Bilinear):
     def vmap(info: Any, in_dims: Any, images: Tensor, weights: Tensor, window: Window) -> tuple[Tensor, int]:
         times, (image_dim, weight_dim, _) = info.batch_size, in_dims
         together = window._replace(groups=times * window.groups)
-        fine = _Transposed.of(_channels(images, image_dim), weights.movedim(weight_dim, 0).flatten(0, 1), together)
+        fine = _Transposed.of(*_together(times, images, image_dim, weights, weight_dim), together)
         return torch.unflatten(fine, 1, (times, -1)), 1
 
 
@@ -150,10 +159,22 @@ class _Correlate(_Bilinear):
     def vmap(info: Any, in_dims: Any, coarse: Tensor, fine: Tensor, window: Window) -> tuple[Tensor, int]:
         times, (coarse_dim, fine_dim, _) = info.batch_size, in_dims
         together = window._replace(groups=times * window.groups)
-        weights = _Correlate.of(_channels(coarse, coarse_dim), _channels(fine, fine_dim), together)
+        weights = _Correlate.of(_channels(coarse, coarse_dim, times), _channels(fine, fine_dim, times), together)
         return torch.unflatten(weights, 0, (times, -1)), 0
 
 
-def _channels(images: Tensor, dim: int) -> Tensor:
+def _together(
+    times: int, images: Tensor, image_dim: int | None, weights: Tensor, weight_dim: int | None
+) -> tuple[Tensor, Tensor]:
+    """Return images with the channels, and weights with the groups, of all that `torch.func.vmap` has stacked."""
+    return _channels(images, image_dim, times), _first(weights, weight_dim, times).flatten(0, 1)
+
+
+def _channels(images: Tensor, dim: int | None, times: int) -> Tensor:
     """Return images that `torch.func.vmap` has stacked along an axis as more channels."""
-    return images.movedim(dim, 1).flatten(1, 2)
+    return _first(images, dim, times).transpose(0, 1).flatten(1, 2)
+
+
+def _first(tensor: Tensor, dim: int | None, times: int) -> Tensor:
+    """Return what is stacked along an axis along the first one; None: it is the same for all."""
+    return tensor.expand(times, *tensor.shape) if dim is None else tensor.movedim(dim, 0)

@@ -6,7 +6,7 @@ can do to any x; what has to do with height and width alone is in `pbt_gan.gan.n
 are the axes 2 and 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -28,6 +28,9 @@ class Layers(Protocol):
 
     def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Return batches of images, each [P, B, C, H, W], as one x or more, whichever takes less time."""
+
+    def kernels(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return parameters with the weights of convolutions prepared for all x that `enter` has returned."""
 
     def leave(self, x: Tensor, channels: int) -> Tensor:
         """Return the images [P, B, C, H, W] of a single batch."""
