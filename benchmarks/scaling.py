@@ -72,7 +72,7 @@ def case(name: str, device: str, sizes: Sequence[int], budget_s: float = BUDGET_
 
 
 def orders(works: Mapping[Way, Work], device: str) -> Mapping[Way, int]:
-    """Return the steps that groups are asked for at a time; on a GPU a step alone costs another time than one of many."""
+    """Return the steps that groups are asked for at a time; on a GPU a step alone costs something else."""
     return {way: ORDER for way in works if way.name == "group" and device != "cpu"}
 
 
