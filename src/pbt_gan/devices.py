@@ -1,6 +1,7 @@
 """Which devices members can train on, and how those multiply."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import torch
 
@@ -27,12 +28,14 @@ def check_device(device: str) -> str:
 def use_device(device: str, *, tf32: bool) -> None:
     """Compute on a device from now on; `tf32` says whether products and convolutions of float32 may round to that.
 
-    PyTorch lets cuDNN's convolutions round to TF32 and matrix products not; here both do what they are told.
+    PyTorch lets cuDNN's convolutions round to TF32 and matrix products not; here both do what they are told. cuDNN
+    looks for its fastest algorithm once for each shape, of which training has few, unless equal bits are asked for.
     """
     if device == "cpu":
         return
     torch.cuda.set_device(torch.device(device) if ":" in device else 0)
     round_products(dict.fromkeys(PRODUCTS, "tf32" if tf32 else "ieee"))
+    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
 
 
 PRODUCTS = {
@@ -53,3 +56,27 @@ def round_products(how: Mapping[str, str]) -> None:
     """Let each of `PRODUCTS` that is named round its operands so."""
     for name, precision in how.items():
         PRODUCTS[name].fp32_precision = precision
+
+
+def best_dtype(devices: Collection[str], *, halves: bool = True) -> str:
+    """Return the dtype in which all of these devices multiply fast and members learn as well; `halves`: also bfloat16.
+
+    That is TF32 on GPUs that have it; bfloat16 on a CPU that has instructions for it; float32 elsewhere, and where
+    GPUs and CPUs train together.
+    """
+    kinds = {device.partition(":")[0] for device in devices}
+    if kinds == {"cuda"}:
+        return "tf32" if all(torch.cuda.get_device_capability(device) >= (8, 0) for device in devices) else "float32"
+    return "bfloat16" if kinds == {"cpu"} and halves and multiplies_bfloat16() else "float32"
+
+
+def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this machine's CPU has instructions for products of bfloat16; where nobody can tell, it has none.
+
+    One without them takes six times as long as in float32.
+    """
+    try:
+        known = cpuinfo.read_text()
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(known.split())

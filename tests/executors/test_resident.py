@@ -1,6 +1,7 @@
 """On devices that need no GPU: the meta device, whose tensors are all shape, and one that keeps a diary."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,10 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.fake_gpu import fake_gpu
 from pbt_gan import codec
 from pbt_gan.errors import StorageError
 from pbt_gan.executors.exchange import Memory, SharedMemory
-from pbt_gan.executors.resident import Resident
+from pbt_gan.executors.resident import Cuda, Resident
+from pbt_gan.executors.spread import _Place
+from pbt_gan.testing.walk import GroupWalk
 
 STATE: dict[str, Any] = {"point": torch.arange(6.0), "steps": 3}
 
@@ -25,7 +29,7 @@ class Diary:
         self.may_fetch = threading.Event()
         self.may_fetch.set()
 
-    def moment(self):
+    def moment(self, state):
         self.entries.append(f"moment {self.work}")
         return self.work
 
@@ -182,3 +186,50 @@ def test_what_is_taken_is_what_was_put_wherever_it_comes_from(moves):
                 for each in workers:
                     each.settle()
                 content.pop(key, None)
+
+
+def test_of_a_gpu_every_tensor_is_fetched_once_and_what_is_on_the_host_stays_as_it_is():
+    here = torch.ones(2)
+    with fake_gpu() as meter:
+        layer = torch.empty(2, 3, device="cuda")
+        state = {"layer": layer, "tied": layer, "here": here, "steps": 3}
+        copy = Cuda().fetched(state, Cuda().moment(state))
+        assert meter.fetched_bytes == 24
+    assert copy["layer"] is copy["tied"]
+    assert copy["here"] is here
+    assert copy["layer"].device.type == "cpu"
+    assert meter.waits.total() == 1, "for all of them at the end"
+
+
+def test_a_state_of_the_host_alone_waits_for_no_gpu():
+    state = {"here": torch.ones(2)}
+    assert Cuda().moment(state) == {}
+    assert Cuda().fetched(state, {})["here"] is state["here"]
+
+
+@pytest.mark.gpu
+def test_a_state_of_a_gpu_is_shared_as_it_was_when_it_was_put(tmp_path):
+    states = Resident(SharedMemory([tmp_path]), Cuda())
+    point = torch.randn(1 << 20, device="cuda")
+    before = point.cpu()
+    states.put("a", {"point": point, "steps": 3})
+    point.add_(1)
+    assert torch.equal(states.take("a")["point"].cpu(), before)
+    states.settle()
+    assert torch.equal(codec.decode(SharedMemory([tmp_path]).encoded("a"))["point"], before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="copies from GPU to GPU need two of them")
+def test_a_state_goes_from_gpu_to_gpu_and_stays_what_it_is(tmp_path):
+    states = Resident(SharedMemory([tmp_path]), Cuda())
+    points = [torch.randn(1 << 20, device=f"cuda:{number}") for number in range(2)]
+    states.put("a", {"one": points[0], "other": points[1]})
+    states.settle()
+    taken = states.take("a")
+    assert [str(taken[name].device) for name in ("one", "other")] == ["cuda:0", "cuda:1"]
+    place = _Place(GroupWalk(), "cuda:1", ThreadPoolExecutor(1))
+    (fetched,) = place.fetched([taken])
+    assert fetched["other"] is taken["other"]
+    assert str(fetched["one"].device) == "cuda:1"
+    assert torch.equal(fetched["one"].cpu(), points[0].cpu())
