@@ -104,9 +104,9 @@ class GanSettings(NetSettings, Scalars):
     batch_size: int = Field(64, ge=2, le=65_536)
     ema: bool = True  # images are made by an average of the generator's weights over its last steps
     ema_rampup: float = Field(0.0, ge=0, le=1)  # the half-life is at most this share of the images so far; 0: no matter
-    # Of the operands of matrix products and convolutions; all else is float32, or float64 with that. TF32 is a GPU's
-    # float32 with a short mantissa in products; a CPU has none. Where layers are no products with patches, bfloat16 is
-    # what lies between them too. auto: what the devices are good at, decided when a run begins.
+    # Of the operands of matrix products and convolutions, and in this package's nets of the images between layers; all
+    # else is float32, or float64 with that. TF32 is a GPU's float32 with a short mantissa in products; a CPU has none.
+    # auto: what the devices are good at, decided when a run begins.
     dtype: DType = "float32"
 
     @field_validator("resolution")

@@ -20,7 +20,11 @@ SMALL = 28
 
 
 class Layers(Protocol):
-    """One formulation. Products and convolutions have their operands cast to a dtype; all else stays as it is."""
+    """One formulation.
+
+    Within a net, x is of the dtype that products are computed in; statistics are float32 all the same.
+    What leaves by `leave`, `logits` or `flatten` is float32, or float64 if all is.
+    """
 
     @property
     def exact(self) -> bool:
