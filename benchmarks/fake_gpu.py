@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Thread, get_ident
 from typing import Any, NamedTuple, TypeVar
@@ -226,6 +227,9 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if _is_made_of_others(func):  # with tensors of the inference mode they come as they are
+            with self:
+                return func.decompose(*args, **kwargs)
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         if func.overloadpacket is aten._to_copy:
             return self._copied(func, given, args, kwargs)
@@ -274,6 +278,12 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             waits = waits or not self._pinned.has(source)
         if waits:
             self._meter.wait()
+
+
+@cache
+def _is_made_of_others(func: OpOverload) -> bool:
+    made: bool = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
+    return made
 
 
 def _torch_cuda(meter: Meter) -> dict[str, Any]:
