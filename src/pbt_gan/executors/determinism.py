@@ -14,4 +14,7 @@ def make_deterministic(device: str) -> None:
     import torch
 
     torch.backends.cudnn.benchmark = False  # it would choose kernels by a timing
+    torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True)
+    # That also fills all memory before it is written to, in case somebody reads it before: a launch for each tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -70,6 +70,20 @@ def test_images_of_any_size_and_colour_have_features_and_probabilities(size, cha
     assert probabilities.sum(1).numpy() == pytest.approx(1)
 
 
+def test_a_loaded_classifier_sees_what_the_trained_one_does_and_leaves_its_weights_alone():
+    images, labels = bars()
+    weights = train_classifier(images, labels, 2, width=4, seed=0, steps=30)
+    kept = {name: array.copy() for name, array in weights.items()}
+    trained = Classifier(8, 1, classes=2, width=4)
+    trained.load_state_dict({name: torch.from_numpy(array) for name, array in kept.items()})
+    loaded = load_classifier(weights, size=8, channels=1, classes=2, width=4)
+    for seen, expected in zip(
+        loaded.measure(torch.from_numpy(images)), trained.measure(torch.from_numpy(images)), strict=True
+    ):
+        torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-5)
+    assert all((weights[name] == kept[name]).all() for name in kept)
+
+
 def test_a_loaded_classifier_measures_like_the_trained_one_in_any_batches():
     images, labels = bars()
     weights = train_classifier(images, labels, 2, width=4, seed=0, steps=3)

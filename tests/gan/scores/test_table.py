@@ -98,6 +98,18 @@ def test_the_frechet_distance_is_that_of_torchmetrics():
 
 
 @given(seeds)
+def test_the_kernel_distance_of_features_in_float32_is_that_in_float64(seed):
+    one, other = normal(seed, 300, 16).relu().float(), normal(seed + 1, 250, 16).relu().float()
+    assert kernel_distance(Cloud.of(one), Cloud.of(other)) == pytest.approx(
+        kernel_distance(Cloud.of(one.double()), Cloud.of(other.double())), rel=1e-6, abs=1e-6
+    )
+    # The reference may have been kept in another dtype.
+    assert kernel_distance(Cloud.of(one.double()), Cloud.of(other)) == pytest.approx(
+        kernel_distance(Cloud.of(one), Cloud.of(other)), rel=1e-6, abs=1e-6
+    )
+
+
+@given(seeds)
 def test_the_kernel_distance_is_symmetric(seed):
     one, other = normal(seed, 30, 5), normal(seed + 1, 20, 5)
     assert kernel_distance(Cloud.of(one), Cloud.of(other)) == pytest.approx(

@@ -5,11 +5,12 @@ from functools import partial
 import pytest
 import torch
 
+from benchmarks.parts import random_images
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training import loop as loop_module
 from pbt_gan.gan.training.graphs import CudaGraphs, recorder_of
-from pbt_gan.gan.training.loop import Loop
+from pbt_gan.gan.training.loop import Loop, make_step
 from pbt_gan.gan.training.replays import TRIED
 from pbt_gan.gan.training.stacking import leaves
 from pbt_gan.interfaces import Health
@@ -157,3 +158,25 @@ def test_what_cannot_be_recorded_is_said_and_the_device_goes_on(caplog):
     assert "kernel by kernel" in caplog.text
     assert (number + 1).item() == 2
     assert not graphs.waits(lambda: None)
+
+
+class Forced(CudaGraphs):
+    """Records wherever it can."""
+
+    def waits(self, run):
+        super().waits(run)
+        return True
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("part", PARTS)
+def test_on_a_gpu_members_become_the_same_whether_or_not_their_steps_are_replayed(part):
+    settings = GanSettings.model_validate({**TINY, **PARTS[part]})
+    loop = Loop(settings, make_step(settings, 8, 3, "cuda"), random_images(settings, 8, 3, "cuda"), "cuda")
+    plain, graphs = trained(loop), Forced("cuda")
+    replayed = trained(loop, graphs)
+    assert not graphs.refused
+    for one, other in zip(plain, replayed, strict=True):
+        assert one.metrics == pytest.approx(other.metrics)
+        for mine, theirs in zip(leaves(one.state), leaves(other.state), strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)  # equal, but for sums by atomic operations

@@ -62,11 +62,34 @@ Weights = Mapping[str, NDArray[Any]]
 
 
 def load_classifier(weights: Weights, **shape: int) -> Classifier:
-    """Return a trained classifier; `shape` are the arguments of `Classifier`."""
+    """Return a trained classifier to look with; `shape` are the arguments of `Classifier`."""
     with torch.device("meta"):  # no time and no random numbers for weights that are replaced at once
         classifier = Classifier(**shape)
     classifier.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
-    return classifier.eval().requires_grad_(False)
+    classifier.eval().requires_grad_(False)
+    classifier.trunk = _folded(classifier.trunk)
+    return classifier
+
+
+@torch.no_grad()
+def _folded(layers: nn.Sequential) -> nn.Sequential:
+    """Return trained layers without norms: what those do to a layer's channels is done to its weights, once."""
+    folded: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            before = folded.pop()
+            assert isinstance(before, nn.Conv2d | nn.Linear)
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
+            scale = (layer.running_var + layer.eps).rsqrt() * (1 if layer.weight is None else layer.weight)
+            bias = (0 if layer.bias is None else layer.bias) - layer.running_mean * scale
+            # New tensors: those that were loaded share the memory of the arrays.
+            weight = before.weight * scale.reshape(-1, *[1] * (before.weight.dim() - 1))
+            before.weight, before.bias = (nn.Parameter(part, requires_grad=False) for part in (weight, bias))
+            folded.append(before)
+        else:
+            folded.append(nn.ReLU(inplace=True) if isinstance(layer, nn.ReLU) else layer)
+    return nn.Sequential(*folded)
 
 
 def train_classifier(

@@ -42,7 +42,8 @@ class CudaGraphs:
         cuda: Any = torch.cuda  # its annotations are not complete
         self._device = device
         self._beside = cuda.Stream(device)  # the one that everybody uses cannot be recorded
-        self._refused = False
+        self.refused = False
+        """Whether something could not be recorded."""
 
     def waits(self, run: Run) -> bool:
         """Run something where it would be recorded, so that all is there which is made once; see `Recorder.waits`."""
@@ -58,7 +59,7 @@ class CudaGraphs:
             ended.record()
         now.wait_stream(self._beside)
         ended.synchronize()
-        return not self._refused and bool(begun.elapsed_time(ended) < 1_000 * WAITING * host_s)
+        return not self.refused and bool(begun.elapsed_time(ended) < 1_000 * WAITING * host_s)
 
     def record(self, run: Run) -> Run | None:
         """Record it; see `Recorder.record`. If that fails it is said, and nothing is recorded from then on."""
@@ -71,7 +72,7 @@ class CudaGraphs:
                 run()
         except RuntimeError as error:
             cuda.set_stream(now)  # torch leaves the other one
-            self._refused = True
+            self.refused = True
             log.warning("Steps are launched kernel by kernel: a CUDA graph of one failed (%s).", one_line(error))
             return None
         replay: Run = graph.replay
