@@ -14,28 +14,31 @@ from pbt_gan.gan.training.optim import adam_, formula_, initial_moments
 
 BETAS = [(0.0, 0.99), (0.5, 0.999), (0.9, 0.6)]
 
+COUNTS = (7, 1024, 1501)
+"""Numbers of a member: fewer than a program moves, as many, and more, with some of the next member beside them."""
+
 COMPARED = """
 import torch
 from pbt_gan.gan.training import kernels
-from tests.gan.training.test_fused import differences
+from tests.gan.training.test_fused import COUNTS, differences
 def interpreted(params, moments, gradients, *columns):
     kernels.adam_(params, gradients, *moments.values(), *columns)
-print(differences(interpreted, "cpu"))
+print(max(differences(interpreted, "cpu", count) for count in COUNTS))
 """
 
 
-def differences(way, device):
+def differences(way, device, count):
     """Return by how much parameters and moments differ, at most, from the formula's after some steps."""
     draws = torch.Generator().manual_seed(0)
     columns = [
         torch.tensor([[value] for value in values], dtype=torch.float64, device=device)
         for values in ([1e-3, 2e-4, 0.1], *zip(*BETAS, strict=True))
     ]
-    start = torch.randn(3, 1500, generator=draws).to(device)
+    start = torch.randn(3, count, generator=draws).to(device)
     ours, theirs = start.clone(), start.clone()
     moments = [initial_moments(ours), initial_moments(theirs)]
     for _ in range(5):
-        gradients = torch.randn(3, 1500, generator=draws).to(device)
+        gradients = torch.randn(3, count, generator=draws).to(device)
         way(ours, moments[0], gradients, *columns)
         formula_(theirs, moments[1], gradients, *columns)
     for name in ("mean_filled", "square_filled"):
@@ -57,7 +60,7 @@ def test_the_kernel_moves_parameters_as_the_formula_does():
 
 @pytest.mark.gpu
 def test_on_a_gpu_too():
-    assert differences(adam_, "cuda") < 1e-6
+    assert max(differences(adam_, "cuda", count) for count in COUNTS) < 1e-6
 
 
 class Seen(TorchDispatchMode):

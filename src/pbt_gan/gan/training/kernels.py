@@ -8,7 +8,7 @@ from torch import Tensor
 from pbt_gan.gan.training.optim import EPSILON
 
 _NUMBERS = 1024
-"""Of a row, that one program moves."""
+"""That one program moves, at most; in a row there are as many, so they are of two members at most."""
 
 
 def adam_(
@@ -27,12 +27,13 @@ def adam_(
     Each operation rounds as it does there; whether a product and a sum are rounded once or twice is up to the compiler,
     as it is in torch's own kernels. So results agree to a few units in the last place.
     """
-    rows, columns = lr.numel(), params.shape[-1]
-    settings = torch.empty(rows, 4, dtype=torch.float32, device=params.device)
+    rows, columns, total = lr.numel(), params.shape[-1], params.numel()
+    numbers = min(_NUMBERS, 1 << (columns.bit_length() - 1))
+    settings = torch.empty(rows + 1, 4, dtype=torch.float32, device=params.device)  # the last member has a next one too
     own = [column.contiguous() for column in (lr, beta1, beta2)]
     _settle[(rows,)](mean_filled, square_filled, *own, settings)
-    grid = (triton.cdiv(columns, _NUMBERS), rows)
-    _move[grid](params, gradients.contiguous(), mean, square, settings, columns, EPSILON, _NUMBERS)
+    grid = (triton.cdiv(total, numbers),)
+    _move[grid](params, gradients.contiguous(), mean, square, settings, columns, total, EPSILON, numbers)
 
 
 @triton.jit
@@ -56,23 +57,50 @@ def _settle(mean_filled, square_filled, lr, beta1, beta2, settings):  # type: ig
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _move(  # type: ignore[no-untyped-def]
-    params, gradients, mean, square, settings, columns, epsilon, numbers: tl.constexpr
+    params, gradients, mean, square, settings, columns, total, epsilon, numbers: tl.constexpr
 ):
-    """Move some of the parameters of one member."""
-    row = tl.program_id(1).to(tl.int64)  # of many members there are more numbers than 32 bits can count
-    column = tl.program_id(0) * numbers + tl.arange(0, numbers)
-    there = column < columns
-    place = row * columns + column
-    rate = tl.load(settings + row * 4)
-    filled = tl.load(settings + row * 4 + 3)
-    gradient = tl.load(gradients + place, mask=there)
-    m = _lerp(tl.load(mean + place, mask=there), gradient, tl.load(settings + row * 4 + 1))
-    v = _lerp(tl.load(square + place, mask=there), gradient * gradient, tl.load(settings + row * 4 + 2))
-    part = tl.load(params + place, mask=there)
-    part -= tl.div_rn(rate * m, tl.div_rn(tl.sqrt_rn(v), filled) + epsilon)
-    tl.store(mean + place, m, mask=there)
-    tl.store(square + place, v, mask=there)
-    tl.store(params + place, part, mask=there)
+    """Move some parameters.
+
+    They begin where memory is aligned, wherever the row of a member does: only then are 16 bytes read at a time. A mask
+    would forbid that too, so only the last ones of all have one.
+    """
+    first = tl.program_id(0).to(tl.int64) * numbers  # of many members there are more than 32 bits can count
+    row = first // columns
+    place = first + tl.arange(0, numbers)
+    own = settings + row * 4
+    beyond = place >= (row + 1) * columns
+    rate = tl.where(beyond, tl.load(own + 4), tl.load(own))
+    share1 = tl.where(beyond, tl.load(own + 5), tl.load(own + 1))
+    share2 = tl.where(beyond, tl.load(own + 6), tl.load(own + 2))
+    filled = tl.where(beyond, tl.load(own + 7), tl.load(own + 3))
+    if first + numbers <= total:
+        _update(params + place, gradients + place, mean + place, square + place, rate, share1, share2, filled, epsilon)
+    else:
+        there = place < total
+        _update(
+            params + place,
+            gradients + place,
+            mean + place,
+            square + place,
+            rate,
+            share1,
+            share2,
+            filled,
+            epsilon,
+            there,
+        )
+
+
+@triton.jit
+def _update(params, gradients, mean, square, rate, share1, share2, filled, epsilon, there=None):  # type: ignore[no-untyped-def]
+    """Read numbers, move them, and write them."""
+    gradient = tl.load(gradients, there)
+    m = _lerp(tl.load(mean, there), gradient, share1)
+    v = _lerp(tl.load(square, there), gradient * gradient, share2)
+    moved = tl.load(params, there) - tl.div_rn(rate * m, tl.div_rn(tl.sqrt_rn(v), filled) + epsilon)
+    tl.store(mean, m, there)
+    tl.store(square, v, there)
+    tl.store(params, moved, there)
 
 
 @triton.jit
