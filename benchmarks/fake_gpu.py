@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 GPU = torch.device("cuda", 0)
 META = torch.device("meta")
+NAME = "a GPU that is not there"
 
 WAITING = {aten.nonzero, aten.masked_select, aten._unique2, aten.unique_dim, aten.unique_consecutive, aten.equal,
            aten.bincount, aten.is_nonzero, aten.repeat_interleave}  # fmt: skip
@@ -63,6 +64,7 @@ class Meter:
     sent_bytes: int = 0  # to the GPU
     fetched_bytes: int = 0  # from it
     waits_beside: Counter[Place] = field(default_factory=Counter)  # where other threads wait for it
+    replays: int = 0  # of CUDA graphs, each of which is one launch for the host; their kernels are among the calls
     thread: int = field(default_factory=get_ident)  # of the host that gives the GPU its work
 
     @property
@@ -99,6 +101,7 @@ class Meter:
             self.sent_bytes - other.sent_bytes,
             self.fetched_bytes - other.fetched_bytes,
             _less(self.waits_beside, other.waits_beside),
+            self.replays - other.replays,
         )
 
     def note(self, func: OpOverload, given: Sequence[Tensor], cost: Cost) -> None:
@@ -129,6 +132,17 @@ def place() -> Place:
     return "elsewhere"
 
 
+@dataclass(frozen=True)
+class Properties:
+    """What `torch.cuda.get_device_properties` tells."""
+
+    name: str = NAME
+    total_memory: int = 141 * 2**30
+    multi_processor_count: int = 132
+    major: int = 9
+    minor: int = 0
+
+
 class Pinned:
     """The tensors of the host that a GPU can fetch by itself, and their views."""
 
@@ -147,8 +161,12 @@ class Pinned:
 
 
 @contextmanager
-def fake_gpu() -> Iterator[Meter]:
-    """Have "cuda" for as long as this lasts, also in threads that begin meanwhile, and count what it is asked to do."""
+def fake_gpu(*, graphs: bool = False) -> Iterator[Meter]:
+    """Have "cuda" for as long as this lasts, also in threads that begin meanwhile, and count what it is asked to do.
+
+    Args:
+        graphs: whether it records steps, always; if not, each kernel is launched by itself.
+    """
     meter, pinned, run = Meter(), Pinned(), Thread.run
 
     def run_there(thread: Thread) -> None:
@@ -158,6 +176,7 @@ def fake_gpu() -> Iterator[Meter]:
     with ExitStack() as stack:
         for name, value in _torch_cuda(meter).items():
             stack.enter_context(patch.object(torch.cuda, name, value))
+        stack.enter_context(patch.object(torch.backends.cuda, "is_built", lambda: graphs))
         stack.enter_context(patch.object(Thread, "run", run_there))
         stack.enter_context(patch.object(Tensor, "record_stream", lambda *_: None, create=True))
         stack.enter_context(_Names(pinned))
@@ -180,6 +199,8 @@ class _Names(TorchFunctionMode):
             return self._attribute(func, args)
         if func in (Tensor.pin_memory, Tensor.is_pinned):
             return self._pin(func, args[0])
+        if func is Tensor.data_ptr and args[0].is_meta:  # a place of its own for what lies nowhere
+            return args[0].untyped_storage()._cdata + args[0].storage_offset() * args[0].element_size()
         if func is Tensor.cuda:
             return args[0].to(META, **kwargs)
         if func is Tensor.tolist and args[0].is_meta:
@@ -282,8 +303,8 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @cache
 def _is_made_of_others(func: OpOverload) -> bool:
-    made: bool = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
-    return made
+    name: str = func.name()  # type: ignore[no-untyped-call]
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
 def _torch_cuda(meter: Meter) -> dict[str, Any]:
@@ -305,6 +326,9 @@ def _torch_cuda(meter: Meter) -> dict[str, Any]:
         def synchronize(self) -> None:
             meter.wait()
 
+        def elapsed_time(self, _: "Event") -> float:
+            return 0.0
+
     class Stream:
         def __init__(self, *_: Any, **__: Any) -> None:
             pass
@@ -325,10 +349,31 @@ def _torch_cuda(meter: Meter) -> dict[str, Any]:
     def stream(_: Any) -> Iterator[None]:
         yield
 
+    class CUDAGraph:
+        def __init__(self) -> None:
+            self.calls: Counter[Call] = Counter()
+
+        def replay(self) -> None:
+            meter.calls.update(self.calls)
+            meter.replays += 1
+
+    @contextmanager
+    def graph(recorded: CUDAGraph, **_: Any) -> Iterator[None]:
+        before = meter.copy()
+        yield
+        found = meter - before
+        if found.waits:
+            raise RuntimeError(f"The host waits while a graph is recorded: {dict(found.waits)}")
+        recorded.calls = found.calls
+        meter.calls.subtract(found.calls)  # nothing is done yet
+
     def synchronize(*_: Any) -> None:
         meter.wait()
 
     return {
+        "CUDAGraph": CUDAGraph,
+        "graph": graph,
+        "set_stream": lambda *_: None,
         "Event": Event,
         "Stream": Stream,
         "stream": stream,
@@ -340,9 +385,11 @@ def _torch_cuda(meter: Meter) -> dict[str, Any]:
         "current_device": lambda: 0,
         "set_device": lambda *_: None,
         "mem_get_info": lambda *_: (140 * 2**30, 141 * 2**30),
+        "set_per_process_memory_fraction": lambda *_: None,
         "reset_peak_memory_stats": lambda *_: None,
         "max_memory_allocated": lambda *_: 2**30,
         "empty_cache": lambda: None,
         "get_device_capability": lambda *_: (9, 0),
-        "get_device_name": lambda *_: "fake",
+        "get_device_name": lambda *_: NAME,
+        "get_device_properties": lambda *_: Properties(),
     }

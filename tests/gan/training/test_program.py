@@ -72,6 +72,7 @@ def trained(loop: Loop, meter: Meter, updates: Sequence[int]) -> Mapping[str, in
     return {name: cost.launches for name, cost in found[0].by_operation.items()}
 
 
+@pytest.mark.slow
 def test_from_block_to_block_the_host_waits_for_looks_only():
     settings, size, channels = GanSettings.model_validate(TINY), 8, 1
     with fake_gpu() as meter, patch.object(loops, "BLOCK", 2):
@@ -93,6 +94,7 @@ def measured_with(extra):
         return measured("digits", "float32")
 
 
+@pytest.mark.slow
 def test_a_launch_and_a_wait_that_are_added_are_seen():
     written = measured_with(lambda gradients: None)
     launched, waited = (
