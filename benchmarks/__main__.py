@@ -20,7 +20,6 @@ BENCHMARKS = (
     "streaming",
     "ready_point",
     "whole_command",
-    "ray_tune",
 )
 LONG = ("scale", "flat", "growth")
 """Those take minutes and more, and run only if they are named."""

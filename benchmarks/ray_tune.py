@@ -10,27 +10,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measurement import Measurement
-from benchmarks.targets import INSIDE_FIT, WHOLE_COMMAND
-from benchmarks.whole_command import MEMBERS, STEPS
-
 ROOT = Path(__file__).resolve().parent.parent
+MEMBERS = 8
+STEPS = 1_000
 INTERVAL = 100  # steps between two ready points, as in the command that it is compared with
 RATES = (1e-4, 2e-2)
 FRACTION = 0.2
 FACTORS = (2.0, 0.5)
 
 
-def main() -> Iterator[Measurement]:
-    """Run the job as a command of its own."""
+def search() -> dict[str, Any] | None:
+    """Run the job as a command of its own; return its seconds and what it tells, or None where Ray is not installed."""
     if find_spec("ray") is None:
-        print("ray_tune: skipped, Ray is not installed; see docs/performance.md", file=sys.stderr)
-        return
+        print("Ray Tune: skipped, Ray is not installed; see docs/performance.md", file=sys.stderr)
+        return None
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         command = [sys.executable, "-m", "benchmarks.ray_tune", "--folder", folder, "--result", str(result)]
@@ -39,12 +36,7 @@ def main() -> Iterator[Measurement]:
         began = time.perf_counter()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        whole_s = time.perf_counter() - began
-        told = json.loads(result.read_text())
-    setting = {"case": "digits", "way": "Ray Tune", "members": MEMBERS, "steps": STEPS}
-    setting |= {"exploits": told["exploits"], "ray": told["ray"]}
-    yield Measurement(WHOLE_COMMAND, whole_s, "s", setting=setting)
-    yield Measurement(INSIDE_FIT, told["fit_s"], "s", setting=setting)
+        return {"seconds": time.perf_counter() - began, **json.loads(result.read_text())}
 
 
 def job(members: int, steps: int, folder: Path) -> dict[str, Any]:

@@ -35,22 +35,26 @@ class Timing:
         return [theirs / ours for ours, theirs in zip(self.rounds, other.rounds, strict=True)]
 
 
-def in_turn(works: Mapping[K, Work], device: str, budget_s: float) -> Mapping[K, Timing]:
+def in_turn(
+    works: Mapping[K, Work], device: str, budget_s: float, least: Mapping[K, int] | None = None
+) -> Mapping[K, Timing]:
     """Time each kind of work in rounds, alternating; fewer rounds, then fewer steps, where one costs much.
 
     Args:
         works: by any key. They are warmed up first.
         device: "cpu" or "cuda".
         budget_s: for all of them together, warming up not counted.
+        least: steps that some kinds of work must be asked for at a time to be themselves.
     """
     once_s = {}
+    few = {key: (least or {}).get(key, 1) for key in works}
     for key, work in works.items():
-        once_s[key] = seconds(work, 1, device)
-        if once_s[key] < LONG_S:
-            once_s[key] = seconds(work, 1, device)
+        once_s[key] = seconds(work, few[key], device)
+        if once_s[key] < LONG_S or device != "cpu":  # of a GPU the first time says little: kernels are compiled
+            once_s[key] = seconds(work, few[key], device)
     rounds = max(1, min(ROUNDS, int(budget_s / sum(once_s.values()))))
     share_s = budget_s / rounds / len(works)
-    steps = {key: max(1, int(share_s / once_s[key])) for key in works}
+    steps = {key: few[key] * max(1, int(share_s / once_s[key])) for key in works}
     timed: dict[K, list[float]] = {key: [] for key in works}
     for _ in range(rounds):
         for key, work in works.items():

@@ -12,6 +12,7 @@ def devices(monkeypatch):
     """Return the devices that are made the current one, and put back what is set."""
     made: list[object] = []
     monkeypatch.setattr(torch.cuda, "set_device", made.append)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
     before = rounding()
     yield made
     round_products(before)
@@ -34,6 +35,13 @@ def test_torch_still_exports_and_compiles_where_products_are_rounded(devices):
     assert torch.equal(exported(x), module(x))
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_cudnn_looks_for_what_is_fastest_unless_that_would_be_left_to_a_timing(devices, deterministic, monkeypatch):
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: deterministic)
+    use_device("cuda", tf32=False)
+    assert torch.backends.cudnn.benchmark is not deterministic
+
+
 def test_a_gpu_without_a_number_is_the_first(devices):
     use_device("cuda", tf32=False)
     assert devices == [0]
@@ -44,6 +52,7 @@ def test_a_cpu_needs_nothing(devices):
     use_device("cpu", tf32=True)
     assert rounding() == before
     assert devices == []
+    assert not torch.backends.cudnn.benchmark
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,14 @@ def check_device(device: str) -> str:
 def use_device(device: str, *, tf32: bool) -> None:
     """Compute on a device from now on; `tf32` says whether products and convolutions of float32 may round to that.
 
-    PyTorch lets cuDNN's convolutions round to TF32 and matrix products not; here both do what they are told.
+    PyTorch lets cuDNN's convolutions round to TF32 and matrix products not; here both do what they are told. cuDNN
+    looks for its fastest algorithm once for each shape, of which training has few, unless equal bits are asked for.
     """
     if device == "cpu":
         return
     torch.cuda.set_device(torch.device(device) if ":" in device else 0)
     round_products(dict.fromkeys(PRODUCTS, "tf32" if tf32 else "ieee"))
+    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
 
 
 PRODUCTS = {

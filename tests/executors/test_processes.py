@@ -214,14 +214,14 @@ def test_several_workers_share_a_gpu(monkeypatch):
         ready = False
 
         def __init__(self, name, start, *arguments):
-            devices.append(start["device"])
+            devices.append(start["devices"])
 
         def close(self):
             pass
 
     monkeypatch.setattr(processes, "WorkerProcess", Stub)
     with closing(ProcessesExecutor(WALK, seed=0, workers=4, devices=["cuda:0"])):
-        assert devices == ["cuda:0"] * 4
+        assert devices == [["cuda:0"]] * 4
 
 
 @pytest.mark.slow

@@ -8,10 +8,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.fake_gpu import fake_gpu
 from pbt_gan import codec
 from pbt_gan.errors import StorageError
 from pbt_gan.executors.exchange import Memory, SharedMemory
-from pbt_gan.executors.resident import Resident
+from pbt_gan.executors.resident import Cuda, Resident
 
 STATE: dict[str, Any] = {"point": torch.arange(6.0), "steps": 3}
 
@@ -25,7 +26,7 @@ class Diary:
         self.may_fetch = threading.Event()
         self.may_fetch.set()
 
-    def moment(self):
+    def moment(self, state):
         self.entries.append(f"moment {self.work}")
         return self.work
 
@@ -182,3 +183,22 @@ def test_what_is_taken_is_what_was_put_wherever_it_comes_from(moves):
                 for each in workers:
                     each.settle()
                 content.pop(key, None)
+
+
+def test_of_a_gpu_every_tensor_is_fetched_once_and_what_is_on_the_host_stays_as_it_is():
+    here = torch.ones(2)
+    with fake_gpu() as meter:
+        layer = torch.empty(2, 3, device="cuda")
+        state = {"layer": layer, "tied": layer, "here": here, "steps": 3}
+        copy = Cuda().fetched(state, Cuda().moment(state))
+        assert meter.fetched_bytes == 24
+    assert copy["layer"] is copy["tied"]
+    assert copy["here"] is here
+    assert copy["layer"].device.type == "cpu"
+    assert meter.waits.total() == 1, "for all of them at the end"
+
+
+def test_a_state_of_the_host_alone_waits_for_no_gpu():
+    state = {"here": torch.ones(2)}
+    assert Cuda().moment(state) == {}
+    assert Cuda().fetched(state, {})["here"] is state["here"]

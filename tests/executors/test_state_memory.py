@@ -17,7 +17,7 @@ from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.resident import Resident
 from pbt_gan.executors.work import carry_out
 from pbt_gan.gan.task import GanTask
-from pbt_gan.gan.training.loop import Loop
+from pbt_gan.gan.training.step import Step
 from pbt_gan.testing.walk import order
 
 MEMBERS = 4
@@ -26,7 +26,7 @@ MEMBERS = 4
 class Host:
     """A device whose memory is the host's: what leaves it is read where it lies."""
 
-    def moment(self):
+    def moment(self, state):
         return None
 
     def fetched(self, state, made):
@@ -87,7 +87,7 @@ def test_a_worker_holds_a_state_twice_while_it_trains_and_three_times_until_it_h
             for each in orders
         ]
         with (
-            told(monkeypatch, Loop, "_train_block", lambda: seen.setdefault("training", living.nbytes)),
+            told(monkeypatch, Step, "__call__", lambda: seen.setdefault("training", living.nbytes)),
             told(monkeypatch, type(trainer), "score_group", lambda: seen.setdefault("scoring", living.nbytes)),
         ):
             carry_out(trainer, again, states, 0, "worker-0")

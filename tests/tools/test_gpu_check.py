@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 import time
 import zipfile
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from tools.gpu_check import packages
-from tools.gpu_check.__main__ import Check
+from tools.gpu_check.__main__ import Check, check_names
 from tools.gpu_check.ledger import Entry, Ledger, measured
 from tools.gpu_check.pieces import PIECES, Piece
 from tools.gpu_check.process import run
@@ -138,3 +139,20 @@ def test_all_formulations_compute_the_same(way):
 
 def test_gaps_are_those_in_which_nothing_runs():
     assert idle([(0.0, 5.0), (1.0, 2.0), (7.0, 8.0), (8.0, 9.0), (9.5, 10.0)]) == [2.0, 0.5]
+
+
+@pytest.mark.slow
+def test_a_piece_is_tried_without_a_gpu_and_remembered(tmp_path):
+    command = [sys.executable, "-m", "tools.gpu_check", "--cpu", "--out", str(tmp_path), "--only", "ceilings"]
+    root = Path(packages.__file__).parents[2]
+    first, second = (subprocess.run(command, capture_output=True, text=True, cwd=root, check=False) for _ in range(2))
+    assert (first.returncode, second.returncode) == (3, 3), first.stdout + first.stderr  # the others are left
+    assert "ceilings: done" in first.stdout
+    assert "ceilings: done" not in second.stdout
+    assert "NOT DONE: equality" in second.stdout
+    assert {line["tiny"] for line in measured(tmp_path / "measurements.jsonl")} == {True}
+
+
+def test_a_piece_that_there_is_not_is_refused():
+    with pytest.raises(SystemExit, match="no piece soup"):
+        check_names(["soup"])

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import tomli_w
 
-from pbt_gan.config.objects import workers_of
+from pbt_gan.config.objects import slots_of
 from pbt_gan.config.settings import Config
 from pbt_gan.core.budget import spans
 from pbt_gan.core.plan import Plan
@@ -26,7 +26,7 @@ def predict(config: Config) -> None:
     project = Project(config)
     with TemporaryDirectory() as name:
         preparing_s = project.rehearse(Path(name))
-        plan, workers = project.plan, workers_of(project.config)
+        plan, workers = project.plan, slots_of(project.config)
         group = min(group_of(project.config), most(project.config))
         device = project.config.executor.devices[0]
         with Rehearsal(project, Path(name)) as rehearsal:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 
-from pbt_gan.config.objects import workers_of
+from pbt_gan.config.objects import slots_of
 from pbt_gan.config.settings import Config
 from pbt_gan.errors import ConfigError
 from pbt_gan.executors.allowance import can_be_watched
@@ -16,7 +16,7 @@ def check_limits(config: Config) -> None:
     if fraction is None:
         return
     devices = ["cuda:0" if device == "cuda" else device for device in settings.devices]
-    sharing = Counter(devices[number % len(devices)] for number in range(workers_of(config)))
+    sharing = Counter(devices[number % len(devices)] for number in range(slots_of(config)))
     for device, workers in sharing.items():
         if fraction * workers > 1 + 1e-9:
             raise ConfigError(

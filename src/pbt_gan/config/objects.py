@@ -171,6 +171,12 @@ def workers_of(config: Config) -> int:
     return min(workers, config.pbt.largest)  # more would have no work
 
 
+def slots_of(config: Config) -> int:
+    """Return on how many places members, or groups of them, train side by side: one a worker, or one a GPU of one."""
+    workers = workers_of(config)
+    return workers if EXECUTORS[config.executor.name].here else max(workers, len(config.executor.devices))
+
+
 def build_executor(config: Config, task: Problem | TaskReference, folder: Path, group: int = 1) -> Executor:
     """Start the executor.
 
@@ -178,7 +184,7 @@ def build_executor(config: Config, task: Problem | TaskReference, folder: Path, 
         config: the run's.
         task: an object is trained only by an executor that trains here.
         folder: holds the files that the task prepared.
-        group: how many members a worker trains at a time.
+        group: how many members a worker trains at a time, on each of its devices.
     """
     settings = config.executor
     return EXECUTORS[settings.name].make(

@@ -258,7 +258,7 @@ class ExecutorSettings(Settings):
     name: str = next(iter(EXECUTORS))  # one of that table
     workers: Literal["auto"] | int = "auto"  # auto: one a core, or one a GPU, of the machine that it goes on on
     vectorize: Literal["auto", "off"] | int = "auto"  # how many members a worker trains as one group
-    device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to the workers in turn
+    device: str = "cpu"  # several GPUs: "cuda:0,cuda:1", given to workers in turn, or all to one (workers = 1)
     threads: int = Field(default=1, ge=1, le=1_024)  # intra-op, of a worker; another number may change the last bits
     deadline_s: Literal["auto", "off"] | float = "auto"  # for what a worker has at a time; auto: long after all others
     memory_fraction: float | None = Field(default=None, gt=0, le=1)  # of the machine's or GPU's, for each worker

@@ -36,9 +36,9 @@ class ProcessesExecutor(Crew):
         seed: of the run.
         folder: what the task has prepared.
         workers: how many processes, at least 1.
-        devices: such as "cpu" or "cuda:0"; given to the workers in turn.
+        devices: such as "cpu" or "cuda:0"; given to the workers in turn, and several to each if there are more of them.
         threads: intra-op threads of each worker; on a CPU, results are equal only for equal numbers.
-        group: how many members a worker trains at a time.
+        group: how many members a worker trains at a time, on each of its devices.
         deterministic: equal bits in every run on a GPU too.
         patient: for ever with a worker that has hung; see `Crew`.
         memory_fraction: share of the machine's memory that each worker may have, or of its GPU's; None: no limit.
@@ -46,7 +46,7 @@ class ProcessesExecutor(Crew):
         health: what is looked at after every order; None: what the reference says.
 
     Raises:
-        ConfigError: there are no workers, or too few files may be open for them.
+        ConfigError: there are no workers, some would have more devices than others, or too few files may be open.
         WorkerError: the system starts no more processes.
         StorageError: there is no place for their states.
     """
@@ -69,6 +69,11 @@ class ProcessesExecutor(Crew):
     ) -> None:
         if workers < 1:
             raise ConfigError(f"executor.workers = {workers}, but there must be at least 1.")
+        if len(devices) > workers and len(devices) % workers:
+            raise ConfigError(
+                f"executor.workers = {workers}, but {len(devices)} devices cannot be shared out evenly among them; "
+                f"use 1 worker for all, or {len(devices)}."
+            )
         self._devices = devices
         self._environment = {
             **os.environ,
@@ -90,7 +95,8 @@ class ProcessesExecutor(Crew):
         self._allowance = None if memory_fraction is None else Allowance(memory_fraction)
         self._scratch = _scratch()
         self._folders = [scratch.path for scratch in self._scratch]
-        super().__init__(SharedMemory(self._folders), posts=workers, group=group, patient=patient)
+        each = max(1, len(devices) // workers)  # devices of a worker
+        super().__init__(SharedMemory(self._folders), posts=workers, group=group * each, patient=patient)
         atexit.register(self.close)
         try:
             self._sweeper = Sweeper(self._folders)
@@ -115,15 +121,16 @@ class ProcessesExecutor(Crew):
             self._selector.close()
 
     def _hire(self, number: int) -> WorkerProcess:
-        device = self._devices[number % len(self._devices)]
+        # Those of one worker are copied from device to device, those of several by way of memory that they share.
+        devices = self._devices[number % len(self._devices) :: len(self._posts)]
         return WorkerProcess(
             f"worker-{number}",
-            {**self._start, "device": device},
+            {**self._start, "devices": devices},
             self._environment,
             self._folders,
             self._selector,
             self._sweeper,
-            self._allowance if device == "cpu" else None,  # of a GPU's, torch keeps account in the worker
+            self._allowance if "cpu" in devices else None,  # of a GPU's, torch keeps account in the worker
         )
 
     def _wait(self, timeout_s: float) -> None:

@@ -16,8 +16,8 @@ Moment = Any
 class Device(Protocol):
     """How states leave a device while it goes on with something else."""
 
-    def moment(self) -> Moment:
-        """Return the point that its work has reached."""
+    def moment(self, state: Tree) -> Moment:
+        """Return the point that the work has reached where a state lies."""
         ...
 
     def fetched(self, state: Tree, made: Moment) -> Tree:
@@ -62,7 +62,7 @@ class Resident:
         """Keep a copy of a state, and begin to write it."""
         # The copy is ordered on the device's own stream, before whatever the caller does to its state next.
         self._held[key] = copy = codec.clone(state)
-        self._writing.append(self._thread.submit(self._write, key, copy, self._device.moment()))
+        self._writing.append(self._thread.submit(self._write, key, copy, self._device.moment(copy)))
 
     def settle(self) -> None:
         """Return when all that was put is whole in the shared memory.
@@ -80,29 +80,37 @@ class Resident:
 
 
 class Cuda:
-    """A GPU: states are fetched through pinned memory, on a stream of their own.
+    """The GPUs of this process: states are fetched through pinned memory, on streams of their own.
 
-    Args:
-        name: such as "cuda:1". A thread's current device is its own, so nothing here may rely on it.
+    A thread's current device is its own, so nothing here may rely on it.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def moment(self, state: Tree) -> Moment:
+        """Return an event of the stream on which this thread computes, of each GPU on which a part of a state lies."""
+        found: dict[Any, Moment] = {}
 
-    def moment(self) -> Moment:
-        """Return an event of the stream on which this thread computes."""
-        return torch.cuda.current_stream(self._name).record_event()
+        def note(leaf: Any) -> Any:
+            if isinstance(leaf, torch.Tensor) and leaf.is_cuda and leaf.device not in found:
+                found[leaf.device] = torch.cuda.current_stream(leaf.device).record_event()
+            return leaf
+
+        codec.mapped(state, note)
+        return found
 
     def fetched(self, state: Tree, made: Moment) -> Tree:
-        """Return a copy in pinned memory, fetched beside whatever the device is doing."""
+        """Return a copy in pinned memory, fetched beside whatever the devices are doing."""
         cuda: Any = torch.cuda  # its annotations are not complete
-        stream = cuda.Stream(self._name)
-        with cuda.stream(stream):
-            stream.wait_event(made)
-            copy: Tree = codec.mapped(state, _sent)
-        stream.synchronize()  # a copy that does not block is whole only then
+        streams = {device: cuda.Stream(device) for device in made}
+        for device, stream in streams.items():
+            stream.wait_event(made[device])
+
+        def sent(leaf: Any) -> Any:
+            if not (isinstance(leaf, torch.Tensor) and leaf.is_cuda):
+                return leaf
+            with cuda.stream(streams[leaf.device]):
+                return leaf.to("cpu", non_blocking=True)
+
+        copy: Tree = codec.mapped(state, sent)
+        for stream in streams.values():
+            stream.synchronize()  # a copy that does not block is whole only then
         return copy
-
-
-def _sent(leaf: Any) -> Any:
-    return leaf.to("cpu", non_blocking=True) if isinstance(leaf, torch.Tensor) else leaf

@@ -114,20 +114,21 @@ Clock = Callable[[], float]
 """Seconds since some moment."""
 
 
-def device_clock(device: str, *, alone: bool = False) -> Clock:
+def device_clock(device: str, *, alone: bool = False, devices: int = 1) -> Clock:
     """Return the clock by which the cost of an order is measured.
 
     On a CPU it counts processor time, so that what else the machine does is not charged to a member; on another device
-    it is the wall clock.
+    it is the wall clock, as often as there are devices.
 
     Args:
         device: where members train.
+        devices: how many of its kind this process drives.
         alone: whether this process does nothing else: then all its threads are counted, those of a task and of torch's
             pools among them. If not, only the calling thread is: members have one intra-op thread there, on which torch
             goes backward too, and the others write checkpoints and draw pictures.
     """
     if device != "cpu":
-        return time.perf_counter
+        return time.perf_counter if devices == 1 else lambda: devices * time.perf_counter()
     return time.process_time if alone else time.thread_time
 
 

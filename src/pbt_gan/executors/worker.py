@@ -26,7 +26,8 @@ from pbt_gan.executors.allowance import hold
 from pbt_gan.executors.determinism import make_deterministic
 from pbt_gan.executors.exchange import SharedMemory
 from pbt_gan.executors.messages import Channel
-from pbt_gan.executors.work import States, attached, build, building, carry_out, device_clock
+from pbt_gan.executors.spread import attached_to
+from pbt_gan.executors.work import States, build, building, carry_out, device_clock
 from pbt_gan.interfaces import Health, TaskReference
 
 Inbox = SimpleQueue[Mapping[str, Any]]
@@ -46,20 +47,22 @@ def main() -> None:
     os.nice(start["nice"])  # on Linux this thread and those that it starts, and not the two that talk to the run
     try:
         with building(name):
-            if start["deterministic"]:
-                make_deterministic(start["device"])
-            if start["memory_fraction"] is not None and start["device"] != "cpu":
-                hold(start["memory_fraction"], start["device"])
+            for device in start["devices"]:
+                if start["deterministic"]:
+                    make_deterministic(device)
+                if start["memory_fraction"] is not None and device != "cpu":
+                    hold(start["memory_fraction"], device)
             health = Health(**start["health"])
             problem = build(TaskReference(start["task"], start["arguments"], start["total_steps"], health))
-            trainer = attached(problem, Path(start["folder"]), start["device"])
+            trainer = attached_to(start["devices"], problem, Path(start["folder"]))
     except PbtGanError as error:
         details = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
         kind = type(error).__name__
         channel.send({"type": "unbuilt", "kind": kind, "error": one_line(error), "details": details})
         return
     channel.send({"type": "ready"})
-    states, clock = _states(folders, start["device"]), device_clock(start["device"], alone=True)
+    first, count = start["devices"][0], len(start["devices"])
+    states, clock = _states(folders, first), device_clock(first, alone=True, devices=count)
     while True:
         orders = [Order(**values) for values in inbox.get()["orders"]]
         began_s = time.monotonic()
@@ -79,7 +82,7 @@ def _states(folders: Sequence[Path], device: str) -> States:
         return shared
     from pbt_gan.executors.resident import Cuda, Resident  # imports torch
 
-    return Resident(shared, Cuda(device))
+    return Resident(shared, Cuda())
 
 
 def _listen(channel: Channel, inbox: Inbox) -> None:

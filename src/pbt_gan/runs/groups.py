@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pbt_gan.config.objects import workers_of
+from pbt_gan.config.objects import slots_of, workers_of
 from pbt_gan.config.settings import Config
 from pbt_gan.core.space import Space
 from pbt_gan.errors import ConfigError, PbtGanError, one_line
@@ -35,8 +35,8 @@ def group_of(config: Config) -> int:
 
 
 def most(config: Config) -> int:
-    """Return how many members a worker has to train, at most."""
-    return -(-config.pbt.largest // workers_of(config))
+    """Return how many members a worker has to train on a device, at most."""
+    return -(-config.pbt.largest // slots_of(config))
 
 
 def check_groups(config: Config, task: Problem) -> None:

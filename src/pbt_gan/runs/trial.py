@@ -13,6 +13,9 @@ from pbt_gan.executors.threads import OneThread, keep_memory
 from pbt_gan.executors.work import attached, device_clock, score, train
 from pbt_gan.interfaces import Problem, Tree
 
+_ORDER_STEPS = 50
+"""Of an order that tells what memory is needed: in so many all is made that a longer one makes once and keeps."""
+
 
 class Trial:
     """A task, made ready here on one device.
@@ -89,7 +92,7 @@ class Trial:
 
     def _order(self, group: int) -> None:
         """Do with a group what a worker does in an order."""
-        trained = self._train(self._states(group), 1)
+        trained = self._train(self._states(group), _ORDER_STEPS)
         with self._one_thread.held():
             score(self._trainer, trained, stream(0, "trial", "score"))
 

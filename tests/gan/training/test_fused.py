@@ -10,6 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pbt_gan.gan.training import fused
 from pbt_gan.gan.training.optim import adam_, formula_, initial_moments
 
 BETAS = [(0.0, 0.99), (0.5, 0.999), (0.9, 0.6)]
@@ -61,6 +62,17 @@ def test_the_kernel_moves_parameters_as_the_formula_does():
 @pytest.mark.gpu
 def test_on_a_gpu_too():
     assert max(differences(adam_, "cuda", count) for count in COUNTS) < 1e-6
+
+
+def test_where_no_kernel_can_be_had_the_formula_runs_and_that_is_said_once(caplog):
+    def on_no_gpu(params, moments, gradients, *columns):
+        fused.on_a_gpu(params, gradients, *moments.values(), *columns)
+
+    fused._compiles.cache_clear()
+    assert differences(on_no_gpu, "cpu", 7) == 0
+    fused._compiles.cache_clear()
+    assert len(caplog.messages) == 1
+    assert "Triton does not work" in caplog.text
 
 
 class Seen(TorchDispatchMode):

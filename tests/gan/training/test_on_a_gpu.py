@@ -47,7 +47,7 @@ def waits(loop, steps):
 def check_no_waits(settings):
     loop = loop_of(settings)
     waits(loop, 52)  # what a net makes once and keeps is made
-    assert waits(loop, 52) == waits(loop, 2)  # in two blocks and in one
+    assert waits(loop, 102) == waits(loop, 52)  # in three blocks and in two
 
 
 @pytest.mark.parametrize("net", NETS)

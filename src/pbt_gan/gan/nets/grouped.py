@@ -94,6 +94,8 @@ class _Convolve(_Bilinear):
     @staticmethod
     def vmap(info: Any, in_dims: Any, images: Tensor, weights: Tensor, window: Window) -> tuple[Tensor, int]:
         times, (image_dim, weight_dim, _) = info.batch_size, in_dims
+        if weight_dim is None:
+            return _more_images(_Convolve, times, images.movedim(image_dim, 0), weights, window)
         together = window._replace(groups=times * window.groups)
         coarse = _Convolve.of(*_together(times, images, image_dim, weights, weight_dim), together)
         return torch.unflatten(coarse, 1, (times, -1)), 1
@@ -119,6 +121,8 @@ class _Transposed(_Bilinear):
     @staticmethod
     def vmap(info: Any, in_dims: Any, images: Tensor, weights: Tensor, window: Window) -> tuple[Tensor, int]:
         times, (image_dim, weight_dim, _) = info.batch_size, in_dims
+        if weight_dim is None:
+            return _more_images(_Transposed, times, images.movedim(image_dim, 0), weights, window)
         together = window._replace(groups=times * window.groups)
         fine = _Transposed.of(*_together(times, images, image_dim, weights, weight_dim), together)
         return torch.unflatten(fine, 1, (times, -1)), 1
@@ -161,6 +165,13 @@ class _Correlate(_Bilinear):
         together = window._replace(groups=times * window.groups)
         weights = _Correlate.of(_channels(coarse, coarse_dim, times), _channels(fine, fine_dim, times), together)
         return torch.unflatten(weights, 0, (times, -1)), 0
+
+
+def _more_images(
+    function: type[_Bilinear], times: int, images: Tensor, weights: Tensor, window: Window
+) -> tuple[Tensor, int]:
+    """Apply a function to batches that `torch.func.vmap` has stacked as to one; all have the same weights."""
+    return torch.unflatten(function.of(images.flatten(0, 1), weights, window), 0, (times, -1)), 0
 
 
 def _together(

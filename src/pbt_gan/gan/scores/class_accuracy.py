@@ -19,7 +19,7 @@ def class_accuracy(probabilities: "Tensor", asked: "Tensor") -> float:
 
     Of real images with their labels it is the classifier's own accuracy.
     """
-    return float((probabilities.argmax(1).cpu() == asked).double().mean())
+    return float((probabilities.argmax(1) == asked).double().mean())
 
 
 def tells(role: Role, card: Mapping[str, Any]) -> bool:

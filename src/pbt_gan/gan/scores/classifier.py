@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pbt_gan.gan.launches import at_a_time
+
 FEATURES = 64
 BATCH = 128
 
@@ -51,8 +53,10 @@ class Classifier(nn.Module):
 
     @torch.inference_mode()
     def measure(self, images: Tensor, batch: int = 500) -> tuple[Tensor, Tensor]:
-        """Return features and class probabilities of any number of images, in batches, for scoring."""
+        """Return features and class probabilities of any number of images, for scoring; on a GPU in larger batches."""
         self.eval()
+        if images.device.type != "cpu":
+            batch = max(batch, at_a_time(images[0, ..., 0].numel()))
         features, logits = zip(*(self(part) for part in torch.split(images, batch)), strict=True)
         return torch.cat(features), torch.cat(logits).double().softmax(1)
 

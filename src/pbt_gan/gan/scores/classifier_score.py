@@ -24,7 +24,7 @@ def classifier_score(probabilities: "Tensor", splits: int = 1) -> float:
     """
     if not probabilities.isfinite().all():
         return math.nan
-    parts = probabilities.double().cpu().tensor_split(splits)
+    parts = probabilities.double().tensor_split(splits)
     return sum(_score(part) for part in parts) / splits
 
 
@@ -38,7 +38,7 @@ def classifier_score_influence(probabilities: "Tensor") -> "Tensor":
     Args:
         probabilities: [N, K], each row sums to 1; N ≥ 2. What is not finite gives nan.
     """
-    divergences = _divergences(probabilities.double().cpu())
+    divergences = _divergences(probabilities.double())
     mean = divergences.mean()
     return mean.exp() * (divergences - mean)
 

@@ -25,10 +25,12 @@ class Moments:
     @classmethod
     def of(cls, features: "Tensor") -> "Moments":
         """Measure features [N, D], N ≥ 2."""
-        features = features.double().cpu()
-        return cls(features.mean(0), features.T.cov().reshape(features.shape[1], features.shape[1]))
+        features = features.double()
+        mean = features.mean(0)
+        centred = (features - mean).T  # by hand: `cov` would wait for the device, to see how many there are
+        return cls(mean, centred @ centred.T / (len(features) - 1))
 
-    @property
+    @cached_property
     def finite(self) -> bool:
         """Whether all entries are."""
         return bool(self.mean.isfinite().all() and self.covariance.isfinite().all())
@@ -76,7 +78,7 @@ def frechet_influence(reference: Moments, features: "Tensor") -> "Tensor":
         reference: moments of the real images.
         features: of the samples, [N, D], N ≥ 2.
     """
-    features = features.double().cpu()
+    features = features.double()
     samples = Moments.of(features)
     if not (reference.finite and samples.finite):
         return features.new_full((len(features),), math.nan)

@@ -46,7 +46,7 @@ class Judge:
         dataset: the real images, for which the scorers were made.
         metrics: how many samples are drawn.
         folder: the one that `prepare_scorers` filled.
-        device: where the networks run; the formulas are computed in float64 on the CPU.
+        device: where the networks run, and the formulas are computed, in float64.
         classes: that samples are asked for, `classes.labels`; none: they are asked for nothing.
     """
 
@@ -62,7 +62,7 @@ class Judge:
         self._kinds = {role: kind_of(tree["card"]) for role, tree in trees.items()}
         self._samples = {role: samples(metrics, role, rung_of(tree["card"])) for role, tree in trees.items()}
         self._asked = {
-            role: torch.from_numpy(classes.labels(self._samples[role]))
+            role: torch.from_numpy(classes.labels(self._samples[role])).to(device)
             if len(classes) and tells(role, tree["card"])
             else None
             for role, tree in trees.items()

@@ -14,7 +14,7 @@ KERNEL_IMAGES = 1_000
 """How many real images, evenly spread over the data, the distance compares with; its cost is their square."""
 
 _ROWS = 200
-"""Of a kernel's matrix that are made at a time: they stay in the processor's cache."""
+"""Of a kernel's matrix that are made at a time on a CPU: they stay in its cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,10 @@ class Cloud:
     @classmethod
     def of(cls, features: "Tensor") -> "Cloud":
         """Take features [N, D]."""
-        return cls(features.cpu())
+        # A GPU may be told to round what it multiplies in float32.
+        return cls(features if features.device.type == "cpu" else features.double())
 
-    @property
+    @cached_property
     def finite(self) -> bool:
         """Whether all entries are."""
         return bool(self.features.isfinite().all())
@@ -83,7 +84,8 @@ def _kernel_sums(x: "Tensor", y: "Tensor") -> "Tensor":
     from torch import cat
 
     sums: list[Tensor] = []
-    for rows in (x / x.shape[1]).split(_ROWS):  # type: ignore[no-untyped-call]
+    at_a_time = _ROWS if x.device.type == "cpu" else len(x)
+    for rows in (x / x.shape[1]).split(at_a_time):  # type: ignore[no-untyped-call]
         bases = (rows @ y.T).add_(1)
         sums.append(bases.square().mul_(bases).sum(1))
     return cat(sums).double()

@@ -87,13 +87,13 @@ def scorer_of(tree: Tree, device: str, inception: Path | None = None) -> Scorer:
 
     Args:
         tree: as `make_scorer` made it, or a version before it.
-        device: where its network runs.
+        device: where its network runs, and where it is compared with what it saw of the reals.
         inception: see `make_scorer`.
 
     Raises:
         ConfigError: the weights of a published network are missing.
     """
-    reals = {name: torch.from_numpy(array) for name, array in tree["reference"].items()}
+    reals = {name: torch.from_numpy(array).to(device) for name, array in tree["reference"].items()}
     return Scorer(network_of(tree, device, inception), reals, tree["card"].get("ranks_by"))
 
 

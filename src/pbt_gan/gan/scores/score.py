@@ -1,7 +1,7 @@
 """What a score is: a number for images, from what a network sees of them. What is not finite gives nan, never an error.
 
-Formulas are computed in float64 on the CPU. The modules that the table names are imported to tell what is measured, so
-they import torch where they compute, not at their top.
+Formulas are computed in float64, where the network runs. The modules that the table names are imported to tell what is
+measured, so they import torch where they compute, not at their top.
 """
 
 import math

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
@@ -9,10 +10,13 @@ import torch
 from numpy.random import Generator as Random
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.func import vmap
 from torch.nn.functional import one_hot
 
 from pbt_gan.gan.data.classes import UNLABELLED, Classes, Labels
-from pbt_gan.gan.nets.net import Net
+from pbt_gan.gan.launches import at_a_time
+from pbt_gan.gan.nets.modules import ModuleNet
+from pbt_gan.gan.nets.net import Buffers, Net, Params
 from pbt_gan.gan.training.stacking import State, leaves, placed
 from pbt_gan.gan.training.step import named, weights
 
@@ -49,8 +53,7 @@ class Sampler:
         """
         if self._device == "cpu" and not self._generator.exact and len(states) > 1:
             return [self.images([state], count, deepcopy(rng))[0] for state in states]
-        finite = torch.stack([torch.stack([leaf.isfinite().all() for leaf in leaves(state)]).all() for state in states])
-        whole = [place for place, fine in enumerate(finite.tolist()) if fine]
+        whole = [place for place, fine in enumerate(_finite(states)) if fine]
         found: list[Tensor | None] = [None] * len(states)
         if whole:
             batches = fresh(count, self._z_size, rng)
@@ -81,10 +84,6 @@ class Sampler:
         places = batches.shape[:2]
         return self._classes.labels(places[0] * places[1]).reshape(places)
 
-    def _rows(self, labels: Labels, dtype: torch.dtype) -> Tensor:
-        """Return labels [BATCH] as [BATCH, K], a 1 at the place of each."""
-        return one_hot(torch.from_numpy(labels).to(self._device), len(self._classes)).to(dtype)
-
     @torch.no_grad()
     def _made(
         self, states: Sequence[State], batches: NDArray[np.float32], labels: Labels | None
@@ -93,15 +92,58 @@ class Sampler:
         nets = [placed(generating(state), self._device) for state in states]
         # Copied, also for one: so the weights of every member begin where a new tensor would, and give the same bits.
         params, buffers = named(self._generator, {name: torch.stack([net[name] for net in nets]) for name in nets[0]})
-        members, dtype = len(states), nets[0]["params"].dtype
-        parts, finite = [], torch.ones(members, dtype=torch.bool, device=self._device)
-        for place, latents in enumerate(torch.from_numpy(batches).to(self._device, dtype)):
-            expanded = latents.expand(members, -1, -1)
-            asked = None if labels is None else self._rows(labels[place], dtype).expand(members, -1, -1)
-            images, _ = self._generator(params, buffers, expanded, asked, training=not self._running)
-            finite &= images.isfinite().flatten(1).all(1)
+        latents = torch.from_numpy(batches).to(self._device, nets[0]["params"].dtype)
+        asked = None if labels is None else self._rows(labels, latents.dtype)
+        parts: list[Tensor] = []
+        finite: list[Tensor] = []
+        begin = 0
+        while begin < len(latents):
+            end = begin + (self._at_a_time(parts[0]) if parts else 1)
+            images = self._together(params, buffers, latents[begin:end], None if asked is None else asked[begin:end])
+            finite.append(images.isfinite().flatten(1).all(1))
             parts.append(to_uint8(images.nan_to_num(0.0)))
-        return torch.cat(parts, 1), finite
+            begin = end
+        return torch.cat(parts, 1), torch.stack(finite).all(0)
+
+    def _rows(self, labels: Labels, dtype: torch.dtype) -> Tensor:
+        """Return labels [batches, BATCH] as [batches, BATCH, K], a 1 at the place of each."""
+        return one_hot(torch.from_numpy(labels).to(self._device), len(self._classes)).to(dtype)
+
+    def _at_a_time(self, batch: Tensor) -> int:
+        """Return how many batches are made together where one is uint8[P, BATCH, H, W, C]."""
+        # On a CPU the bits of a batch may depend on how many there are, and what is one's own may do what vmap cannot.
+        if self._device == "cpu" or (isinstance(self._generator, ModuleNet) and not self._apart):
+            return 1
+        return at_a_time(batch[..., 0].numel())
+
+    @property
+    def _apart(self) -> bool:
+        """Whether an image is the same whatever others are in its batch."""
+        return self._running and not self._generator.mixes
+
+    def _together(self, params: Params, buffers: Buffers, latents: Tensor, asked: Tensor | None) -> Tensor:
+        """Return images [P, k · BATCH, C, H, W] of latents [k, BATCH, Z], each batch as if it were alone."""
+        members = len(next(iter(params.values())))
+
+        def made(latents: Tensor, asked: Tensor | None) -> Tensor:
+            labels = None if asked is None else asked.expand(members, -1, -1)
+            z = latents.expand(members, -1, -1)
+            return self._generator(params, buffers, z, labels, training=not self._running)[0]
+
+        if len(latents) == 1 or self._apart:
+            return made(latents.flatten(0, 1), None if asked is None else asked.flatten(0, 1))
+        mapped: Tensor = vmap(made, (0, None if asked is None else 0), 1)(latents, asked)
+        return mapped.flatten(1, 2)
+
+
+def _finite(states: Sequence[State]) -> list[bool]:
+    """Return whether all numbers of each state are finite."""
+    tensors = [[leaf for leaf in leaves(state) if leaf.numel()] for state in states]
+    # Of many tensors at once: one after another they are a thousand launches. A largest value that is nan stays so.
+    largest = torch._foreach_norm([leaf for own in tensors for leaf in own], torch.inf)
+    found = torch.stack(largest).isfinite().tolist()
+    ends = accumulate(len(own) for own in tensors)
+    return [all(found[end - len(own) : end]) for own, end in zip(tensors, ends, strict=True)]
 
 
 def fresh(count: int, z_size: int, rng: Random) -> NDArray[np.float32]:
@@ -122,4 +164,5 @@ def generating(state: State) -> dict[str, Tensor]:
 
 def to_uint8(images: Tensor) -> Tensor:
     """Return images [..., C, H, W] in [-1, 1] as uint8[..., H, W, C]."""
-    return (127.5 * images + 128).floor().clamp(0, 255).to(torch.uint8).movedim(-3, -1).contiguous()
+    # To a whole number it is cut off, which for what is not negative is rounding down.
+    return (127.5 * images).add_(128).clamp_(0, 255).to(torch.uint8).movedim(-3, -1).contiguous()

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @torch.inference_mode()
 def look(network: Callable[[Tensor], tuple[Tensor, Tensor]], images: Tensor, *, batch: int, device: str) -> Seen:
-    """Return what a network sees of images, on the CPU; memory is needed for a batch, and for what is returned.
+    """Return what a network sees of images, where it runs; memory is needed for a batch, and for what is returned.
 
     Args:
         network: takes float32[B, 3, H, W] in 0 … 255, channels last in memory, and returns features [B, D] and logits
@@ -32,7 +32,7 @@ def look(network: Callable[[Tensor], tuple[Tensor, Tensor]], images: Tensor, *, 
         # Channels last in memory, as the images are: on a CPU twice as fast through the layers as channels first.
         colour = part.to(device).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
         features, logits = network(colour.to(torch.float32, memory_format=torch.channels_last))
-        seen.append((features.cpu(), logits.double().softmax(1).cpu()))
+        seen.append((features, logits.double().softmax(1)))
         now_s, done = time.monotonic(), batch * len(seen)
         if now_s > told_s + TOLD_EVERY_S and done < len(images):
             left_s, told_s = (now_s - began_s) / done * (len(images) - done), now_s
