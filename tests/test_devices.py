@@ -1,9 +1,18 @@
 """What is set for a GPU; whether it then does so needs one."""
 
+import sys
+
 import pytest
 import torch
 
-from pbt_gan.devices import check_device, round_products, rounding, use_device
+from pbt_gan.devices import (
+    best_dtype,
+    check_device,
+    multiplies_bfloat16,
+    round_products,
+    rounding,
+    use_device,
+)
 from pbt_gan.errors import ConfigError
 
 
@@ -62,3 +71,41 @@ def test_a_device_that_cannot_be_used_is_refused_with_the_reason_and_the_way_out
     with pytest.raises(ConfigError, match=told) as error:
         check_device(device)
     assert "cpu" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("devices", "capabilities", "bfloat16", "halves", "best"),
+    [
+        (["cuda"], {"cuda": (9, 0)}, False, True, "tf32"),
+        (["cuda:0", "cuda:1"], {"cuda:0": (8, 0), "cuda:1": (7, 5)}, True, True, "float32"),
+        (["cpu"], {}, True, True, "bfloat16"),
+        (["cpu"], {}, False, True, "float32"),
+        (["cpu"], {}, True, False, "float32"),
+        (["cpu", "cuda"], {"cuda": (9, 0)}, True, True, "float32"),
+    ],
+)
+def test_the_best_dtype_is_one_that_all_devices_are_good_at(monkeypatch, devices, capabilities, bfloat16, halves, best):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", capabilities.__getitem__)
+    monkeypatch.setattr("pbt_gan.devices.multiplies_bfloat16", lambda: bfloat16)
+    assert best_dtype(devices, halves=halves) == best
+
+
+@pytest.mark.parametrize(
+    ("flags", "has"),
+    [
+        ("fpu avx512f avx512_bf16 amx_tile", True),
+        ("fpu amx_bf16", True),
+        ("fpu avx512f avx512bw", False),
+        (None, False),
+    ],
+)
+def test_a_cpu_has_bfloat16_if_it_says_so(tmp_path, flags, has):
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        cpuinfo.write_text(f"processor : 0\nflags\t\t: {flags}\n")
+    assert multiplies_bfloat16(cpuinfo) is has
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nobody can tell")
+def test_and_torch_says_the_same_of_this_one():
+    assert multiplies_bfloat16() or not torch.cpu._is_avx512_bf16_supported()

@@ -203,6 +203,16 @@ class Problem(ABC):
         """
         return {}
 
+    @classmethod
+    def on_devices(cls, arguments: Mapping[str, Any], devices: Collection[str]) -> Mapping[str, Any]:
+        """Return the arguments with what was left to the devices decided: once, for the whole of a run.
+
+        Args:
+            arguments: for the constructor.
+            devices: where members are to train.
+        """
+        return arguments
+
     @property
     def idle(self) -> Mapping[str, str]:
         """Hyperparameters that other arguments would let evolve, each with the reason why these do not."""

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from pbt_gan.config.source import read_config
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, DataError
 from pbt_gan.gan.data.classes import Classes
 from pbt_gan.gan.data.fit import Fit
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.trainer import PREVIEW_IMAGES
+from pbt_gan.runs.project import Project
 
 SMALL: dict[str, Any] = {
     "width": 4,
@@ -198,3 +200,36 @@ def test_a_conditional_task_measures_a_number_for_every_card(tmp_path):
     measured = trainer.score(trainer.init(stream(0, "init")), stream(0, "eval"))
     assert set(measured) - {"score_error"} == set(task.cards())
     assert 0 <= measured["held_out_class_accuracy"] <= 1
+
+
+@pytest.mark.parametrize("decided", ["float32", "bfloat16"])
+def test_auto_is_decided_by_the_devices_before_a_run_begins_and_stays_so(monkeypatch, decided):
+    monkeypatch.setattr("pbt_gan.devices.multiplies_bfloat16", lambda: decided == "bfloat16")
+    project = Project(read_config("digits", [{"task": {"dtype": "auto"}}]))
+    assert project.config.task.options["dtype"] == project.reference.arguments["dtype"] == decided
+    monkeypatch.setattr("pbt_gan.devices.multiplies_bfloat16", lambda: decided != "bfloat16")  # on another machine
+    assert Project(project.config).config.task.options["dtype"] == decided
+
+
+def test_a_task_of_a_program_decides_where_it_is_attached(monkeypatch, task, folder):
+    monkeypatch.setattr("pbt_gan.devices.multiplies_bfloat16", lambda: True)
+    computed = [
+        GanTask(**SMALL, dtype=dtype).attach(folder, "cpu")._loop._settings.dtype for dtype in ("auto", "float32")
+    ]
+    assert computed == ["bfloat16", "float32"]
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_bfloat16_is_warned_of_where_it_is_slow(monkeypatch, caplog, fast):
+    monkeypatch.setattr("pbt_gan.devices.multiplies_bfloat16", lambda: fast)
+    GanTask.on_devices({"dtype": "bfloat16"}, ["cpu"])
+    assert ("six times" in caplog.text) is not fast
+
+
+def test_auto_asks_for_devices_that_are_there_and_leaves_own_modules_alone(monkeypatch):
+    with pytest.raises(ConfigError, match="torch finds"):
+        GanTask.on_devices({"dtype": "auto"}, ["cuda:99"])
+    monkeypatch.setattr("pbt_gan.devices.multiplies_bfloat16", lambda: True)
+    own = {"dtype": "auto", "generator": "nets.py:Generator"}
+    assert GanTask.on_devices(own, ["cpu"])["dtype"] == "float32"
+    assert GanTask.on_devices({"lr_g": 0.1}, ["cuda:99"]) == {"lr_g": 0.1}

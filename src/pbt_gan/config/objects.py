@@ -51,6 +51,19 @@ def task_reference(config: Config) -> TaskReference:
     return TaskReference(name, arguments, health=config.health.plain())
 
 
+def on_devices(config: Config) -> Config:
+    """Return a configuration in which a task of the table leaves nothing to the devices any more.
+
+    Raises:
+        ConfigError: it does, and one of them is not there.
+    """
+    name, options = config.task.name, config.task.options
+    if name not in TASKS:
+        return config
+    problem: type[Problem] = references.load(TASKS[name])
+    return config.model_copy(update={"task": Named(name=name, **problem.on_devices(options, config.executor.devices))})
+
+
 def build_task(reference: TaskReference) -> Problem:
     """Build the task in this process.
 

@@ -20,7 +20,7 @@ from pbt_gan.gan.nets.table import ALL, architecture_of, find_architecture
 from pbt_gan.places import placed
 from pbt_gan.validation import Settings
 
-DType = Literal["float32", "tf32", "float64", "bfloat16"]
+DType = Literal["float32", "tf32", "float64", "bfloat16", "auto"]
 
 
 Rung = Literal["classifier", "imagenet", "rotations", "inception"]
@@ -105,7 +105,8 @@ class GanSettings(NetSettings, Scalars):
     ema: bool = True  # images are made by an average of the generator's weights over its last steps
     ema_rampup: float = Field(0.0, ge=0, le=1)  # the half-life is at most this share of the images so far; 0: no matter
     # Of the operands of matrix products and convolutions; all else is float32, or float64 with that. TF32 is a GPU's
-    # float32 with a short mantissa in products; a CPU has none.
+    # float32 with a short mantissa in products; a CPU has none. Where layers are no products with patches, bfloat16 is
+    # what lies between them too. auto: what the devices are good at, decided when a run begins.
     dtype: DType = "float32"
 
     @field_validator("resolution")

@@ -76,6 +76,24 @@ class GanTask(Problem):
             if name in arguments and getattr(settings, name) != GanSettings.model_fields[name].default
         }
 
+    @classmethod
+    def on_devices(cls, arguments: Mapping[str, Any], devices: Collection[str]) -> Mapping[str, Any]:
+        """Decide `dtype = "auto"`, and warn of bfloat16 where it is slow."""
+        if arguments.get("dtype") not in ("auto", "bfloat16"):
+            return arguments
+        from pbt_gan.devices import best_dtype, check_device, multiplies_bfloat16
+
+        if arguments["dtype"] == "auto":
+            # Modules of one's own multiply in what they like, see `GanSettings`.
+            halves = not any(arguments.get(side) for side in ("generator", "discriminator"))
+            return {**arguments, "dtype": best_dtype([check_device(device) for device in devices], halves=halves)}
+        if "cpu" in devices and not multiplies_bfloat16():
+            _log.warning(
+                "task.dtype = 'bfloat16': this CPU has no instructions for it (avx512_bf16), so training may take six "
+                "times as long as in float32. Leave dtype out, or write 'auto'."
+            )
+        return arguments
+
     @property
     def idle(self) -> Mapping[str, str]:
         """The scalars without an effect, each with the reason."""
@@ -190,8 +208,11 @@ class GanTask(Problem):
         from pbt_gan.devices import check_device, use_device
         from pbt_gan.gan.trainer import GanTrainer
 
-        use_device(check_device(device), tf32=self.settings.dtype == "tf32")
-        return GanTrainer(self.settings, self.metrics, self.dataset, folder, device, self._health)
+        settings = self.settings
+        if settings.dtype == "auto":  # an object of somebody's program, which no configuration has decided about
+            settings = settings.model_copy(update=self.on_devices(settings.model_dump(), [device]))
+        use_device(check_device(device), tf32=settings.dtype == "tf32")
+        return GanTrainer(settings, self.metrics, self.dataset, folder, device, self._health)
 
     def reals(self, count: int) -> Images:
         """Return images of the data, evenly spread over it and shuffled, always the same ones.

@@ -15,6 +15,7 @@ from pbt_gan.config.objects import (
     check_devices,
     goals,
     listener_makers,
+    on_devices,
     resolve,
     task_reference,
 )
@@ -39,6 +40,7 @@ class Project:
     """
 
     def __init__(self, config: Config, task: Problem | None = None) -> None:
+        config = on_devices(config)
         self.reference = task_reference(config)
         self.task = task if task is not None else build_task(self.reference)
         space = build_space(config, self.task)
