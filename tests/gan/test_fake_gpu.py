@@ -17,6 +17,7 @@ from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training import loop as loops
 from pbt_gan.gan.training.stacking import leaves
 from pbt_gan.gan.training.used import Values
+from pbt_gan.runs import trial as trials
 from pbt_gan.runs.launch import start
 from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
@@ -62,7 +63,7 @@ def test_a_group_is_born_trained_scored_and_shown(task, scorers):
 def test_an_exploit_is_a_copy_on_the_gpu_for_which_nobody_waits(tmp_path):
     with fake_gpu() as meter:
         loop = make_loop(GanSettings.model_validate(TINY), 8, 1)
-        states = Resident(SharedMemory([tmp_path]), Cuda("cuda:0"))
+        states = Resident(SharedMemory([tmp_path]), Cuda())
         donor = newborn(loop)
         before = meter.copy()
         states.put("donor", donor)
@@ -83,7 +84,7 @@ def test_an_exploit_is_a_copy_on_the_gpu_for_which_nobody_waits(tmp_path):
 @pytest.mark.slow
 def test_a_trial_measures_memory_and_time(task, scorers):
     config = read_config("digits")
-    with fake_gpu():
+    with fake_gpu(), patch.object(trials, "_ORDER_STEPS", 1):
         trial = Trial(task, Project(config).plan.space, scorers, "cuda")
         assert trial.peak_bytes(2) == 2**30
         assert trial.free_bytes() < trial.total_bytes()
@@ -114,7 +115,7 @@ def test_a_whole_run_comes_to_its_end(tmp_path, monkeypatch):
     # What was used is read back from the GPU, where there are no numbers.
     monkeypatch.setattr(Values, "of", lambda self, ordered: iter(ordered.items()))
     changes = {
-        "executor": {"name": "serial", "device": "cuda", "workers": 1},
+        "executor": {"name": "serial", "device": "cuda", "workers": 1, "vectorize": 2},
         "pbt": {"population": [[0, 2]], "population_size": 2, "budget_steps": 8, "ready_interval": 2},
         "metrics": {"samples": 100, "held_out_samples": 100},
     }
