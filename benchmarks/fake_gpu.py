@@ -6,6 +6,7 @@ from one memory into the other, and where the host would have to wait. What is c
 torch's own fake tensors are not enough: their "cuda" cannot be differentiated without a torch that was built for CUDA.
 """
 
+import math
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -322,6 +323,9 @@ def _torch_cuda(meter: Meter) -> dict[str, Any]:
 
         def query(self) -> bool:
             return True
+
+        def elapsed_time(self, _: Any) -> float:
+            return math.inf  # no GPU is waiting for the host
 
         def synchronize(self) -> None:
             meter.wait()

@@ -1,6 +1,7 @@
 """On devices that need no GPU: the meta device, whose tensors are all shape, and one that keeps a diary."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from pbt_gan import codec
 from pbt_gan.errors import StorageError
 from pbt_gan.executors.exchange import Memory, SharedMemory
 from pbt_gan.executors.resident import Cuda, Resident
+from pbt_gan.executors.spread import _Place
+from pbt_gan.testing.walk import GroupWalk
 
 STATE: dict[str, Any] = {"point": torch.arange(6.0), "steps": 3}
 
@@ -202,3 +205,31 @@ def test_a_state_of_the_host_alone_waits_for_no_gpu():
     state = {"here": torch.ones(2)}
     assert Cuda().moment(state) == {}
     assert Cuda().fetched(state, {})["here"] is state["here"]
+
+
+@pytest.mark.gpu
+def test_a_state_of_a_gpu_is_shared_as_it_was_when_it_was_put(tmp_path):
+    states = Resident(SharedMemory([tmp_path]), Cuda())
+    point = torch.randn(1 << 20, device="cuda")
+    before = point.cpu()
+    states.put("a", {"point": point, "steps": 3})
+    point.add_(1)
+    assert torch.equal(states.take("a")["point"].cpu(), before)
+    states.settle()
+    assert torch.equal(codec.decode(SharedMemory([tmp_path]).encoded("a"))["point"], before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="copies from GPU to GPU need two of them")
+def test_a_state_goes_from_gpu_to_gpu_and_stays_what_it_is(tmp_path):
+    states = Resident(SharedMemory([tmp_path]), Cuda())
+    points = [torch.randn(1 << 20, device=f"cuda:{number}") for number in range(2)]
+    states.put("a", {"one": points[0], "other": points[1]})
+    states.settle()
+    taken = states.take("a")
+    assert [str(taken[name].device) for name in ("one", "other")] == ["cuda:0", "cuda:1"]
+    place = _Place(GroupWalk(), "cuda:1", ThreadPoolExecutor(1))
+    (fetched,) = place.fetched([taken])
+    assert fetched["other"] is taken["other"]
+    assert str(fetched["one"].device) == "cuda:1"
+    assert torch.equal(fetched["one"].cpu(), points[0].cpu())

@@ -79,6 +79,12 @@ def test_neither_groups_nor_workers_change_a_bit_of_a_run(game, place, reference
 
 
 @pytest.mark.slow
+def test_nor_does_one_worker_on_several_devices(reference, outcome, tmp_path):
+    start(Project(config(name="processes", workers=1, device="cpu,cpu", vectorize=2)), tmp_path / "run")
+    assert outcome(tmp_path / "run") == reference("non-saturating")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("game", ["non-saturating", "hinge", "wgan-gp"])
 def test_large_images_in_one_program_lead_to_the_same_decisions(game, tmp_path, monkeypatch):
     """As on a GPU; in float64, in which the formulations differ by some 1e-12."""

@@ -42,6 +42,7 @@ class CudaGraphs:
         cuda: Any = torch.cuda  # its annotations are not complete
         self._device = device
         self._beside = cuda.Stream(device)  # the one that everybody uses cannot be recorded
+        self._latest: Any = None  # of the graphs; it holds the memory for the next one
         self.refused = False
         """Whether something could not be recorded."""
 
@@ -64,17 +65,23 @@ class CudaGraphs:
     def record(self, run: Run) -> Run | None:
         """Record it; see `Recorder.record`. If that fails it is said, and nothing is recorded from then on."""
         cuda: Any = torch.cuda
-        now = cuda.current_stream(self._device)
         graph = cuda.CUDAGraph()
+        # What is recorded runs one after another and leaves nothing behind, so all can work in the same memory. It is
+        # kept, and so is all other that torch has: `torch.cuda.graph` would give it back to the system each time.
+        pool = None if self._latest is None else self._latest.pool()
         try:
-            # Other threads may ask for memory meanwhile: they draw numbers, or write states.
-            with cuda.graph(graph, stream=self._beside, capture_error_mode="thread_local"):
-                run()
+            with cuda.stream(self._beside):
+                # Other threads may ask for memory meanwhile: they draw numbers, or write states.
+                graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+                try:
+                    run()
+                finally:
+                    graph.capture_end()
         except RuntimeError as error:
-            cuda.set_stream(now)  # torch leaves the other one
             self.refused = True
             log.warning("Steps are launched kernel by kernel: a CUDA graph of one failed (%s).", one_line(error))
             return None
+        self._latest = graph
         replay: Run = graph.replay
         return replay
 
