@@ -263,7 +263,11 @@ def gpu_check(lines: Sequence[Line]) -> str:
     def rows() -> Iterator[Sequence[str]]:
         for line in lines:
             if "piece" in line and line["name"] not in ELSEWHERE:
-                setting = (str(value) for key, value in line["setting"].items() if key not in ("device", "threads"))
+                setting = (
+                    value if isinstance(value, str) else f"{key} {value}"
+                    for key, value in line["setting"].items()
+                    if key not in ("device", "threads")
+                )
                 value = f"{number(line['value'])} {line['unit']}".rstrip()
                 yield (line["piece"], line["name"], ", ".join(setting), value)
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from pbt_gan.gan.nets import dcgan
+from pbt_gan.gan.nets.blocks import SLOPE
 from pbt_gan.gan.nets.dcgan import initial_params
 from pbt_gan.gan.nets.layout import Layout
 from pbt_gan.gan.nets.sizes import halvings
@@ -67,7 +68,7 @@ def discriminator(net: dcgan.Discriminator) -> nn.Sequential:
     layers: list[nn.Module] = []
     ins = net.channels
     if net.full_size_layer:
-        layers += [nn.Conv2d(ins, net.width, 3, padding=1), nn.LeakyReLU(dcgan.SLOPE)]
+        layers += [nn.Conv2d(ins, net.width, 3, padding=1), nn.LeakyReLU(SLOPE)]
         ins = net.width
     for n, outs in enumerate(net.widths[-halvings(net.size) :], start=1):
         normalised = net.batch_norm and (n > 1 or net.full_size_layer)
@@ -76,7 +77,7 @@ def discriminator(net: dcgan.Discriminator) -> nn.Sequential:
         if normalised:
             # Always the statistics of the batch, so there are none to keep.
             layers.append(nn.BatchNorm2d(outs, track_running_stats=False))
-        layers.append(nn.LeakyReLU(dcgan.SLOPE))
+        layers.append(nn.LeakyReLU(SLOPE))
         ins = outs
     side = net.size >> halvings(net.size)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(ins * side**2, 1), nn.Flatten(0))

@@ -68,9 +68,9 @@ class _Convolve(_Bilinear):
     @staticmethod
     def forward(images: Tensor, weights: Tensor, window: Window) -> Tensor:
         (count, channels, size, _, batch), outs = images.shape, weights.shape[1]
-        places, side = _places(channels, size, window.kernel, window.stride, images.device), size // window.stride
+        places, side = places_of(channels, size, window.kernel, window.stride, images.device), size // window.stride
         result = images.new_empty(count, outs, side, side, batch)
-        kernels = cycle([_aligned(kernel) for kernel in weights.reshape(window.members, outs, -1)])
+        kernels = cycle([aligned(kernel) for kernel in weights.reshape(window.members, outs, -1)])
         rows, products = images.detach().reshape(count, -1, batch).unbind(), result.view(count, outs, -1).unbind()
         for own, kernel, product in zip(rows, kernels, products, strict=False):
             _multiply(kernel, places.patches.sums(own).reshape(-1, side * side * batch), product)
@@ -97,13 +97,13 @@ class _Transposed(_Bilinear):
     def forward(images: Tensor, weights: Tensor, window: Window) -> Tensor:
         (count, outs, side, _, batch), channels = images.shape, weights.shape[2]
         size = side * window.stride
-        places = _places(channels, size, window.kernel, window.stride, images.device)
+        places = places_of(channels, size, window.kernel, window.stride, images.device)
         result = images.new_empty(count, channels, size, size, batch)
-        kernels = cycle([_aligned(kernel).mT for kernel in weights.reshape(window.members, outs, -1)])
+        kernels = cycle([aligned(kernel).mT for kernel in weights.reshape(window.members, outs, -1)])
         rows, sums = images.reshape(count, outs, -1).unbind(), result.view(count, -1, batch).unbind()
         patches = images.new_empty(channels * window.kernel**2, side * side * batch)
         for own, kernel, total in zip(rows, kernels, sums, strict=False):
-            _multiply(kernel, _aligned(own), patches)
+            _multiply(kernel, aligned(own), patches)
             total.copy_(places.images.sums(patches.view(-1, batch)))
         return result
 
@@ -127,13 +127,13 @@ class _Correlate(_Bilinear):
     @staticmethod
     def forward(coarse: Tensor, fine: Tensor, window: Window) -> Tensor:
         (count, outs, *_, batch), (_, channels, size, *_) = coarse.shape, fine.shape
-        places = _places(channels, size, window.kernel, window.stride, fine.device)
+        places = places_of(channels, size, window.kernel, window.stride, fine.device)
         # Batches of a member are summed up one after another into its own rows, whoever else is in the group.
         result = coarse.new_zeros(window.members, outs, channels, window.kernel, window.kernel)
         totals = cycle(result.view(window.members, outs, -1).unbind())
         pixels, rows = coarse.reshape(count, outs, -1).unbind(), fine.detach().reshape(count, -1, batch).unbind()
         for own, around, total in zip(pixels, rows, totals, strict=False):
-            total += torch.mm(_aligned(own), places.patches.sums(around).reshape(total.shape[1], -1).mT)
+            total += torch.mm(aligned(own), places.patches.sums(around).reshape(total.shape[1], -1).mT)
         return result
 
     @staticmethod
@@ -158,7 +158,7 @@ def _multiply(one: Tensor, other: Tensor, product: Tensor) -> None:
         torch.mm(one, other, out=product)
 
 
-def _aligned(tensor: Tensor) -> Tensor:
+def aligned(tensor: Tensor) -> Tensor:
     """Return a tensor that begins where a new one would: the bits of a product depend on that too."""
     return tensor.clone() if tensor.data_ptr() % _CACHE_LINE else tensor
 
@@ -186,13 +186,13 @@ class _Bags(NamedTuple):
 
     def sums(self, rows: Tensor) -> Tensor:
         if self.same:
-            return _aligned(rows)
+            return aligned(rows)
         # Not by torch.nn.functional, whose checks take as long as the sums.
         sums: Tensor = torch.embedding_bag(rows, self.indices, self.offsets, False, 0, False, None, True)[0]
         return sums
 
 
-class _Places(NamedTuple):
+class Places(NamedTuple):
     """Rows of patches from rows of images, and the other way."""
 
     patches: _Bags
@@ -200,7 +200,8 @@ class _Places(NamedTuple):
 
 
 @cache
-def _places(channels: int, size: int, kernel: int, stride: int, device: torch.device) -> _Places:
+def places_of(channels: int, size: int, kernel: int, stride: int, device: torch.device) -> Places:
+    """Return the rows of k × k patches of images [C, H, W], a patch at each `stride`-th pixel."""
     side = size // stride
     before = (kernel - 1) // 2
     after = stride * (side - 1) + kernel - size - before
@@ -209,7 +210,7 @@ def _places(channels: int, size: int, kernel: int, stride: int, device: torch.de
     cut = padded.unfold(1, kernel, stride).unfold(2, kernel, stride).permute(0, 3, 4, 1, 2).flatten()
     (patches,) = torch.nonzero(cut >= 0, as_tuple=True)
     images = cut[patches]
-    return _Places(_bags(patches, images, len(cut), device), _bags(images, patches, pixels.numel(), device))
+    return Places(_bags(patches, images, len(cut), device), _bags(images, patches, pixels.numel(), device))
 
 
 def _bags(to: Tensor, of: Tensor, count: int, device: torch.device) -> _Bags:

@@ -13,22 +13,20 @@ import numpy as np
 import torch
 from numpy.random import Generator as Random
 from torch import Tensor
-from torch.nn import functional as F
 
 from pbt_gan.gan.drawn import NOTHING, Drawn
 from pbt_gan.gan.nets import heads
+from pbt_gan.gan.nets.blocks import Block
 from pbt_gan.gan.nets.conditional import BatchNorms, norm_shapes
 from pbt_gan.gan.nets.discriminator import LayeredDiscriminator
 from pbt_gan.gan.nets.generator import LayeredGenerator
 from pbt_gan.gan.nets.layers import Layers
 from pbt_gan.gan.nets.layout import Layout, Shape
 from pbt_gan.gan.nets.net import Buffers, ImageShape, Pair, Params
+from pbt_gan.gan.nets.passage import through
 from pbt_gan.gan.nets.settings import Init, NetSettings
 from pbt_gan.gan.nets.sizes import halvings
 from pbt_gan.gan.nets.spectral import SpectralNorm
-
-SLOPE = 0.2
-"""Of LeakyReLU below 0."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,18 @@ class Generator(LayeredGenerator):
     def widths(self) -> list[int]:
         """Channels of each layer but the image, coarsest first."""
         return _widths(self.size, self.width, self.full_size_layer)[::-1]
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """What it is made of."""
+        blocks = [Block("dense", "dense", "relu", "norm0", _coarsest(self.size))]
+        blocks += [Block(f"double{n}", "double", "relu", f"norm{n}") for n in range(1, len(self.widths))]
+        last = (
+            Block("keep", "convolve", "tanh")
+            if self.full_size_layer
+            else Block(f"double{len(self.widths)}", "double", "tanh")
+        )
+        return (*blocks, last)
 
     @cached_property
     def layout(self) -> Layout:
@@ -90,18 +100,8 @@ class Generator(LayeredGenerator):
         training: bool,
     ) -> tuple[Tensor, Buffers]:
         """Return images [P, B, C, H, W] of latents [P, B, Z], and the statistics that normalised them."""
-        layers = self.layers
-        norm = BatchNorms(layers, params, buffers, labels, training)
-        x = norm("norm0", layers.dense(x, params["dense.weight"], params.get("dense.bias")))
-        x = layers.unflatten(x, _coarsest(self.size))
-        for n in range(1, halvings(self.size) + 1):
-            # In place, which saves memory: the gradient of batch norm does not need its output.
-            x = layers.double(F.relu_(x), params[f"double{n}.weight"], params.get(f"double{n}.bias"))
-            if n < len(self.widths):
-                x = norm(f"norm{n}", x)
-        if self.full_size_layer:
-            x = layers.convolve(F.relu_(x), params["keep.weight"], params["keep.bias"])
-        return layers.leave(x.tanh(), self.channels), norm.used
+        norms = BatchNorms(self.layers, params, buffers, labels, training)
+        return self.layers.leave(through(norms, self.blocks, x), self.channels), norms.used
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,16 @@ class Discriminator(LayeredDiscriminator):
         return _widths(self.size, self.width, self.full_size_layer)
 
     @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """What it is made of, up to the logits."""
+        blocks = [Block("keep", "convolve", "leaky")] if self.full_size_layer else []
+        shapes = self.layout.shapes
+        for n in range(1, halvings(self.size) + 1):
+            norm = f"norm{n}" if f"norm{n}.scale" in shapes else ""
+            blocks += [Block(f"halve{n}", "halve", "leaky", norm)]
+        return tuple(blocks)
+
+    @cached_property
     def layout(self) -> Layout:
         """The parameters."""
         shapes: dict[str, Shape] = {}
@@ -152,15 +162,8 @@ class Discriminator(LayeredDiscriminator):
 
     def logits(self, params: Params, x: Tensor, labels: Tensor | None) -> Tensor:
         """Return logits [S, P, B] of an x of S batches, and of their labels [S, P, B, K]."""
-        layers = self.layers
-        if self.full_size_layer:
-            x = F.leaky_relu_(layers.convolve(x, params["keep.weight"], params["keep.bias"]), SLOPE)
-        for n in range(1, halvings(self.size) + 1):
-            x = layers.halve(x, params[f"halve{n}.weight"], params.get(f"halve{n}.bias"))
-            if f"norm{n}.scale" in params:
-                x, _, _ = layers.batch_norm(x, params[f"norm{n}.scale"], params[f"norm{n}.shift"])
-            x = F.leaky_relu_(x, SLOPE)
-        return heads.projected(layers, x, params, labels)
+        x = through(BatchNorms(self.layers, params, {}, None, training=True), self.blocks, x, statistics=False)
+        return heads.projected(self.layers, x, params, labels)
 
 
 def make_nets(shape: ImageShape, settings: NetSettings, layers: Layers) -> Pair:
