@@ -175,7 +175,7 @@ def fake_gpu(*, graphs: bool = False) -> Iterator[Meter]:
             run(thread)
 
     with ExitStack() as stack:
-        for name, value in _torch_cuda(meter).items():
+        for name, value in _torch_cuda(meter, graphs=graphs).items():
             stack.enter_context(patch.object(torch.cuda, name, value))
         stack.enter_context(patch.object(torch.backends.cuda, "is_built", lambda: graphs))
         stack.enter_context(patch.object(Thread, "run", run_there))
@@ -308,7 +308,7 @@ def _is_made_of_others(func: OpOverload) -> bool:
     return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
 
 
-def _torch_cuda(meter: Meter) -> dict[str, Any]:
+def _torch_cuda(meter: Meter, *, graphs: bool) -> dict[str, Any]:
     """Return what stands in for the functions of `torch.cuda`."""
 
     class Event:
@@ -324,14 +324,11 @@ def _torch_cuda(meter: Meter) -> dict[str, Any]:
         def query(self) -> bool:
             return True
 
-        def elapsed_time(self, _: Any) -> float:
-            return math.inf  # no GPU is waiting for the host
-
         def synchronize(self) -> None:
             meter.wait()
 
         def elapsed_time(self, _: "Event") -> float:
-            return 0.0
+            return 0.0 if graphs else math.inf  # a GPU that is done at once waits for the host
 
     class Stream:
         def __init__(self, *_: Any, **__: Any) -> None:
