@@ -7,7 +7,8 @@ from unittest.mock import patch
 import pytest
 
 from benchmarks.budgets import CASES, budgets, differences, measured, torch_version
-from benchmarks.fake_gpu import Meter, fake_gpu
+from benchmarks.fake_gpu import fake_gpu
+from benchmarks.meter import Meter
 from benchmarks.program import make_loop, newborn, order, settings_of, shape_of
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.nets.table import NETS
