@@ -11,7 +11,7 @@ from pbt_gan.gan.data.source import ImagesInMemory
 from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.nets.table import NETS
 from pbt_gan.gan.settings import GanSettings
-from pbt_gan.gan.training.loop import Loop, make_step
+from pbt_gan.gan.training.loop import Loop, dtype_of, make_step
 from pbt_gan.gan.training.sampler import BATCH, Sampler, fresh, in_batches, to_uint8
 
 MEMBERS = 3
@@ -120,16 +120,19 @@ def test_pixels_are_rounded_to_the_nearest_of_256_values():
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("running", [True, False])
-def test_many_batches_together_make_the_images_of_each_alone(net, running, monkeypatch):
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_many_batches_together_make_the_images_of_each_alone(net, running, dtype, monkeypatch):
     """As on a GPU; in float64, where what is summed in another order is the same number in 8 bits."""
     settings = GanSettings.model_validate(
-        {"net": net, "width": 2, "z_size": 4, "batch_size": 4, "dtype": "float64", "conditional": True}
+        {"net": net, "width": 2, "z_size": 4, "batch_size": 4, "dtype": dtype, "conditional": True}
     )
     step = make_step(settings, 32, 3, "cuda", classes=3)
     monkeypatch.setattr(MembersInChannels, "exact", True)
     states = []
     for member in range(2):
-        drawn = (net.initial_params(stream(0, member)).double() for net in (step.generator, step.discriminator))
+        drawn = (
+            net.initial_params(stream(0, member)).to(dtype_of(settings)) for net in (step.generator, step.discriminator)
+        )
         states.append(step.initial_state(*(10 * params for params in drawn), average=True))
     sampler = Sampler(step.generator, 4, THREE, running=running, device="cpu")
     monkeypatch.setattr("pbt_gan.gan.training.sampler.BATCH", 5)
@@ -138,5 +141,5 @@ def test_many_batches_together_make_the_images_of_each_alone(net, running, monke
         monkeypatch.setattr(Sampler, "_at_a_time", lambda sampler, batch, together=together: together)
         found.append(sampler.images(states, 33, stream(0, "eval")))
     for one, several in zip(*found, strict=True):
-        assert torch.equal(one, several)
         assert one.float().std() > 1
+        assert (one.float() - several.float()).abs().mean() <= (0 if dtype == "float64" else 8)

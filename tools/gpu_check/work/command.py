@@ -4,13 +4,10 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
-
-from pbt_gan.core.rng import stream
 
 
 class Told(NamedTuple):
@@ -27,9 +24,11 @@ class Told(NamedTuple):
         return sum(last.values())
 
     @property
-    def lines(self) -> Sequence[str]:
-        """What was said."""
-        return (self.folder / "log.txt").read_text(encoding="utf-8").splitlines()
+    def group(self) -> int:
+        """How many members a worker trained together at most."""
+        config = tomllib.loads((self.folder / "config.toml").read_text(encoding="utf-8"))
+        chosen = config["executor"]["vectorize"]
+        return 1 if chosen == "off" else int(chosen)
 
 
 def train(folder: Path, *arguments: str) -> Told:
@@ -47,15 +46,4 @@ def digits(device: str, members: int, steps: int, ready: int) -> list[str]:
     return [
         "digits", "--device", device, "--set", f"pbt.population=[[0, {members}]]", "--steps", str(steps),
         "--set", f"pbt.ready_interval={ready}", "--set", "pbt.selection.warmup=0",
-    ]  # fmt: skip
-
-
-def seed(device: str, members: int, steps: int, folder: Path) -> list[str]:
-    """Return the arguments of a run of the seed project's nets on random images, which is ready once."""
-    images = stream(0, "images").integers(0, 256, (2_000, 32, 32, 3), dtype=np.uint8)
-    np.savez(folder / "images.npz", images=images, labels=np.arange(len(images)) % 10)
-    return [
-        "seed-dcgan", "--device", device, "--data", str(folder / "images.npz"), "--population", str(members),
-        "--steps", str(steps), "--set", f"pbt.ready_interval={steps // 2}", "--set", f"pbt.score_interval={steps // 2}",
-        "--set", "task.dtype=bfloat16",
     ]  # fmt: skip

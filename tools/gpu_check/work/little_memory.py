@@ -1,4 +1,4 @@
-"""A worker that may take little of a GPU's memory trains smaller groups, and not members one by one."""
+"""A worker that may take less of a GPU's memory than its members need trains smaller groups, and not one by one."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,23 +7,28 @@ from pathlib import Path
 import torch
 
 from benchmarks.measurement import Measurement
-from tools.gpu_check.work.command import digits, seed, train
+from benchmarks.memory import peak
+from benchmarks.parts import training
+from tools.gpu_check.work.command import digits, train
 
-GIB = 6.0
-"""What the seed project's population of 20 does not fit in, and some of it does."""
+MEMBERS, WIDTH, STEPS = 8, 256, 60
+SHARE = 0.6
+"""Of what all members need together."""
 
 
 def main(device: str, tiny: bool) -> Iterator[Measurement]:
     """Run within a share of the memory; on a CPU there is none that is small."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "run"
         if device == "cpu":
-            train(folder / "run", *digits(device, 2, 20, 10), "--memory-fraction", "0.5")
+            told = train(folder, *digits(device, 2, 20, 10), "--memory-fraction", "0.9", "--workers", "1")
+            assert told.group == 2
             return
-        share = GIB * 2**30 / torch.cuda.get_device_properties(0).total_memory
-        told = train(folder / "run", *seed(device, 20, 10, folder), "--memory-fraction", f"{share:.4f}")
-        (line,) = (line for line in told.lines if line.startswith("A worker trains"))
-        group = int(line.removeprefix("A worker trains ").split()[0])
-        setting = {"case": "seed-dcgan", "device": device, "members": 20, "memory": GIB}
-        yield Measurement("members in a group where memory is short", group, "", ">= 2", setting)
-        assert told.steps == 20 * 10
+        training({"width": WIDTH}, MEMBERS, device, 8, 1)(STEPS)
+        share = SHARE * peak(device) / torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.empty_cache()
+        arguments = [*digits(device, MEMBERS, STEPS, STEPS // 2), "--set", f"task.width={WIDTH}"]
+        told = train(folder, *arguments, "--memory-fraction", f"{share:.5f}", "--workers", "1")
+        assert told.steps == MEMBERS * STEPS
+        setting = {"case": f"digits, width {WIDTH}", "device": device, "members": MEMBERS, "share": SHARE}
+        yield Measurement("members in a group where memory is short", told.group, "", ">= 2", setting)

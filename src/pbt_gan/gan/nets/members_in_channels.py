@@ -82,7 +82,8 @@ class MembersInChannels:
         normal, mean, inverse_deviation = torch.native_batch_norm(
             x, scale.flatten(), shift.flatten(), None, None, True, 0.0, EPSILON
         )
-        return normal, mean.view(scale.shape), (inverse_deviation.pow(-2) - EPSILON).view(scale.shape)
+        # Stacked by `torch.func.vmap` it comes in the dtype of the scale.
+        return normal.to(x.dtype), mean.view(scale.shape), (inverse_deviation.pow(-2) - EPSILON).view(scale.shape)
 
     def normalize(self, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """Normalise the channels of all members at once."""
