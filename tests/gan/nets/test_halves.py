@@ -7,7 +7,7 @@ from torch.utils._pytree import tree_leaves
 
 from pbt_gan.gan.nets.table import NETS
 from pbt_gan.gan.shown import Shown
-from tests.gan.nets.groups import buffers, nets, one_hot, params
+from tests.gan.nets.groups import FORMULATIONS, buffers, nets, one_hot, params
 
 MEMBERS, BATCH, SIZE, CLASSES = 2, 6, 32, 3
 
@@ -27,15 +27,15 @@ class Wide(TorchDispatchMode):
         return made
 
 
-def both(net, dtype, device="cpu"):
+def both(net, dtype, device="cpu", layers="members in channels"):
     """Return a generator and a discriminator, each with its parameters, for labelled colour images."""
-    pair = nets(net, SIZE, 3, CLASSES, dtype=dtype, width=8, z_size=4)
+    pair = nets(net, SIZE, 3, CLASSES, layers, dtype, width=8, z_size=4)
     return [(each, params(each, MEMBERS, torch.float32).to(device)) for each in pair]
 
 
-def outcome(net, dtype):
+def outcome(net, dtype, layers):
     """Return images, logits and the gradient of each net."""
-    (generator, g), (discriminator, d) = both(net, dtype)
+    (generator, g), (discriminator, d) = both(net, dtype, layers=layers)
     random = torch.Generator().manual_seed(0)
     z = torch.randn(MEMBERS, BATCH, 4, generator=random)
     real = torch.rand(MEMBERS, BATCH, 3, SIZE, SIZE, generator=random) * 2 - 1
@@ -54,9 +54,10 @@ def outcome(net, dtype):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("layers", FORMULATIONS)
 @pytest.mark.parametrize("net", NETS)
-def test_what_leaves_the_nets_is_float32_and_near(net):
-    for one, other in zip(outcome(net, torch.bfloat16), outcome(net, torch.float32), strict=True):
+def test_what_leaves_the_nets_is_float32_and_near(net, layers):
+    for one, other in zip(outcome(net, torch.bfloat16, layers), outcome(net, torch.float32, layers), strict=True):
         assert one.dtype == other.dtype == torch.float32
         assert (one - other).norm() <= 0.25 * other.norm()
 

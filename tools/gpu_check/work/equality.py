@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.limit import precision
 from benchmarks.measurement import Measurement
 from benchmarks.parts import random_images
 from pbt_gan.core.rng import stream
+from pbt_gan.devices import use_device
 from pbt_gan.gan.games.table import LOSSES, PENALTIES, TRANSFORMS
 from pbt_gan.gan.nets.table import NETS
 from pbt_gan.gan.settings import DType, GanSettings
@@ -38,8 +38,8 @@ def main(device: str, tiny: bool) -> Iterator[Measurement]:
         dtypes: Iterable[DType] = TOLERANCES if name.startswith("net ") else ("float64",)
         for dtype in dtypes:
             settings = GanSettings.model_validate({**SMALL, **arguments, "dtype": dtype})
-            with precision(dtype):
-                group, alone = trained(settings, device, together=True), trained(settings, device, together=False)
+            use_device(device, tf32=dtype == "tf32")  # as in a run
+            group, alone = trained(settings, device, together=True), trained(settings, device, together=False)
             losses = furthest(group, alone)
             setting = {"case": name, "dtype": dtype, "device": device, "losses": float(f"{losses:.2g}")}
             yield Measurement(APART, apart(group, alone, settings, device), "", setting=setting)

@@ -1,7 +1,8 @@
 """Layers for small images, where a CPU's own convolutions are slow: products with patches, samples last.
 
 Images within the nets are [S·P, C, H, W, B]. So a channel of a batch is a row of memory, which batch norm likes, and
-weights multiply from the left as they lie. For the convolutions see `pbt_gan.gan.nets.convolutions`.
+weights multiply from the left as they lie. They are of the dtype that products are computed in, from `enter` or `dense`
+to `leave`, `logits` or `flatten`. For the convolutions see `pbt_gan.gan.nets.convolutions`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ class BatchLast:
 
     def enter(self, batches: Sequence[Tensor]) -> Sequence[Tensor]:
         """Bring the samples to the end, and all batches together."""
-        return [torch.cat([images.permute(0, 2, 3, 4, 1) for images in batches])]
+        return [torch.cat([images.to(self.compute).permute(0, 2, 3, 4, 1) for images in batches])]
 
     def kernels(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Leave them as they are: all batches are convolved at once."""
@@ -35,7 +36,7 @@ class BatchLast:
 
     def leave(self, x: Tensor, channels: int) -> Tensor:
         """Bring the samples back, without a copy."""
-        return x.permute(0, 4, 1, 2, 3)
+        return _out(x).permute(0, 4, 1, 2, 3)
 
     def dense(self, z: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve images of one pixel."""
@@ -89,7 +90,7 @@ class BatchLast:
 
     def flatten(self, x: Tensor, members: int) -> Tensor:
         """Change the shape and the order of axes only."""
-        return x.reshape(-1, members, x[0, ..., 0].numel(), x.shape[-1]).mT
+        return _out(x).reshape(-1, members, x[0, ..., 0].numel(), x.shape[-1]).mT
 
     def split(self, x: Tensor, members: int, parts: int) -> Sequence[Tensor]:
         """Split without a copy."""
@@ -97,27 +98,33 @@ class BatchLast:
 
     def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
         """Repeat them for each batch."""
-        return values.repeat(len(x) // len(values), 1)[..., None, None, None]
+        return values.to(x.dtype).repeat(len(x) // len(values), 1)[..., None, None, None]
 
     def per_image(self, values: Tensor) -> Tensor:
         """Bring the samples to the end."""
-        return values.flatten(0, 1).mT[:, :, None, None]
+        return values.to(self.compute).flatten(0, 1).mT[:, :, None, None]
 
     def per_pixel(self, values: Tensor, channels: int) -> Tensor:
         """Bring the samples to the end."""
+        values = values if values.dtype == torch.bool else values.to(self.compute)
         return values.permute(0, 2, 3, 1)[:, None]
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int) -> Tensor:
         window = Window(len(weight), weight.shape[-1], stride)
         y = convolve(x.to(self.compute), weight.to(self.compute), window)
-        return _plus(y.to(x.dtype), bias)
+        return _plus(y, bias)
 
     def _transposed(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int) -> Tensor:
         window = Window(len(weight), weight.shape[-1], stride)
         y = transposed(x.to(self.compute), weight.to(self.compute), window)
-        return _plus(y.to(x.dtype), bias)
+        return _plus(y, bias)
 
 
 def _plus(x: Tensor, bias: Tensor | None) -> Tensor:
     # Repeated, not broadcast, for the same reason as in `logits`.
-    return x if bias is None else x.add_(bias.repeat(len(x) // len(bias), 1)[..., None, None, None])
+    return x if bias is None else x.add_(bias.to(x.dtype).repeat(len(x) // len(bias), 1)[..., None, None, None])
+
+
+def _out(x: Tensor) -> Tensor:
+    """Return it as what is computed outside of nets takes it."""
+    return x.float() if x.dtype == torch.bfloat16 else x

@@ -55,7 +55,7 @@ class _Chain(torch.autograd.Function):
         with torch.inference_mode():  # each operation takes a little less time
             for n, rows in enumerate(x.detach().reshape(len(x), -1, batch).unbind()):
                 tape: list[Any] = []
-                y = aligned(rows)
+                y = aligned(rows.to(chain.compute))
                 for layer in layers:
                     y = layer.forward(y, n % members, tape)
                 made.append(y)
@@ -86,11 +86,11 @@ class _Chain(torch.autograd.Function):
         gradient = gradient.reshape(len(gradient), -1, gradient.shape[-1])
         with torch.inference_mode():
             for n, tape in enumerate(ctx.tapes):
-                g = gradient[n].clone(memory_format=torch.contiguous_format)
+                g = gradient[n].to(ctx.chain.compute, copy=True, memory_format=torch.contiguous_format)
                 for number in reversed(range(len(layers))):
                     g = layers[number].backward(g, n % members, tape[number], weights, number > 0 or first)
                 slopes.append(g)
-        x = torch.stack(slopes).view(ctx.saved_tensors[0].shape) if first else None
+        x = torch.stack(slopes).view(ctx.saved_tensors[0].shape).to(ctx.saved_tensors[0].dtype) if first else None
         return None, x, *(part for layer in layers for part in layer.gradients(weights))
 
 
@@ -158,7 +158,7 @@ class _Layer:
         rows = F.pad(matrix.flatten(1).to(compute), (0, -size % _LINE))
         kernels = rows.as_strided((len(rows), *way.shape), (rows.stride(0), way.shape[1], 1))
         self.kernels, self.transposed = kernels.unbind(), kernels.mT.unbind()
-        self.biases = None if bias is None else bias.unsqueeze(2).unbind()
+        self.biases = None if bias is None else bias.to(compute).unsqueeze(2).unbind()
         self.scales = None if scale is None else scale.unbind()
         self.shifts = None if shift is None else shift.unbind()
         self.sums: dict[str, list[Tensor]] = {}
@@ -170,15 +170,11 @@ class _Layer:
     def forward(self, x: Tensor, member: int, tape: list[Any]) -> Tensor:
         """Return rows of rows, and note what the way back needs."""
         way = self.way
-        if self.low:
-            x = x.to(self.compute)
         if way.down:
             y = torch.mm(self.kernels[member], way.places.patches.sums(x).view(way.shape[1], -1))
         else:
             patches = torch.mm(self.transposed[member], x.view(way.shape[0], -1))
             y = way.places.images.sums(patches.view(-1, x.shape[1])).view(way.channels, -1)
-        if self.low:
-            y = y.to(self.dtype)
         if self.biases is not None:
             y.add_(self.biases[member])
         if self.scales is None or self.shifts is None:
@@ -220,9 +216,7 @@ class _Layer:
                 self._add("scale", member, found[0])
                 self._add("shift", member, found[1])
         if weights and self.biases is not None:
-            self._add("bias", member, g.sum(1))
-        if self.low:
-            g = g.to(self.compute)
+            self._add("bias", member, g.sum(1, dtype=self.dtype))
         if way.down:
             if weights:
                 self._product(member, g, way.places.patches.sums(x).view(way.shape[1], -1))
@@ -236,7 +230,7 @@ class _Layer:
             if not further:
                 return None
             back = torch.mm(self.kernels[member], patches).view(-1, batch)
-        return back.to(self.dtype) if self.low else back
+        return back
 
     def gradients(self, weights: bool) -> list[Tensor | None]:
         """Return the sums: of weight, bias, scale and shift."""

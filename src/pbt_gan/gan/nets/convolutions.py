@@ -218,4 +218,5 @@ def _bags(to: Tensor, of: Tensor, count: int, device: torch.device) -> _Bags:
     # In a stable order: which rows are added first decides the last bits of a sum.
     indices = of[to.argsort(stable=True)]
     same = torch.equal(indices, torch.arange(count))
-    return _Bags(indices.to(device), offsets.to(device), same)
+    # In 32 bits: what says where rows lie is half as long.
+    return _Bags(indices.to(device, torch.int32), offsets.to(device, torch.int32), same)

@@ -61,7 +61,8 @@ def formula_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, be
     for part, gradient, mean, square in _parts(params, gradients, moments["mean"], moments["square"]):
         mean.lerp_(gradient, shares[0])
         square.lerp_(gradient.square(), shares[1])
-        part -= rate * mean / (square.sqrt() / filled + EPSILON)
+        # In place where nobody looks: what is allocated anew does not lie in a cache.
+        part -= (rate * mean).div_(square.sqrt().div_(filled).add_(EPSILON))
 
 
 def average_(
