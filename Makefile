@@ -10,6 +10,7 @@
 #   make bench    timings, one JSON object a line
 #   make fuzz     hostile inputs for each loader, half a minute each; FUZZ="--seconds 600 journal" asks for others
 #   make chaos    a storm over real runs: whatever can befall one, FAULTS=200 times, by SEED=0
+#   make budgets  rewrite what each preset may ask of a GPU, and say what has changed
 #   make golden   rewrite the golden files of the tests; say in CHANGELOG.md why they changed
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # What should be marked slow. (The loop keeps its compiled tests: to compile them takes as long as a third of them.)
 SLOWEST = --durations 5 --durations-min 1
 
-.PHONY: demo test test-all test-fast check lint docs package bench chaos fuzz golden environment environment-dev environment-docs environment-fuzz
+.PHONY: demo test test-all test-fast check lint docs package bench chaos fuzz golden budgets environment environment-dev environment-docs environment-fuzz
 
 demo: environment
 	$(BIN)/pbt-gan demo
@@ -61,6 +62,9 @@ chaos: environment-dev
 
 golden: environment-dev
 	PBT_GAN_GOLDEN=write $(PYTEST) tests/test_golden.py tests/gan/training/test_golden_step.py
+
+budgets: environment-dev
+	@$(BIN)/python -m benchmarks.budgets write
 
 environment:
 	@$(PYTHON) tools/environment.py $(VENV)

@@ -92,7 +92,7 @@ def cost_of(func: OpOverload, args: Any, kwargs: Mapping[str, Any], made: Any) -
         return _convolution(args, made, Cost(1, read, written, flops))
     if packet is aten.convolution_backward:
         return _convolution_backward(args, made, flops)
-    passes = 2 if packet in TWICE else 1
+    passes = 2 if packet in TWICE and not _is_given_statistics(packet, args) else 1
     return Cost(passes, passes * read, written, flops)
 
 
@@ -101,6 +101,11 @@ def size(tensor: Tensor) -> int:
     return tensor.element_size() * math.prod(
         length for length, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride or not length
     )
+
+
+def _is_given_statistics(packet: Any, args: Any) -> bool:
+    """Return whether a batch norm is told by what to normalise."""
+    return packet is aten.native_batch_norm and not args[5]
 
 
 def _convolution(args: Any, made: Tensor, cost: Cost) -> Cost:

@@ -6,15 +6,11 @@ from one memory into the other, and where the host would have to wait. What is c
 torch's own fake tensors are not enough: their "cuda" cannot be differentiated without a torch that was built for CUDA.
 """
 
-import math
-import traceback
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from threading import Thread, get_ident
-from typing import Any, NamedTuple, TypeVar
+from functools import cache
+from threading import Thread
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -24,11 +20,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchmarks.costs import Chip, Cost, cost_of
+from benchmarks.costs import cost_of
+from benchmarks.fake_cuda import torch_cuda
+from benchmarks.meter import Meter, place
 
 aten = torch.ops.aten
-
-T = TypeVar("T")
 
 GPU = torch.device("cuda", 0)
 META = torch.device("meta")
@@ -37,105 +33,17 @@ WAITING = {aten.nonzero, aten.masked_select, aten._unique2, aten.unique_dim, ate
            aten.bincount, aten.is_nonzero, aten.repeat_interleave}  # fmt: skip
 """Operations whose result's shape, or value, the host has to know."""
 
-CONVOLUTIONS = {"aten.convolution", "aten.convolution_backward"}
 
 _DEVICE = vars(torch._C.TensorBase)["device"].__get__
 _IS_CUDA = vars(torch._C.TensorBase)["is_cuda"].__get__
-
-Place = str
-"""A file of the program, such as "training/loop.py"."""
-
-
-class Call(NamedTuple):
-    """An operation, by what matters of it."""
-
-    name: str
-    dtype: torch.dtype  # of the first tensor that it is given
-    cost: Cost
-
-
-@dataclass
-class Meter:
-    """What a GPU was asked to do."""
-
-    calls: Counter[Call] = field(default_factory=Counter)  # operations that start a kernel
-    waits: Counter[Place] = field(default_factory=Counter)  # where the host waits for the GPU
-    sent_bytes: int = 0  # to the GPU
-    fetched_bytes: int = 0  # from it
-    waits_beside: Counter[Place] = field(default_factory=Counter)  # where other threads wait for it
-    thread: int = field(default_factory=get_ident)  # of the host that gives the GPU its work
-
-    @property
-    def total(self) -> Cost:
-        """What all of it costs."""
-        return sum((call.cost * times for call, times in self.calls.items()), Cost())
-
-    @property
-    def convolutions(self) -> int:
-        """Calls of convolutions and of their gradients."""
-        return sum(times for call, times in self.calls.items() if call.name in CONVOLUTIONS)
-
-    @property
-    def by_operation(self) -> Mapping[str, Cost]:
-        """What operations cost, by name, the dearest first."""
-        found: dict[str, Cost] = defaultdict(Cost)
-        for call, times in self.calls.items():
-            found[call.name] += call.cost * times
-        return dict(sorted(found.items(), key=lambda each: -each[1].moved_bytes))
-
-    def least_s(self, chip: Chip) -> float:
-        """Return the seconds that a chip needs at least, one operation after another."""
-        return sum(times * chip.least_s(call.cost, call.dtype) for call, times in self.calls.items())
-
-    def copy(self) -> "Meter":
-        """Return what was asked up to now."""
-        return self - Meter()
-
-    def __sub__(self, other: "Meter") -> "Meter":
-        """Return what was asked beyond the other."""
-        return Meter(
-            _less(self.calls, other.calls),
-            _less(self.waits, other.waits),
-            self.sent_bytes - other.sent_bytes,
-            self.fetched_bytes - other.fetched_bytes,
-            _less(self.waits_beside, other.waits_beside),
-        )
-
-    def note(self, func: OpOverload, given: Sequence[Tensor], cost: Cost) -> None:
-        """Take in what an operation costs."""
-        if cost.launches:
-            dtype = given[0].dtype if given else torch.float32
-            self.calls[Call(str(func.overloadpacket), dtype, cost)] += 1
-
-    def wait(self) -> None:
-        """Take in that the host waits, here."""
-        waits = self.waits if get_ident() == self.thread else self.waits_beside
-        waits[place()] += 1
-
-
-def _less(counts: Counter[T], others: Counter[T]) -> Counter[T]:
-    """Return the difference of counts; where it is negative too."""
-    left = counts.copy()
-    left.subtract(others)
-    return Counter({each: count for each, count in left.items() if count})
-
-
-def place() -> Place:
-    """Return the file of the program that is being run."""
-    for frame, _ in traceback.walk_stack(None):
-        path = Path(frame.f_code.co_filename)
-        if "pbt_gan" in path.parts or "tests" in path.parts:
-            return f"{path.parent.name}/{path.name}"
-    return "elsewhere"
 
 
 class Pinned:
     """The tensors of the host that a GPU can fetch by itself, and their views."""
 
     def __init__(self) -> None:
-        self._kept: dict[
-            int, Tensor
-        ] = {}  # by the place of their memory, which nobody else is given as long as it is kept
+        # By the place of their memory, which nobody else is given as long as it is kept.
+        self._kept: dict[int, Tensor] = {}
 
     def add(self, tensor: Tensor) -> None:
         """Pin a tensor."""
@@ -147,8 +55,12 @@ class Pinned:
 
 
 @contextmanager
-def fake_gpu() -> Iterator[Meter]:
-    """Have "cuda" for as long as this lasts, also in threads that begin meanwhile, and count what it is asked to do."""
+def fake_gpu(*, graphs: bool = False) -> Iterator[Meter]:
+    """Have "cuda" for as long as this lasts, also in threads that begin meanwhile, and count what it is asked to do.
+
+    Args:
+        graphs: whether it records steps, always; if not, each kernel is launched by itself.
+    """
     meter, pinned, run = Meter(), Pinned(), Thread.run
 
     def run_there(thread: Thread) -> None:
@@ -156,8 +68,9 @@ def fake_gpu() -> Iterator[Meter]:
             run(thread)
 
     with ExitStack() as stack:
-        for name, value in _torch_cuda(meter).items():
+        for name, value in torch_cuda(meter, graphs=graphs).items():
             stack.enter_context(patch.object(torch.cuda, name, value))
+        stack.enter_context(patch.object(torch.backends.cuda, "is_built", lambda: graphs))
         stack.enter_context(patch.object(Thread, "run", run_there))
         stack.enter_context(patch.object(Tensor, "record_stream", lambda *_: None, create=True))
         stack.enter_context(_Names(pinned))
@@ -180,6 +93,8 @@ class _Names(TorchFunctionMode):
             return self._attribute(func, args)
         if func in (Tensor.pin_memory, Tensor.is_pinned):
             return self._pin(func, args[0])
+        if func is Tensor.data_ptr and args[0].is_meta:  # a place of its own for what lies nowhere
+            return args[0].untyped_storage()._cdata + args[0].storage_offset() * args[0].element_size()
         if func is Tensor.cuda:
             return args[0].to(META, **kwargs)
         if func is Tensor.tolist and args[0].is_meta:
@@ -227,6 +142,9 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if _is_made_of_others(func):  # with tensors of the inference mode they come as they are
+            with self:
+                return func.decompose(*args, **kwargs)
         given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         if func.overloadpacket is aten._to_copy:
             return self._copied(func, given, args, kwargs)
@@ -277,66 +195,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._meter.wait()
 
 
-def _torch_cuda(meter: Meter) -> dict[str, Any]:
-    """Return what stands in for the functions of `torch.cuda`."""
-
-    class Event:
-        def __init__(self, *_: Any, **__: Any) -> None:
-            pass
-
-        def record(self, *_: Any) -> None:
-            pass
-
-        def wait(self, *_: Any) -> None:
-            pass
-
-        def query(self) -> bool:
-            return True
-
-        def elapsed_time(self, _: Any) -> float:
-            return math.inf  # no GPU is waiting for the host
-
-        def synchronize(self) -> None:
-            meter.wait()
-
-    class Stream:
-        def __init__(self, *_: Any, **__: Any) -> None:
-            pass
-
-        def record_event(self, *_: Any) -> Event:
-            return Event()
-
-        def wait_event(self, *_: Any) -> None:
-            pass
-
-        def wait_stream(self, *_: Any) -> None:
-            pass
-
-        def synchronize(self) -> None:
-            meter.wait()
-
-    @contextmanager
-    def stream(_: Any) -> Iterator[None]:
-        yield
-
-    def synchronize(*_: Any) -> None:
-        meter.wait()
-
-    return {
-        "Event": Event,
-        "Stream": Stream,
-        "stream": stream,
-        "current_stream": lambda *_: Stream(),
-        "default_stream": lambda *_: Stream(),
-        "synchronize": synchronize,
-        "is_available": lambda: True,
-        "device_count": lambda: 1,
-        "current_device": lambda: 0,
-        "set_device": lambda *_: None,
-        "mem_get_info": lambda *_: (140 * 2**30, 141 * 2**30),
-        "reset_peak_memory_stats": lambda *_: None,
-        "max_memory_allocated": lambda *_: 2**30,
-        "empty_cache": lambda: None,
-        "get_device_capability": lambda *_: (9, 0),
-        "get_device_name": lambda *_: "fake",
-    }
+@cache
+def _is_made_of_others(func: OpOverload) -> bool:
+    name: str = func.name()  # type: ignore[no-untyped-call]
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from benchmarks.costs import H200_TF32
-from benchmarks.fake_gpu import Meter, fake_gpu
+from benchmarks.fake_gpu import fake_gpu
+from benchmarks.meter import Meter
 from pbt_gan.config.source import presets, read_config
 from pbt_gan.core.population import Hyperparams
 from pbt_gan.core.rng import stream

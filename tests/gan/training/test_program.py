@@ -7,7 +7,8 @@ from unittest.mock import patch
 import pytest
 
 from benchmarks.budgets import CASES, budgets, differences, measured, torch_version
-from benchmarks.fake_gpu import Meter, fake_gpu
+from benchmarks.fake_gpu import fake_gpu
+from benchmarks.meter import Meter
 from benchmarks.program import make_loop, newborn, order, settings_of, shape_of
 from pbt_gan.core.rng import stream
 from pbt_gan.gan.nets.table import NETS
@@ -72,6 +73,7 @@ def trained(loop: Loop, meter: Meter, updates: Sequence[int]) -> Mapping[str, in
     return {name: cost.launches for name, cost in found[0].by_operation.items()}
 
 
+@pytest.mark.slow
 def test_from_block_to_block_the_host_waits_for_looks_only():
     settings, size, channels = GanSettings.model_validate(TINY), 8, 1
     with fake_gpu() as meter, patch.object(loops, "BLOCK", 2):
@@ -93,6 +95,7 @@ def measured_with(extra):
         return measured("digits", "float32")
 
 
+@pytest.mark.slow
 def test_a_launch_and_a_wait_that_are_added_are_seen():
     written = measured_with(lambda gradients: None)
     launched, waited = (
