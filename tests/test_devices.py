@@ -37,11 +37,15 @@ def test_convolutions_and_products_round_alike(devices, rounded, told):
     assert devices == 2 * [torch.device("cuda:1")]
 
 
-def test_torch_still_exports_and_compiles_where_products_are_rounded(devices):
-    use_device("cuda", tf32=True)
+@pytest.mark.parametrize("rounded", [False, True])
+def test_torch_still_exports_and_rounds_as_it_did(devices, rounded):
+    use_device("cuda", tf32=rounded)
     module, x = torch.nn.Conv2d(1, 2, 3), torch.ones(1, 1, 4, 4)
     exported = torch.export.export(module, (x,)).module()
     assert torch.equal(exported(x), module(x))
+    assert {how == "tf32" for how in rounding().values()} == {rounded}
+    assert torch.backends.cuda.matmul.allow_tf32 is torch.backends.cudnn.allow_tf32 is rounded
+    assert torch.backends.mkldnn.enabled  # torch.export takes it away meanwhile
 
 
 @pytest.mark.parametrize("deterministic", [False, True])

@@ -43,8 +43,8 @@ PRODUCTS = {
     "convolution": torch.backends.cudnn.conv,  # type: ignore[attr-defined]
     "recurrence": torch.backends.cudnn.rnn,
 }
-"""What of a GPU multiplies float32, each with an own `fp32_precision`. The older flags (`allow_tf32`,
-`set_float32_matmul_precision`) must not be used beside them: torch then raises where they are read."""
+"""What of a GPU multiplies float32, each with an own `fp32_precision`. Who sets the older flags (`allow_tf32`) alone, or
+these alone, has torch raise where it reads the others."""
 
 
 def rounding() -> Mapping[str, str]:
@@ -54,6 +54,10 @@ def rounding() -> Mapping[str, str]:
 
 def round_products(how: Mapping[str, str]) -> None:
     """Let each of `PRODUCTS` that is named round its operands so."""
+    how = {**rounding(), **how}
+    # torch reads the older flags when it exports a net, and raises where they do not agree. They set the others too.
+    torch.backends.cuda.matmul.allow_tf32 = how["matmul"] == "tf32"
+    torch.backends.cudnn.allow_tf32 = how["convolution"] == "tf32"
     for name, precision in how.items():
         PRODUCTS[name].fp32_precision = precision
 

@@ -83,7 +83,7 @@ Workers = Annotated[
 ]
 Vectorize = Annotated[
     str | None,
-    Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: by a short trial."),
+    Option(metavar="auto|off|N", help="Members that a worker trains in one stacked program; auto: as is fastest."),
 ]
 Deadline = Annotated[
     str | None,
