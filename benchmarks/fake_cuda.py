@@ -92,12 +92,10 @@ def torch_cuda(meter: Meter, *, graphs: bool) -> dict[str, Any]:
 
     return {
         "CUDAGraph": CUDAGraph,
-        "set_stream": lambda *_: None,
         "Event": Event,
         "Stream": Stream,
         "stream": stream,
         "current_stream": lambda *_: Stream(),
-        "default_stream": lambda *_: Stream(),
         "synchronize": synchronize,
         "is_available": lambda: True,
         "device_count": lambda: 1,

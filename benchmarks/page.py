@@ -253,8 +253,8 @@ def growth(lines: Sequence[Line]) -> str:
                 )  # fmt: skip
 
     head = ("against", "case", "what", "from … to", "measured", "exponent", "95 %")
-    plots = [f"![Cost against {against}](images/{growth_image(against)})" for against in grown(lines)]
-    return "\n\n".join([table(head, rows()), *plots])
+    pictures = [f"![Cost against {against}](images/{growth_image(against)})" for against in grown(lines)]
+    return "\n\n".join([table(head, rows()), *pictures])
 
 
 def gpu_check(lines: Sequence[Line]) -> str:

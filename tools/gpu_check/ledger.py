@@ -1,10 +1,10 @@
 """The folder that remembers which pieces are done, and what they measured.
 
-It is flat and holds five files at most, so that it can be carried from machine to machine between two calls.
+It is flat and holds three files, so that it can be carried from machine to machine between two calls.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +48,7 @@ class Ledger:
         if self._lines_file.exists():
             self.lines = measured(self._lines_file)
 
-    def left(self, pieces: Iterable[Piece]) -> list[Piece]:
+    def left(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Return what is to be done still: first what was never tried, then what went wrong."""
         wrong = [piece for piece in pieces if piece.name in self.entries and not self.done(piece)]
         return [piece for piece in pieces if piece.name not in self.entries] + wrong

@@ -13,7 +13,7 @@ from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.task import GanTask
 from pbt_gan.gan.training import loop as loop_module
-from pbt_gan.gan.training.draws import Destination, Needs, draw
+from pbt_gan.gan.training.draws import Needs, drawn
 from pbt_gan.gan.training.loop import BLOCK, LAG, Loop, dtype_of, make_step
 from pbt_gan.gan.training.stacking import leaves
 from pbt_gan.gan.training.step import Step
@@ -153,11 +153,10 @@ def test_n_critic_counts_the_updates_of_the_discriminator(monkeypatch):
 
 
 NEEDS = Needs(dataset_size=100, batch_size=8, z_size=4, game=TABLE["wgan-gp"], image=(1, 8, 8))
-CPU = Destination(torch.float32, "cpu", "cpu")
 
 
 def test_every_update_gets_fresh_numbers_and_real_images_come_from_everywhere():
-    critic, generator = draw(NEEDS, 50, [2], [stream(0)], CPU)
+    critic, generator = drawn(NEEDS, 50, [2], [stream(0)], "cpu")
     assert [each["indices"].shape for each in critic] == 2 * [(50, 1, 8)]
     assert [each["z"].shape for each in critic] == 2 * [(50, 1, 8, 4)]
     assert {name: numbers.shape for name, numbers in generator.items()} == {"z": (50, 1, 8, 4)}
@@ -171,10 +170,10 @@ def test_every_update_gets_fresh_numbers_and_real_images_come_from_everywhere():
 
 
 def test_the_numbers_of_a_member_do_not_depend_on_who_is_drawn_for_beside_it():
-    group = draw(NEEDS, 5, [3, 2, 1], [stream(0, member) for member in range(3)], CPU)
+    group = drawn(NEEDS, 5, [3, 2, 1], [stream(0, member) for member in range(3)], "cpu")
     assert [each["z"].shape[1] for each in group.critic] == [3, 2, 1]
     for member, updates in enumerate([3, 2, 1]):
-        alone = draw(NEEDS, 5, [updates], [stream(0, member)], CPU)
+        alone = drawn(NEEDS, 5, [updates], [stream(0, member)], "cpu")
         assert torch.equal(group.generator["z"][:, member], alone.generator["z"][:, 0])
         for mine, own in zip(alone.critic, group.critic, strict=False):
             assert all(torch.equal(mine[name][:, 0], own[name][:, member]) for name in mine)

@@ -25,7 +25,7 @@ TELLING = (
     "all transforms in pairing", "a chance that moves", "slopes of what is transformed", "mirrored reals",
     "penalties in few steps", "an average that begins short",
 )  # fmt: skip
-"""Parts of games, of which each other one is a part: a GPU is lent for minutes."""
+"""Parts of games that hold all others: time on a GPU is dear."""
 
 NO_LOOKS = Health(every_steps=1_000_000)
 

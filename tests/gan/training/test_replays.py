@@ -7,6 +7,7 @@ import torch
 
 from benchmarks.parts import random_images
 from pbt_gan.core.rng import stream
+from pbt_gan.gan.nets.members_in_channels import MembersInChannels
 from pbt_gan.gan.settings import GanSettings
 from pbt_gan.gan.training import loop as loop_module
 from pbt_gan.gan.training.graphs import CudaGraphs, recorder_of
@@ -16,7 +17,7 @@ from pbt_gan.gan.training.stacking import leaves
 from pbt_gan.interfaces import Health
 from tests.gan.training.parts import PARTS, TINY
 from tests.gan.training.tape import Tapes
-from tests.gan.training.ways import loop_of, make
+from tests.gan.training.ways import CLASSES, loop_of
 
 BLOCK = 6
 STEPS = 2 * BLOCK + 3
@@ -27,6 +28,19 @@ MEMBERS = [{"lr_g": 1e-3, "n_critic": 2}, {"lr_d": 3e-3}, {"beta1": 0.2, "n_crit
 @pytest.fixture(autouse=True)
 def short_blocks(monkeypatch):
     monkeypatch.setattr(loop_module, "BLOCK", BLOCK)
+
+
+@pytest.fixture
+def ready(monkeypatch):
+    """Return what makes of settings the loop of a group, with the layers of a GPU."""
+    monkeypatch.setattr(MembersInChannels, "exact", True)  # or a CPU would train one after another
+
+    def loop(**changes):
+        settings = GanSettings.model_validate({**TINY, **changes})
+        step = make_step(settings, 8, 1, "cuda", CLASSES if settings.conditional else 0)
+        return loop_of(settings, step, 8, 1)
+
+    return loop
 
 
 def trained(loop: Loop, recorder=None, members=MEMBERS, steps=STEPS):
@@ -48,9 +62,8 @@ def assert_equal(one, other):
     "part",
     ["penalties in few steps", "a chance that moves", "mirrored reals", "an average that begins short"],
 )
-def test_members_become_the_same_whether_or_not_their_steps_are_replayed(part):
-    settings = GanSettings.model_validate({**TINY, **PARTS[part]})
-    loop, tapes = loop_of(settings, make(settings, 8, 1), 8, 1), Tapes()
+def test_members_become_the_same_whether_or_not_their_steps_are_replayed(part, ready):
+    loop, tapes = ready(**PARTS[part]), Tapes()
     assert_equal(trained(loop), trained(loop, tapes))
     kinds = 1 + loop.step.game.lazy
     assert tapes.recorded == kinds
@@ -58,17 +71,15 @@ def test_members_become_the_same_whether_or_not_their_steps_are_replayed(part):
 
 
 @pytest.mark.slow
-def test_so_they_do_where_nets_know_classes():
-    settings = GanSettings.model_validate({**TINY, "conditional": True})
-    loop, tapes = loop_of(settings, make(settings, 8, 1), 8, 1), Tapes()
+def test_so_they_do_where_nets_know_classes(ready):
+    loop, tapes = ready(conditional=True), Tapes()
     assert_equal(trained(loop), trained(loop, tapes))
     assert tapes.replayed == STEPS - TRIED
 
 
 @pytest.mark.slow
-def test_a_team_that_becomes_smaller_is_recorded_anew():
-    settings = GanSettings.model_validate({**TINY, "dtype": "float32"})
-    loop, tapes = loop_of(settings, make(settings, 8, 1), 8, 1), Tapes()
+def test_a_team_that_becomes_smaller_is_recorded_anew(ready):
+    loop, tapes = ready(dtype="float32"), Tapes()
     loop._health = Health(every_steps=BLOCK)
     members = [{}, {"lr_g": 1e38, "lr_d": 1e38}, {"n_critic": 2}]
     steps = 5 * BLOCK
@@ -97,17 +108,15 @@ class Reluctant(Tapes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("waiting", [True, False])
-def test_steps_that_are_not_recorded_are_taken_as_they_are(waiting):
-    settings = GanSettings.model_validate(TINY)
-    loop, recorder = loop_of(settings, make(settings, 8, 1), 8, 1), Reluctant(waiting)
+def test_steps_that_are_not_recorded_are_taken_as_they_are(waiting, ready):
+    loop, recorder = ready(), Reluctant(waiting)
     assert_equal(trained(loop), trained(loop, recorder))
     assert recorder.timed == TRIED
     assert recorder.asked == waiting
 
 
-def test_short_orders_are_not_recorded():
-    settings = GanSettings.model_validate(TINY)
-    loop, tapes = loop_of(settings, make(settings, 8, 1), 8, 1), Tapes()
+def test_short_orders_are_not_recorded(ready):
+    loop, tapes = ready(), Tapes()
     trained(loop, tapes, steps=BLOCK - 1)
     assert tapes.recorded == 0
 

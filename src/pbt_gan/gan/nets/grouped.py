@@ -46,6 +46,11 @@ def convolve(images: Tensor, weights: Tensor, window: Window) -> Tensor:
     return _Convolve.of(images, weights, window)
 
 
+def transposed(images: Tensor, weights: Tensor, window: Window) -> Tensor:
+    """Return fine images of coarse ones."""
+    return _Transposed.of(images, weights, window)
+
+
 def slopes_of_slopes() -> bool:
     """Whether somebody asks for them: penalties do, inside of `torch.func.grad`.
 
@@ -53,11 +58,6 @@ def slopes_of_slopes() -> bool:
     """
     inside: bool = torch._C._are_functorch_transforms_active()
     return inside
-
-
-def transposed(images: Tensor, weights: Tensor, window: Window) -> Tensor:
-    """Return fine images of coarse ones."""
-    return _Transposed.of(images, weights, window)
 
 
 class _Bilinear(torch.autograd.Function):

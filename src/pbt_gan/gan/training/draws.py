@@ -64,21 +64,16 @@ class Drawn(NamedTuple):
     generator: Numbers
 
 
-def draw(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Random], destination: Destination) -> Draws:
-    """Draw the numbers of a block of steps and send them to the device; nobody waits there for them.
+def drawn(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Random], device: str) -> Drawn:
+    """Draw the numbers of a block of steps, where a device can fetch them.
 
     Args:
         needs: of every member.
         steps: how many.
         n_critic: discriminator updates in each step of each member, in falling order.
         rngs: one a member. A member's numbers do not depend on who is drawn for beside it.
-        destination: where they go.
+        device: that is to fetch them.
     """
-    return send(drawn(needs, steps, n_critic, rngs, destination.device), destination)
-
-
-def drawn(needs: Needs, steps: int, n_critic: Sequence[int], rngs: Sequence[Random], device: str) -> Drawn:
-    """Draw the numbers of a block of steps, where a device can fetch them; see `draw`."""
     members = [_draw(needs, steps, updates, rng) for updates, rng in zip(n_critic, rngs, strict=True)]
 
     def of_all(arrays: Sequence[NDArray[np.generic]]) -> Tensor:
