@@ -21,7 +21,7 @@ class Block(NamedTuple):
 
     name: str
     kind: Literal["dense", "convolve", "halve", "double"]
-    activation: Literal["relu", "leaky", "tanh"]
+    activation: Literal["relu", "leaky", "tanh", "none"]
     norm: str = ""  # its name; "": none
     side: int = 0  # pixels along a side that a dense block's features become
 
@@ -40,6 +40,6 @@ def one_after_another(
         # In place, which saves memory: the gradient of a norm or a convolution does not need its output.
         if block.activation == "tanh":
             x = x.tanh()
-        else:
+        elif block.activation != "none":
             x = F.relu_(x) if block.activation == "relu" else F.leaky_relu_(x, SLOPE)
     return x

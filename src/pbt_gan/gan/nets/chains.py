@@ -20,7 +20,7 @@ from pbt_gan.gan.nets.convolutions import Places, aligned, places_of
 _LINE = 32
 """A member's row of weights is filled up to a multiple of so many numbers, so that the next begins at a cache line."""
 
-_PARTS = 4
+PARTS = 4
 """Parameters of a block: weight, bias, scale and shift; None: it has none."""
 
 LayerByLayer = Callable[..., Tensor]
@@ -45,10 +45,9 @@ class Chain:
 class _Chain(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, chain: Chain, x: Tensor, *parts: Tensor | None) -> Any:
-        ways = _ways(chain.blocks, x.shape[2], *(part.shape[1:] for part in parts[::_PARTS] if part is not None))
+        ways = _ways(chain.blocks, x.shape[2], *(part.shape[1:] for part in parts[::PARTS] if part is not None))
         layers = [
-            _Layer(way, chain.compute, *parts[_PARTS * number : _PARTS * (number + 1)])
-            for number, way in enumerate(ways)
+            _Layer(way, chain.compute, *parts[PARTS * number : PARTS * (number + 1)]) for number, way in enumerate(ways)
         ]
         batch, members = x.shape[-1], len(layers[0].kernels)
         tapes, made = [], []
@@ -77,7 +76,7 @@ class _Chain(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> Any:
         if torch.is_grad_enabled():
-            return None, *_differentiable(ctx.chain.slowly, ctx.saved_tensors, ctx.needs_input_grad[1:], gradient)
+            return None, *differentiable(ctx.chain.slowly, ctx.saved_tensors, ctx.needs_input_grad[1:], gradient)
         layers, members = ctx.layers, len(ctx.layers[0].kernels)
         first, weights = ctx.needs_input_grad[1], any(ctx.needs_input_grad[2:])
         slopes = []
@@ -94,7 +93,7 @@ class _Chain(torch.autograd.Function):
         return None, x, *(part for layer in layers for part in layer.gradients(weights))
 
 
-def _differentiable(slowly: LayerByLayer, given: Sequence[Any], wanted: Sequence[bool], gradient: Tensor) -> list[Any]:
+def differentiable(slowly: LayerByLayer, given: Sequence[Any], wanted: Sequence[bool], gradient: Tensor) -> list[Any]:
     """Return the gradients at what is wanted of the given, as functions of them."""
     y = slowly(*given)
     found = iter(
@@ -235,7 +234,7 @@ class _Layer:
     def gradients(self, weights: bool) -> list[Tensor | None]:
         """Return the sums: of weight, bias, scale and shift."""
         if not weights:
-            return [None] * _PARTS
+            return [None] * PARTS
         weight, *rest = (torch.stack(rows) if rows else None for rows in self.sums.values())
         assert weight is not None
         if self.way.flipped:

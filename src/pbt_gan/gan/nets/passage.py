@@ -1,4 +1,4 @@
-"""How an x passes through blocks: batch after batch where that is faster, else layer by layer."""
+"""How an x passes through blocks: by our own kernels, by torch's operations batch after batch, or layer by layer."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from torch import Tensor
 from pbt_gan.gan.nets.batch_last import BatchLast
 from pbt_gan.gan.nets.blocks import Block, one_after_another
 from pbt_gan.gan.nets.chains import Chain
+from pbt_gan.gan.nets.compiled_chains import CompiledChain, compiles
 from pbt_gan.gan.nets.conditional import BatchNorms
 
 
@@ -27,6 +28,11 @@ def through(norms: BatchNorms, blocks: tuple[Block, ...], x: Tensor, *, statisti
     if not (isinstance(layers, BatchLast) and plain) or torch._C._are_functorch_transforms_active():
         return one_after_another(layers, blocks, params, x, norms)
     dense = blocks[0].kind == "dense"
+    entering = x.mT[:, :, None, None] if dense else x
+    # Torch's tanh is a fast one; it comes after the chain.
+    opened = (*blocks[:-1], blocks[-1]._replace(activation="none")) if blocks[-1].activation == "tanh" else blocks
+    compiled = compiles(opened, layers.compute, entering)
+    chained = opened if compiled else blocks
     names = [
         f"{whose}.{part}"
         for block in blocks
@@ -36,11 +42,13 @@ def through(norms: BatchNorms, blocks: tuple[Block, ...], x: Tensor, *, statisti
     def slowly(x: Tensor, *parts: Tensor | None) -> Tensor:
         own = {name: part for name, part in zip(names, parts, strict=True) if part is not None}
         own_norms = replace(norms, params=own, used={})
-        return one_after_another(layers, blocks, own, x[:, :, 0, 0].mT if dense else x, own_norms)
+        return one_after_another(layers, chained, own, x[:, :, 0, 0].mT if dense else x, own_norms)
 
-    chain = Chain(blocks, layers.compute, slowly, statistics)
-    y, found = chain(x.mT[:, :, None, None] if dense else x, [params.get(name) for name in names])
+    chain = (
+        CompiledChain(chained, slowly, statistics) if compiled else Chain(chained, layers.compute, slowly, statistics)
+    )
+    y, found = chain(entering, [params.get(name) for name in names])
     if statistics:
         for norm, mean, variance in zip(normalised, found[::2], found[1::2], strict=True):
             norms.used[f"{norm}.mean"], norms.used[f"{norm}.variance"] = mean, variance
-    return y
+    return y.tanh() if chained is not blocks else y
