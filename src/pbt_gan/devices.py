@@ -43,8 +43,8 @@ PRODUCTS = {
     "convolution": torch.backends.cudnn.conv,  # type: ignore[attr-defined]
     "recurrence": torch.backends.cudnn.rnn,
 }
-"""What of a GPU multiplies float32, each with an own `fp32_precision`. Who sets the older flags (`allow_tf32`) alone, or
-these alone, has torch raise where it reads the others."""
+"""What of a GPU multiplies float32, each with an own `fp32_precision`. Who sets only these, or only the older flags
+(`allow_tf32`), has torch raise where it reads the others."""
 
 
 def rounding() -> Mapping[str, str]:
