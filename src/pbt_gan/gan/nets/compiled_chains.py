@@ -23,6 +23,7 @@ LANES = 16
 _ACTIVATIONS = {"none": 0, "relu": 1, "leaky": 2}
 
 _NUMBERS = ("transposed", "ins", "outs", "in_side", "out_side", "kernel", "stride", "normed", "activation")
+_PITCHES = ("weight_pitch", "bias_pitch", "scale_pitch", "shift_pitch")
 _TENSORS = ("weight", "bias", "scale", "shift", "kept", "mean", "inverse")
 _SLOPES = ("d_weight", "d_bias", "d_scale", "d_shift")
 
@@ -31,7 +32,7 @@ class _Block(ctypes.Structure):
     """As `compiled.c` has it, field by field."""
 
     _fields_ = (
-        *((name, ctypes.c_long) for name in _NUMBERS),
+        *((name, ctypes.c_long) for name in (*_NUMBERS, *_PITCHES)),
         *((name, ctypes.c_void_p) for name in (*_TENSORS, *_SLOPES)),
     )
 
@@ -60,7 +61,7 @@ class _Compiled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, chain: CompiledChain, x: Tensor, *parts: Tensor | None) -> Any:
         rows, back = x.contiguous(), any(ctx.needs_input_grad)
-        tapes = _tapes(chain.blocks, rows, [None if part is None else part.contiguous() for part in parts])
+        tapes = _tapes(chain.blocks, rows, [None if part is None else _dense(part) for part in parts])
         kept = tapes[-1].tensors["kept"]
         assert kept is not None
         # Without a norm what is made is what is kept; with one it has a place of its own.
@@ -72,7 +73,7 @@ class _Compiled(torch.autograd.Function):
                 mean, inverse = tape.tensors["mean"], tape.tensors["inverse"]
                 if mean is not None and inverse is not None:
                     # A norm tells 1 / √(variance + ε); to solve for the variance is cheaper than to sum it up again.
-                    results += [mean, inverse.pow(-2) - EPSILON]
+                    results += [mean, inverse.square().reciprocal_().sub_(EPSILON)]
             ctx.mark_non_differentiable(*results[1:])
         if back:
             tapes[-1].tensors["kept"] = None  # what is returned holds this context, and is not to be held by it
@@ -97,7 +98,7 @@ class _Compiled(torch.autograd.Function):
 class _Tape(NamedTuple):
     """A block, and what was made of it."""
 
-    numbers: Sequence[int]  # by _NUMBERS
+    numbers: Sequence[int]  # by _NUMBERS, then by _PITCHES
     tensors: dict[str, Tensor | None]  # by _TENSORS
 
 
@@ -113,7 +114,8 @@ def _tapes(blocks: Sequence[Block], x: Tensor, parts: Sequence[Tensor | None]) -
         ins, outs = (coarse, fine) if transposed else (fine, coarse)
         stride = 2 if block.kind in ("double", "halve") else 1
         to = side * stride if transposed else side // stride
-        numbers = (transposed, ins, outs, side, to, kernel, stride, scale is not None, _ACTIVATIONS[block.activation])
+        numbers = [transposed, ins, outs, side, to, kernel, stride, scale is not None, _ACTIVATIONS[block.activation]]
+        numbers += [0 if part is None else part.stride(0) for part in own]
         side = block.side or to
         kept = x.new_empty(batches, outs * to**2 // side**2, side, side, batch)
         mean, inverse = (None, None) if scale is None else x.new_empty(2, batches, outs).unbind()
@@ -137,6 +139,11 @@ def _call(
     counts = [ctypes.c_long(count) for count in (len(x), len(weight), x.shape[-1])]
     if kernels[name](blocks, ctypes.c_long(len(tapes)), *arguments, *counts):
         raise MemoryError("There is no memory for the weights of a group.")
+
+
+def _dense(part: Tensor) -> Tensor:
+    """Return a parameter of a group, each member's as one run of numbers; they may be apart."""
+    return part if part[0].is_contiguous() else part.contiguous()
 
 
 def _place(tensor: Tensor | None) -> int | None:

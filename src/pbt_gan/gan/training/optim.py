@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from pbt_gan.gan.training import compiled_adam
 from pbt_gan.gan.training import fused as fused  # what Adam is on a GPU
 
 EPSILON = 1e-8
@@ -50,7 +51,7 @@ def adam_(
 
 
 def formula_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, beta1: Tensor, beta2: Tensor) -> None:
-    """Do what `adam_` does in operations of torch."""
+    """Do what `adam_` does in operations of torch; the last of them, where a CPU has kernels for it, in one pass."""
     for name, beta in (("mean", beta1), ("square", beta2)):
         filled = moments[f"{name}_filled"]
         filled += (1 - beta) * (1 - filled)
@@ -58,7 +59,11 @@ def formula_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, be
     shares = [(1 - beta).to(params.dtype) for beta in (beta1, beta2)]
     rate = (lr / moments["mean_filled"]).to(params.dtype)
     filled = moments["square_filled"].sqrt().to(params.dtype)
-    for part, gradient, mean, square in _parts(params, gradients, moments["mean"], moments["square"]):
+    tensors = params, gradients, moments["mean"], moments["square"]
+    if compiled_adam.compiles(params):
+        compiled_adam.adam_(tensors, [*shares, rate, filled], EPSILON)
+        return
+    for part, gradient, mean, square in _parts(*tensors):
         mean.lerp_(gradient, shares[0])
         square.lerp_(gradient.square(), shares[1])
         # In place where nobody looks: what is allocated anew does not lie in a cache.
