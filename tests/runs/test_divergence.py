@@ -23,7 +23,7 @@ GAN: dict[str, Any] = {
     "pbt": {
         "population_size": 4,
         "total_steps": 300,
-        "ready_interval": 150,
+        "ready_interval": 100,
         "score_interval": 50,
         "initial": [{"lr_g": 1.0, "lr_d": 1.0}] * 2,
     },
@@ -43,7 +43,8 @@ def test_with_rates_of_1_for_half_of_the_members_all_end_healthy(mode: str, tmp_
     assert start(Project(config(mode)), tmp_path) == "finished"
     history = History.of(read_run(tmp_path).records)
     lost = {report.member: report.diverged for report in history.reports if not math.isfinite(report.score)}
-    assert set(lost) == {0, 1}
+    assert 0 in lost
+    assert set(lost) <= {0, 1}  # the other one may be replaced before it diverges, for what it scores
     assert all("the generator has collapsed" in why for why in lost.values())
     assert all(math.isfinite(report.score) for report in history.living.values())
     assert history.member_steps <= 4 * 300
