@@ -29,8 +29,8 @@ def test_it_is_compiled_once_and_found_again(anew, tmp_path, monkeypatch):
 
 
 @needs_a_compiler()
-@pytest.mark.parametrize("mode", [0o720, 0o702])
-def test_a_file_that_others_can_write_is_not_loaded_but_made_again(anew, tmp_path, mode):
+@pytest.mark.parametrize("mode", [0o700, 0o720, 0o702])
+def test_a_file_that_is_not_whole_or_that_others_can_write_is_made_again(anew, tmp_path, mode):
     anew()
     (made,) = (tmp_path / "cache").iterdir()
     made.write_bytes(b"no library")

@@ -35,16 +35,20 @@ class Chain:
     compute: torch.dtype  # of products
     slowly: LayerByLayer
     statistics: bool  # whether mean and variance of the norms are wanted
+    way: type[torch.autograd.Function]  # `BatchAfterBatch`, or by kernels: `compiled_chains.Compiled`
 
     def __call__(self, x: Tensor, parts: Sequence[Tensor | None]) -> tuple[Tensor, Sequence[Tensor]]:
         """Return what blocks make of an x [S·P, C, H, W, B], and mean and variance of each norm, [S·P, F]."""
-        y, *statistics = _Chain.apply(self, x, *parts)  # type: ignore[no-untyped-call]
+        y, *statistics = self.way.apply(self, x, *parts)  # type: ignore[no-untyped-call]
         return y, statistics
 
 
-class _Chain(torch.autograd.Function):
+class BatchAfterBatch(torch.autograd.Function):
+    """A chain by operations of torch."""
+
     @staticmethod
     def forward(ctx: Any, chain: Chain, x: Tensor, *parts: Tensor | None) -> Any:
+        """Return what blocks make of an x, and the statistics of their norms where these are wanted."""
         ways = _ways(chain.blocks, x.shape[2], *(part.shape[1:] for part in parts[::PARTS] if part is not None))
         layers = [
             _Layer(way, chain.compute, *parts[PARTS * number : PARTS * (number + 1)]) for number, way in enumerate(ways)
@@ -75,6 +79,7 @@ class _Chain(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> Any:
+        """Return the gradients at the x and at the parts that have any."""
         if torch.is_grad_enabled():
             return None, *differentiable(ctx.chain.slowly, ctx.saved_tensors, ctx.needs_input_grad[1:], gradient)
         layers, members = ctx.layers, len(ctx.layers[0].kernels)

@@ -6,7 +6,6 @@ channel while it is in the nearest cache; and a chain is one call forward and on
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from pbt_gan.gan.nets.batch_last import EPSILON
 from pbt_gan.gan.nets.blocks import Block
-from pbt_gan.gan.nets.chains import PARTS, LayerByLayer, differentiable
+from pbt_gan.gan.nets.chains import PARTS, Chain, differentiable
 from pbt_gan.gan.nets.compiler import library
 
 LANES = 16
@@ -43,23 +42,12 @@ def compiles(blocks: Sequence[Block], compute: torch.dtype, x: Tensor) -> bool:
     return fits and all(block.activation in _ACTIVATIONS for block in blocks) and library() is not None
 
 
-@dataclass(frozen=True)
-class CompiledChain:
-    """Blocks, and what they are where they must be differentiated twice."""
+class Compiled(torch.autograd.Function):
+    """A chain by kernels of our own."""
 
-    blocks: tuple[Block, ...]
-    slowly: LayerByLayer
-    statistics: bool  # whether mean and variance of the norms are wanted
-
-    def __call__(self, x: Tensor, parts: Sequence[Tensor | None]) -> tuple[Tensor, Sequence[Tensor]]:
-        """Return what blocks make of an x [S·P, C, H, W, B], and mean and variance of each norm, [S·P, F]."""
-        y, *statistics = _Compiled.apply(self, x, *parts)  # type: ignore[no-untyped-call]
-        return y, statistics
-
-
-class _Compiled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, chain: CompiledChain, x: Tensor, *parts: Tensor | None) -> Any:
+    def forward(ctx: Any, chain: Chain, x: Tensor, *parts: Tensor | None) -> Any:
+        """Return what blocks make of an x, and the statistics of their norms where these are wanted."""
         rows, back = x.contiguous(), any(ctx.needs_input_grad)
         tapes = _tapes(chain.blocks, rows, [None if part is None else _dense(part) for part in parts])
         kept = tapes[-1].tensors["kept"]
@@ -83,6 +71,7 @@ class _Compiled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, *_: Any) -> Any:
+        """Return the gradients at the x and at the parts that have any."""
         *given, x, kept = ctx.saved_tensors
         first, *others = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():

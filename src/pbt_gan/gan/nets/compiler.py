@@ -36,7 +36,7 @@ def library() -> ctypes.CDLL | None:
         _log.info("There is no C compiler (cc, gcc, clang, or what $CC names): small images take twice as long.")
         return None
     try:
-        return ctypes.CDLL(str(_made(compiler)))
+        return _loaded(compiler)
     except (OSError, subprocess.SubprocessError, StorageError, ConfigError) as error:
         _log.warning("%s, so small images are trained by torch's operations, twice as long.", _reason(error, compiler))
         return None
@@ -49,11 +49,17 @@ def _compiler() -> list[str] | None:
     return next((command for command in commands if command and shutil.which(command[0])), None)
 
 
-def _made(compiler: list[str]) -> Path:
-    """Return the file of the library, compiled if it is not there."""
+def _loaded(compiler: list[str]) -> ctypes.CDLL:
+    """Return the library, compiled if it is not there, or is not whole: a machine may fail while it writes."""
     path = cache_folder() / f"compiled-{_key(compiler)}.so"
     if _ours(path):
-        return path
+        with suppress(OSError):
+            return ctypes.CDLL(str(path))
+    _make(compiler, path)
+    return ctypes.CDLL(str(path))
+
+
+def _make(compiler: list[str], path: Path) -> None:
     files.make_folder(path.parent)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="compiled-") as folder:
         made = Path(folder) / path.name
@@ -61,7 +67,6 @@ def _made(compiler: list[str]) -> Path:
         subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S)
         made.chmod(0o700)
         made.replace(path)  # whole, and one of those who make it at the same time is the last
-    return path
 
 
 def _ours(path: Path) -> bool:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from pbt_gan.gan.nets.batch_last import BatchLast
 from pbt_gan.gan.nets.blocks import Block, one_after_another
-from pbt_gan.gan.nets.chains import Chain
-from pbt_gan.gan.nets.compiled_chains import CompiledChain, compiles
+from pbt_gan.gan.nets.chains import BatchAfterBatch, Chain
+from pbt_gan.gan.nets.compiled_chains import Compiled, compiles
 from pbt_gan.gan.nets.conditional import BatchNorms
 
 
@@ -44,9 +44,7 @@ def through(norms: BatchNorms, blocks: tuple[Block, ...], x: Tensor, *, statisti
         own_norms = replace(norms, params=own, used={})
         return one_after_another(layers, chained, own, x[:, :, 0, 0].mT if dense else x, own_norms)
 
-    chain = (
-        CompiledChain(chained, slowly, statistics) if compiled else Chain(chained, layers.compute, slowly, statistics)
-    )
+    chain = Chain(chained, layers.compute, slowly, statistics, Compiled if compiled else BatchAfterBatch)
     y, found = chain(entering, [params.get(name) for name in names])
     if statistics:
         for norm, mean, variance in zip(normalised, found[::2], found[1::2], strict=True):

@@ -9,9 +9,9 @@ from torch import Tensor
 from pbt_gan.gan.nets.compiler import library
 
 
-def compiles(params: Tensor) -> bool:
-    """Return whether parameters [N] or [P, N] can be moved here."""
-    fits = params.device.type == "cpu" and params.dtype == torch.float32 and params.is_contiguous()
+def compiles(*moved: Tensor) -> bool:
+    """Return whether tensors [N] or [P, N] can be moved here, in place."""
+    fits = all(each.device.type == "cpu" and each.dtype == torch.float32 and each.is_contiguous() for each in moved)
     return fits and library() is not None
 
 

@@ -60,7 +60,7 @@ def formula_(params: Tensor, moments: Moments, gradients: Tensor, lr: Tensor, be
     rate = (lr / moments["mean_filled"]).to(params.dtype)
     filled = moments["square_filled"].sqrt().to(params.dtype)
     tensors = params, gradients, moments["mean"], moments["square"]
-    if compiled_adam.compiles(params):
+    if compiled_adam.compiles(params, moments["mean"], moments["square"]):
         compiled_adam.adam_(tensors, [*shares, rate, filled], EPSILON)
         return
     for part, gradient, mean, square in _parts(*tensors):
