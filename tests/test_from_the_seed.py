@@ -54,7 +54,7 @@ def test_every_file_flag_constant_and_figure_has_its_place(heading: str, names: 
 def commands() -> dict[str, Any]:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    return group.commands
+    return dict(group.commands)
 
 
 @pytest.mark.parametrize("line", sorted({line for line in [*CODE, *PAGE.splitlines()] if line.startswith("pbt-gan ")}))
