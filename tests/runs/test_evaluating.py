@@ -82,10 +82,10 @@ def test_a_run_whose_data_is_gone_is_measured_beside_what_its_network_saw_of_it(
     for key in ("cs", "fcd"):
         assert found.scores[key].value == pytest.approx(there.scores[key].value, rel=1e-4)
     assert json.loads(json.dumps(found.plain(), allow_nan=False))["networks"]["own"]["real_images"] == 1_797
-    said: dict[str, Any]
-    for said in ({"data": "elsewhere"}, {"inception": "weights.pth"}, {"against": "elsewhere"}):
+    for said in ("data", "inception", "against"):
+        options: dict[str, Any] = {said: "elsewhere"}
         with pytest.raises(pbt_gan.PbtGanError):
-            pbt_gan.evaluate(run, samples=100, **said)
+            pbt_gan.evaluate(run, samples=100, **options)
     with pytest.raises(ConfigError, match="at least 20"):
         pbt_gan.evaluate(run, samples=10)
 
