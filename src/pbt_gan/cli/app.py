@@ -28,6 +28,7 @@ from pbt_gan.cli.options import (
     Population,
     Resolution,
     RunFolder,
+    StartFrom,
     Steps,
     TargetScore,
     TaskFile,
@@ -87,6 +88,7 @@ def _common(
         "pbt-gan train --data holiday-pictures --resolution 64 --fit pad",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
+        "pbt-gan train digits --start-from runs/0001-digits",
         "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
         "pbt-gan train my_task.py:Classifier --set space.lr='[1e-4, 1e-2]'",
         "pbt-gan train digits --dry-run > my.toml && pbt-gan train my.toml",
@@ -114,6 +116,7 @@ def train(
     fit: FitBy = None,
     background: Background = None,
     max_bad: MaxBad = None,
+    start_from: StartFrom = None,
     population: Population = None,
     steps: Steps = None,
     budget: Budget = None,
@@ -146,6 +149,7 @@ def train(
 
     change = training.changes(
         {
+            "pbt.start_from": start_from,
             "pbt.population_size": population,
             **training.length(steps, budget),
             "seed": seed,

@@ -100,9 +100,9 @@ def _alone(says: str, initial: Callable[[Space], list[Any]], decays: bool = Fals
 def _replay(after: str) -> Arm:
     def change(shared: Shared, found: Run | None) -> Table:
         assert found is not None  # this arm comes after the other
-        schedule = stretched(
-            replay(found.lineage(), same_streams=False), found.lineage()[-1].end_step, shared.budget_steps, shared.unit
-        )
+        line = found.lineage()
+        length = line[-1].end_step - line[0].start_step
+        schedule = stretched(replay(line, same_streams=False), length, shared.budget_steps, shared.unit)
         rows = schedule_settings(schedule)
         return {
             "seed": shared.config.seed + OTHER_SEED,
