@@ -79,7 +79,7 @@ class DiskStore:
             if first:
                 digests = checkpoints.write(folder, {key: partial(bytes, data) for key, data in first.items()}, {})
                 entries.append(_commit(0, digests, generations))
-            journal = Journal.create(path, entries)
+            journal = Journal.create(path, *entries)
         except BaseException:
             lock.release()
             raise

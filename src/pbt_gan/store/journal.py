@@ -51,7 +51,7 @@ class Journal:
         self._checksum = contents.checksum
 
     @classmethod
-    def create(cls, path: Path, first: Sequence[Json]) -> "Journal":
+    def create(cls, path: Path, *first: Json) -> "Journal":
         """Begin a journal, in one step: it never exists without its first entries."""
         return cls(path, _written(path, first))
 
