@@ -559,6 +559,7 @@ def presets(
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
         "pbt-gan experiment digits --arms shrinking,longer --baseline longer --jobs 2",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
+        "pbt-gan experiment my.toml --scale 0.05    # the same in a twentieth of the time, to try it",
     )
 )
 def experiment(
@@ -574,7 +575,7 @@ def experiment(
             "pb2-mix, trust-region, mf-pbt, ipbt, fire, weights-only, hyperparameters-only, generator-only, "
             "discriminator-only, random-search, fixed, linear, exponential, cosine (decays). Of one member: longer, "
             "longer-random. Of halving, longer and longer-random also NAME-decay. Of what was found: replay, "
-            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
+            "replay-all, replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
@@ -594,6 +595,10 @@ def experiment(
     ] = None,
     population: Population = None,
     steps: Steps = None,
+    scale: Annotated[
+        float,
+        Option(metavar="SHARE", help="Train this share of the steps, with fewer and closer ready points: to try it."),
+    ] = 1.0,
     jobs: Annotated[
         int, Option(metavar="N", min=1, max=1_024, help="Runs that train at a time, each in a process of its own.")
     ] = 1,
@@ -625,7 +630,7 @@ def experiment(
         },
         set_ or (),
     )
-    studying.experiment(source, out, change, max_time, jobs)
+    studying.experiment(source, out, change, max_time, jobs, scale)
 
 
 @app.command(
