@@ -228,7 +228,7 @@ def show(
     reading.show(run, as_json=json)
 
 
-@app.command(epilog=_examples("pbt-gan report runs/0001-digits --baseline runs/0002-digits-random-search"))
+@app.command(epilog=_examples("pbt-gan report runs/0001-digits --baseline runs/0002-digits"))
 def report(
     run: RunFolder,
     baseline: Annotated[Path | None, Option(metavar="RUN", help="Another run, drawn in grey beside it.")] = None,
@@ -730,10 +730,23 @@ def demo(
     studying.demo(seed, out, set_ or ())
 
 
-@app.command(epilog=_examples("pbt-gan toy", "pbt-gan toy --task mueller --out mueller.png --json mueller.json"))
+@app.command(
+    epilog=_examples(
+        "pbt-gan toy",
+        "pbt-gan toy --task mueller --out mueller.png --json mueller.json",
+        "pbt-gan toy --task mueller --out mueller.gif    # 1 to 32 members on their way",
+    )
+)
 def toy(
     task: Annotated[str, Option(metavar="NAME", help="quadratic (the paper's), or mueller.")] = "quadratic",
-    out: Annotated[Path, Option(metavar="FILE.png", help="The picture.")] = Path("runs/toy.png"),
+    out: Annotated[
+        Path,
+        Option(
+            metavar="FILE",
+            help="FILE.png: the figure; FILE.gif, FILE.webp, FILE.mp4 (needs ffmpeg): populations of 1 to 32 members "
+            "on their way.",
+        ),
+    ] = Path("runs/toy.png"),
     json: Annotated[Path | None, Option("--json", metavar="FILE", help="Also write every seed's result.")] = None,
 ) -> None:
     """Repeat figure 2 of the paper: PBT on a toy."""
