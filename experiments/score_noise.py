@@ -1,8 +1,8 @@
 """How sure the score that selects is: `python experiments/score_noise.py RUN …`.
 
-Every living member of a finished run is scored again some times, each time with other latents: the spread of one member's
-scores is noise, that between members is what selection works on. Told are both standard deviations, the rank correlation
-of two measurings, and how many of the best fifth are the same in both.
+Every living member of a finished run is scored again some times, each time with other latents: the spread of one
+member's scores is noise, that between members is what selection works on. Told are both standard deviations, the rank
+correlation of two measurings, and how many of the best fifth are the same in both.
 """
 
 import argparse

@@ -166,8 +166,8 @@ ARMS: Mapping[str, Arm] = {
     "replay": _replay(PBT),
     "replay-shrinking": _replay(SHRINKING),
     "replay-all": Arm(
-        f"as many new members as {PBT} had, each trained with the schedule that the best of them found in that seed, as "
-        "it stands (the search is not charged to it)",
+        f"as many new members as {PBT} had, each trained with the schedule that the best of them found in that seed, "
+        "as it stands (the search is not charged to it)",
         _as_found,
         after=PBT,
         alone=False,
