@@ -10,8 +10,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from pbt_gan.cli.app import app
+from pbt_gan.errors import DataError
 
-PAGE = (Path(__file__).parent.parent / "docs" / "from-the-seed.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "from-the-seed.md").read_text(encoding="utf-8")
 CODE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL))
 
 SEED = """
@@ -57,9 +59,36 @@ def commands() -> dict[str, Any]:
     return dict(group.commands)
 
 
-@pytest.mark.parametrize("line", sorted({line for line in [*CODE, *PAGE.splitlines()] if line.startswith("pbt-gan ")}))
+LINES = sorted({line for line in [*CODE, *PAGE.splitlines()] if line.startswith("pbt-gan ")})
+
+
+@pytest.mark.parametrize("line", LINES)
 def test_every_command_can_be_read(line: str, commands: dict[str, Any]):
     name, *words = shlex.split(line)[1:]
     assert name in commands
     if words:
         commands[name].make_context(name, words)  # raises for what the command does not take
+
+
+class BegunError(Exception):
+    """Everything was understood, and training would begin."""
+
+
+def begin(*_: Any, **__: Any) -> None:
+    raise BegunError("training would begin")
+
+
+SETTINGS = sorted({f"pbt-gan train seed-dcgan {code} --out new" for code in CODE if code.startswith("--set ")})
+
+
+@pytest.mark.parametrize(
+    "line", SETTINGS + [line for line in LINES if re.match(r"pbt-gan (train|experiment) .*-", line)]
+)
+def test_every_setting_is_one(line: str, commands: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("pbt_gan.cli.training.train_in", begin)
+    monkeypatch.setattr("pbt_gan.studies.experiment.conduct.conduct", begin)
+    name, *words = shlex.split(line)[1:]
+    # An experiment looks at its data once its settings are understood, and there is none here.
+    with pytest.raises((BegunError, DataError), match=r"would begin|cifar-10-python\.tar\.gz does not exist"):
+        commands[name].invoke(commands[name].make_context(name, words))
