@@ -236,6 +236,7 @@ def commands_exist(repository: Repository) -> Iterator[str]:
 
     from pbt_gan.cli.app import app
     from pbt_gan.config.source import presets
+    from pbt_gan.config.tasks import TASKS
 
     group = get_command(app)
     assert isinstance(group, TyperGroup)
@@ -251,7 +252,8 @@ def commands_exist(repository: Repository) -> Iterator[str]:
             for word in words:
                 if word.startswith("--") and word.partition("=")[0] not in options:
                     yield f"{repository.name(page)}: {name} has no option {word}"
-            if name == "train" and words and re.fullmatch(r"[a-z][\w-]*", words[0]) and words[0] not in presets():
+            trained = {*presets(), *TASKS}
+            if name == "train" and words and re.fullmatch(r"[a-z][\w-]*", words[0]) and words[0] not in trained:
                 yield f"{repository.name(page)}: there is no preset {words[0]}"
 
 

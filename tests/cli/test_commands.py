@@ -192,7 +192,9 @@ def test_a_report_is_made_again_beside_a_baseline(pbt_gan, kept, run):
     assert said.code == 0
     assert (run / "metrics.csv").read_text() == table
     assert f"{run}/report.html" in said.out
-    assert "Random search" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "Grey: the run toy." in page
+    assert "random search" not in page.lower(), "whatever it is laid beside has the name of its folder"
 
 
 @pytest.mark.slow

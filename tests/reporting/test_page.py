@@ -48,7 +48,7 @@ def write(view, baseline=None):
 
 @pytest.fixture(scope="module")
 def full(synthetic, tmp_path_factory):
-    """The page of a run with samples and random search beside it, and the run's folder."""
+    """The page of a run with samples and another run beside it, and the run's folder."""
     folder = tmp_path_factory.mktemp("run")
     records = synthetic.records(6, 4)
     grids = SampleGrids()

@@ -29,7 +29,7 @@ def every_plot(history):
 
 
 @pytest.mark.slow
-def test_scores_show_random_search_in_grey(synthetic):
+def test_scores_show_another_run_in_grey(synthetic):
     history = History.of(synthetic.records(6, 4))
     baseline = History.of(synthetic.records(6, 4, exploit=False))
     assert pixels_of(plots.scores(history, baseline), GREY) > 4 * pixels_of(plots.scores(history), GREY) + 500

@@ -5,12 +5,13 @@ from statistics import median
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 from rich.console import Console
 
 from pbt_gan.errors import ConfigError
 from pbt_gan.studies import figure2 as study
-from pbt_gan.studies.toy import ARMS, NAMES, SETTINGS, four_arms
+from pbt_gan.studies.figure2_film import film
+from pbt_gan.studies.toy import ARMS, NAMES, SETTINGS, four_arms, repeat
 
 
 @pytest.fixture(scope="module", params=sorted(SETTINGS))
@@ -80,6 +81,31 @@ def test_pbt_reaches_the_top_and_grid_search_does_not(arms):
     assert best["pbt"] >= 1.15
     assert best["grid"] <= 0.40
     assert best["grid"] < min(best["exploit"], best["explore"]) <= max(best["exploit"], best["explore"]) < best["pbt"]
+
+
+def test_a_film_shows_all_members_go_from_the_start_to_where_they_end():
+    frames = film(SETTINGS["quadratic"], {2: [repeat("quadratic", "pbt", 0, size=2, score_interval=5)]})
+    assert frames.dtype == np.uint8
+    assert frames.shape[3] == 3
+    moves = (frames[1:] != frames[:-1]).any(axis=(1, 2, 3))
+    assert 30 < moves.sum() <= 40, "the start and forty scores, of which the last hardly move"
+    assert not moves[-10:].any(), "the end stands still"
+
+
+@pytest.mark.slow
+def test_the_figure_moves_if_it_is_asked_for_by_its_suffix(tmp_path, monkeypatch):
+    monkeypatch.setattr("pbt_gan.studies.toy.SIZES", (1, 3))
+    monkeypatch.setattr("pbt_gan.studies.toy.READY_INTERVAL", 100)
+    study.figure2("mueller", tmp_path / "m.gif", None, Console(file=io.StringIO()), seeds=[0])
+    with Image.open(tmp_path / "m.gif") as picture:
+        assert len([*ImageSequence.Iterator(picture)]) == 3
+
+
+@pytest.mark.parametrize("name", ["toy.jpg", "toy"])
+def test_a_picture_of_another_kind_is_refused_before_anything_is_trained(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"name a \.png file, or \.gif"):
+        study.figure2("quadratic", tmp_path / "new" / name, None, Console())
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_task_is_refused_with_a_suggestion(tmp_path):

@@ -232,7 +232,7 @@ def show(
     reading.show(run, as_json=json)
 
 
-@app.command(epilog=_examples("pbt-gan report runs/0001-digits --baseline runs/0002-digits-random-search"))
+@app.command(epilog=_examples("pbt-gan report runs/0001-digits --baseline runs/0002-digits"))
 def report(
     run: RunFolder,
     baseline: Annotated[Path | None, Option(metavar="RUN", help="Another run, drawn in grey beside it.")] = None,
@@ -563,6 +563,7 @@ def presets(
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
         "pbt-gan experiment digits --arms shrinking,longer --baseline longer --jobs 2",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
+        "pbt-gan experiment my.toml --scale 0.05    # the same in a twentieth of the time, to try it",
     )
 )
 def experiment(
@@ -578,7 +579,7 @@ def experiment(
             "pb2-mix, trust-region, mf-pbt, ipbt, fire, weights-only, hyperparameters-only, generator-only, "
             "discriminator-only, random-search, fixed, linear, exponential, cosine (decays). Of one member: longer, "
             "longer-random. Of halving, longer and longer-random also NAME-decay. Of what was found: replay, "
-            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
+            "replay-all, replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
@@ -598,6 +599,10 @@ def experiment(
     ] = None,
     population: Population = None,
     steps: Steps = None,
+    scale: Annotated[
+        float,
+        Option(metavar="SHARE", help="Train this share of the steps, with fewer and closer ready points: to try it."),
+    ] = 1.0,
     jobs: Annotated[
         int, Option(metavar="N", min=1, max=1_024, help="Runs that train at a time, each in a process of its own.")
     ] = 1,
@@ -629,7 +634,7 @@ def experiment(
         },
         set_ or (),
     )
-    studying.experiment(source, out, change, max_time, jobs)
+    studying.experiment(source, out, change, max_time, jobs, scale)
 
 
 @app.command(
@@ -729,10 +734,23 @@ def demo(
     studying.demo(seed, out, set_ or ())
 
 
-@app.command(epilog=_examples("pbt-gan toy", "pbt-gan toy --task mueller --out mueller.png --json mueller.json"))
+@app.command(
+    epilog=_examples(
+        "pbt-gan toy",
+        "pbt-gan toy --task mueller --out mueller.png --json mueller.json",
+        "pbt-gan toy --task mueller --out mueller.gif    # 1 to 32 members on their way",
+    )
+)
 def toy(
     task: Annotated[str, Option(metavar="NAME", help="quadratic (the paper's), or mueller.")] = "quadratic",
-    out: Annotated[Path, Option(metavar="FILE.png", help="The picture.")] = Path("runs/toy.png"),
+    out: Annotated[
+        Path,
+        Option(
+            metavar="FILE",
+            help="FILE.png: the figure; FILE.gif, FILE.webp, FILE.mp4 (needs ffmpeg): populations of 1 to 32 members "
+            "on their way.",
+        ),
+    ] = Path("runs/toy.png"),
     json: Annotated[Path | None, Option("--json", metavar="FILE", help="Also write every seed's result.")] = None,
 ) -> None:
     """Repeat figure 2 of the paper: PBT on a toy."""

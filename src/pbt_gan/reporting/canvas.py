@@ -2,8 +2,12 @@
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
+
+from pbt_gan.interfaces import Images
 
 INK = "#1f2933"
 FAINT = "#8a939e"
@@ -14,6 +18,8 @@ COLORS = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", VERMILION)
 """Colours that people of any colour vision tell apart (Okabe and Ito 2008)."""
 
 DOTS_PER_INCH = 140
+
+_FILM_DOTS_PER_INCH = 90
 
 _MARGIN = 0.08
 """Inches around a figure."""
@@ -52,19 +58,47 @@ def png(draw: Callable[[Any], None], width: float, height: float) -> bytes:
     `savefig` draws twice, and a third time to crop.
     """
     import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        canvas = _canvas(width, height, DOTS_PER_INCH)
+        draw(canvas.figure)
+        buffer = io.BytesIO()
+        canvas.print_png(buffer)
+    return buffer.getvalue()
+
+
+def frames(draw: Callable[[Any], Iterator[Sequence[Any]]], width: float, height: float) -> Images:
+    """Draw one frame after another on a figure of this size in inches; uint8[N, H, W, 3].
+
+    `draw` lays the figure out, and yields for each frame the artists that it has moved, which are `animated`. All else
+    is drawn once: a frame takes as long as what moves.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        canvas = _canvas(width, height, _FILM_DOTS_PER_INCH)
+        drawn: list[Images] = []
+        still = None
+        for artists in draw(canvas.figure):
+            if still is None:
+                canvas.draw()
+                still = canvas.copy_from_bbox(canvas.figure.bbox)
+            canvas.restore_region(still)
+            for artist in artists:
+                artist.axes.draw_artist(artist)
+            drawn.append(np.array(canvas.buffer_rgba())[..., :3])
+    return np.stack(drawn)
+
+
+def _canvas(width: float, height: float, dots_per_inch: int) -> Any:  # matplotlib's annotations are not complete
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     across, up = _MARGIN / width, _MARGIN / height
     layout = ConstrainedLayoutEngine(rect=(across, up, 1 - 2 * across, 1 - 2 * up))
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout, facecolor="white")
-        draw(figure)
-        buffer = io.BytesIO()
-        canvas: Any = FigureCanvasAgg(figure)  # its annotations are not complete
-        canvas.print_png(buffer)
-    return buffer.getvalue()
+    figure = Figure(figsize=(width, height), dpi=dots_per_inch, layout=layout, facecolor="white")
+    return FigureCanvasAgg(figure)
 
 
 def shades(count: int) -> list[Any]:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pbt_gan import files
 from pbt_gan.core.lineage import History
 from pbt_gan.core.records import Report
+from pbt_gan.errors import printable
 from pbt_gan.interfaces import RunView
 from pbt_gan.reporting import failures, markup, plots
 from pbt_gan.reporting.cards import Cards, explained, short_name
@@ -30,18 +32,30 @@ ROWS = 200
 """How many members the page's table shows; metrics.csv has them all."""
 
 
+@dataclass(frozen=True)
+class _Other:
+    """The run that this one is laid beside."""
+
+    name: str  # of its folder
+    history: History
+
+    @classmethod
+    def of(cls, view: RunView) -> "_Other":
+        return cls(printable(view.folder.resolve().name), History.of(view.records))
+
+
 def write_page(view: RunView, baseline: RunView | None = None) -> Path:
     """Draw a run's plots, write its page and return where that lies.
 
     Args:
         view: the run.
-        baseline: random search with the same members, drawn in grey beside it.
+        baseline: another run, such as the same members without PBT, drawn in grey beside it.
 
     Raises:
         StorageError: the page cannot be written. A plot that cannot be drawn is a note in the page.
     """
     history = History.of(view.records)
-    other = History.of(baseline.records) if baseline else None
+    other = _Other.of(baseline) if baseline else None
     title = str(view.run.get("name", view.folder.name))
     parts = [
         _head(view, title, history),
@@ -79,7 +93,7 @@ def _population(view: RunView, history: History) -> str:
     return f"{members}, {history.member_steps:,} steps of all together, the longest line {steps:,}"
 
 
-def _headline(history: History, other: History | None, cards: Cards) -> Iterator[tuple[str, str, str]]:
+def _headline(history: History, other: _Other | None, cards: Cards) -> Iterator[tuple[str, str, str]]:
     best, summary = history.best, Summary.of(history)
     if best is None:
         yield "best score", "none", "no member had a finite score"
@@ -94,10 +108,10 @@ def _headline(history: History, other: History | None, cards: Cards) -> Iterator
     of_whom = f" of the living ({summary.living})" if history.retirements else ""
     yield "median member", number(summary.final_median), f"last scores{of_whom}"
     if other is not None:
-        rival = Summary.of(other)
+        rival = Summary.of(other.history)
         yield (
-            "random search",
-            number(rival.best) if other.best else "none",
+            other.name,
+            number(rival.best) if other.history.best else "none",
             f"best score; its median member {number(rival.final_median)}",
         )
     yield "copies", number(summary.exploits), "a member took another's state"
@@ -122,7 +136,7 @@ def _embedded(path: Path, what: str) -> str:
         return markup.section(what, note=f"This picture cannot be read: {error.strerror or error}.")
 
 
-def _plots(view: RunView, history: History, other: History | None) -> Iterator[str]:
+def _plots(view: RunView, history: History, other: _Other | None) -> Iterator[str]:
     """Draw and embed every plot that this run has something for."""
     if not history.reports:
         return
@@ -130,21 +144,22 @@ def _plots(view: RunView, history: History, other: History | None) -> Iterator[s
     files.make_own_folder(folder / "plots")
     leaves = " A dot with a dark edge: here a member retired." if history.retirements else ""
     born = " A branch begins where a member was born of another." if len(history.births) > _at_first(history) else ""
-    grey = " Random search, with the same members and initial draws, is grey." if other else ""
+    grey = f" Grey: the run {other.name}." if other else ""
     yield _plot(
         folder / "plots" / "scores.png",
         "Scores",
         f"One line for each member, the darker the better it ended; the ancestry of the best in orange.{grey}{leaves}"
         f"{born} Right: smoothed.",
-        lambda: plots.scores(history, other),
+        lambda: plots.scores(history, other.history, called=other.name) if other else plots.scores(history),
     )
-    if other is not None and other.reports:
+    if other is not None and other.history.reports:
+        both = {"this run": history, other.name: other.history}
         yield _plot(
             folder / "plots" / "comparison.png",
-            "PBT and random search",
+            f"Beside {other.name}",
             "Above by steps of all members together, below by cost in device seconds, scoring included.",
-            lambda: comparison({"PBT": [history], "random search": [other]}),
-            _side_by_side({"PBT": history, "random search": other}, view.cards),
+            lambda: comparison({name: [each] for name, each in both.items()}),
+            _side_by_side(both, view.cards),
         )
     if any(report.hyperparams for report in history.reports):
         yield _plot(

@@ -25,8 +25,8 @@ _END: dict[str, Any] = {"marker": "o", "markersize": 5, "markeredgecolor": INK, 
 """Where a member retired: a dot with a dark edge."""
 
 
-def scores(history: History, baseline: History | None = None) -> bytes:
-    """Draw score against steps for every member, raw and smoothed, with random search in grey.
+def scores(history: History, baseline: History | None = None, *, called: str = "baseline") -> bytes:
+    """Draw score against steps for every member, raw and smoothed, with another run in grey, called so in the legend.
 
     A line ends where its member retired; that of one who was born of another begins there.
     """
@@ -54,7 +54,7 @@ def scores(history: History, baseline: History | None = None) -> bytes:
         left.set_ylabel("score (higher is better)")
         _legend(
             figure,
-            random_search=baseline is not None,
+            grey="" if baseline is None else called,
             diverged=bool(diverged),
             retired=bool(history.retirements),
         )
@@ -225,7 +225,7 @@ def _held(history: History, name: str, reports: Sequence[Report], *, as_text: bo
 def _legend(
     figure: Any,
     *,
-    random_search: bool = False,
+    grey: str = "",
     diverged: bool = False,
     retired: bool = False,
     lines: dict[str, Any] | None = None,
@@ -246,8 +246,8 @@ def _legend(
             Line2D([], [], color=middle, linewidth=1.5, label="in the middle"),
             Line2D([], [], color=light, linewidth=1.5, label="low"),
         ]
-    if random_search:
-        handles.append(Line2D([], [], color=GREY, linewidth=1.5, label="random search"))
+    if grey:
+        handles.append(Line2D([], [], color=GREY, linewidth=1.5, label=grey))
     if retired:
         handles.append(Line2D([], [], color=shades(3)[1], label="retired", **_END))
     if diverged:

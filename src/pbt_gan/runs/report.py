@@ -18,7 +18,7 @@ def write_results(view: RunView, baseline: RunView | None = None) -> Path:
 
     Args:
         view: the run.
-        baseline: random search with the same members, drawn in grey beside it.
+        baseline: another run, such as the same members without PBT, drawn in grey beside it.
 
     Raises:
         StorageError: the disk refused.

@@ -10,7 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pbt_gan import files
+from pbt_gan.errors import ConfigError
+from pbt_gan.reporting.animation import SUFFIXES, animation, check_suffix
 from pbt_gan.reporting.text import number
+from pbt_gan.studies.figure2_film import film
 from pbt_gan.studies.figure2_picture import picture
 from pbt_gan.studies.toy import NAMES, SEEDS, SETTINGS, Repeat, four_arms, population_sizes
 from pbt_gan.validation import unknown
@@ -28,28 +31,34 @@ def plain(arms: Mapping[str, Sequence[Repeat]]) -> dict[str, Any]:
 
 
 def figure2(task: str, out: Path, json_file: Path | None, console: Console, seeds: Sequence[int] = SEEDS) -> None:
-    """Train everything, draw it as one PNG, and print a table.
+    """Train everything, draw it as one PNG or as a film, and print a table.
 
     Args:
         task: a name of `SETTINGS`.
-        out: where the picture goes.
+        out: where the picture goes; with a suffix of `animation.SUFFIXES`, how the members move.
         json_file: where every seed's result goes; None: nowhere.
         console: where the table goes.
         seeds: of the runs; the picture shows the path of the first.
 
     Raises:
-        ConfigError: there is no such task.
+        ConfigError: there is no such task, or the picture is of no kind that can be drawn.
         StorageError: a file could not be written.
     """
     if task not in SETTINGS:
         raise unknown("--task", task, SETTINGS)
+    if out.suffix not in (".png", *SUFFIXES):
+        raise ConfigError(f"--out {out}: name a .png file, or {' or '.join(SUFFIXES)} for how the members move.")
+    check_suffix(out)
     files.make_folder(out.parent)
     with console.status("Training the four arms …") as status:
         arms = four_arms(task, seeds)
         status.update("Training populations of 1 to 32 members …")
         sizes = population_sizes(task, seeds)
         status.update("Drawing …")
-        files.write(out, picture(SETTINGS[task], arms, sizes))
+        if out.suffix in SUFFIXES:
+            files.write(out, animation(film(SETTINGS[task], sizes), out.suffix))
+        else:
+            files.write(out, picture(SETTINGS[task], arms, sizes))
     if json_file is not None:
         files.make_folder(json_file.parent)
         files.write(json_file, (json.dumps(plain(arms)) + "\n").encode())

@@ -49,7 +49,7 @@ def _over_steps(axes: Any, setting: Setting, repeat: Repeat) -> None:
 
 
 def _paths(axes: Any, setting: Setting, repeat: Repeat) -> None:
-    _contours(axes, setting)
+    contours(axes, setting)
     for (_, reports), color in zip(repeat.history.by_member.items(), COLORS, strict=False):
         points = np.array([setting.landscape.start, *map(theta, reports)])
         axes.scatter(*points.T, s=9, color=color, alpha=0.75, linewidths=0, zorder=3)
@@ -66,7 +66,7 @@ def _population_size(figure: Any, setting: Setting, sizes: Mapping[int, Sequence
         score.plot(steps, np.median(reached, axis=0), **look)
         loss.plot(steps, [median(report.metrics["loss"] for report in at) for at in leaders], **look)
         path.plot(*np.array([setting.landscape.start, *repeats[0].theta]).T, marker="o", markersize=2.5, **look)
-    _contours(path, setting)
+    contours(path, setting)
     score.set(title=f"best {setting.objective} so far", xlabel="step", ylim=setting.range)
     loss.set(title="loss of the best member", xlabel="step", ylabel="loss")
     path.set(title="path of the best weights", xlabel="θ₀", ylabel="θ₁")
@@ -78,7 +78,8 @@ def _headline(figure: Any, text: str) -> None:
     figure.suptitle(text, x=0.01, ha="left", fontsize=12)
 
 
-def _contours(axes: Any, setting: Setting) -> None:
+def contours(axes: Any, setting: Setting) -> None:
+    """Draw the landscape in grey, the higher the lighter."""
     grid = np.stack(np.meshgrid(*(np.linspace(*ends, 200) for ends in setting.view)))
     values = setting.landscape.objective(grid).clip(*setting.range)
     axes.contourf(*grid, values, levels=14, cmap="Greys_r", alpha=0.55, zorder=0)
