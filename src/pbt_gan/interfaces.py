@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from pbt_gan.core.population import Hyperparams, Order
 from pbt_gan.core.records import Answer, Record
+from pbt_gan.core.rng import stream
 from pbt_gan.core.space import Domain
+from pbt_gan.errors import TaskError
 
 Tree = Any
 """A member's whole state: nested dicts and lists of tensors (torch or NumPy), numbers, strings, booleans and None."""
@@ -96,6 +98,10 @@ class Trainer(ABC):
         Raises:
             TaskError: it is none that could be trained on here.
         """
+        own = self.init(stream(0, "adopt"))
+        if isinstance(own, dict) and not (isinstance(state, dict) and own.keys() <= state.keys()):
+            has = f"has {', '.join(map(str, state)) or 'nothing'}" if isinstance(state, dict) else "is no dict"
+            raise TaskError(f"A state of this task has {', '.join(map(str, own))}; the one to be trained on {has}.")
         return state
 
     def export(self, state: Tree) -> Tree:

@@ -32,6 +32,7 @@ from pbt_gan.cli.options import (
     Resolution,
     RunFolder,
     RunFolders,
+    StartFrom,
     Steps,
     TargetScore,
     TaskFile,
@@ -93,6 +94,7 @@ def _common(
         "pbt-gan train --data holiday-pictures --resolution 64 --fit pad",
         "pbt-gan train digits --set task.loss=hinge --set task.batch_size=128",
         "pbt-gan train digits --set pbt.population='[[0, 8]]' --steps 1000",
+        "pbt-gan train digits --start-from runs/0001-digits",
         "pbt-gan train my_task.py:Classifier --set pbt.population=halving",
         "pbt-gan train my_task.py:Classifier --set space.lr='[1e-4, 1e-2]'",
         "pbt-gan train digits --dry-run > my.toml && pbt-gan train my.toml",
@@ -120,6 +122,7 @@ def train(
     fit: FitBy = None,
     background: Background = None,
     max_bad: MaxBad = None,
+    start_from: StartFrom = None,
     population: Population = None,
     steps: Steps = None,
     budget: Budget = None,
@@ -152,6 +155,7 @@ def train(
 
     change = training.changes(
         {
+            "pbt.start_from": start_from,
             "pbt.population_size": population,
             **training.length(steps, budget),
             "seed": seed,
@@ -595,6 +599,7 @@ def pretrained(
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
         "pbt-gan experiment digits --arms shrinking,longer --baseline longer --jobs 2",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
+        "pbt-gan experiment my.toml --scale 0.05    # the same in a twentieth of the time, to try it",
     )
 )
 def experiment(
@@ -610,7 +615,7 @@ def experiment(
             "pb2-mix, trust-region, mf-pbt, ipbt, fire, weights-only, hyperparameters-only, generator-only, "
             "discriminator-only, random-search, fixed, linear, exponential, cosine (decays). Of one member: longer, "
             "longer-random. Of halving, longer and longer-random also NAME-decay. Of what was found: replay, "
-            "replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
+            "replay-all, replay-shrinking. And your own of [experiment.own.NAME] in a config file.",
         ),
     ] = None,
     seeds: Annotated[str | None, Option(metavar="0-5", help="Numbers and ranges; every arm is run with each.")] = None,
@@ -630,6 +635,10 @@ def experiment(
     ] = None,
     population: Population = None,
     steps: Steps = None,
+    scale: Annotated[
+        float,
+        Option(metavar="SHARE", help="Train this share of the steps, with fewer and closer ready points: to try it."),
+    ] = 1.0,
     jobs: Annotated[
         int, Option(metavar="N", min=1, max=1_024, help="Runs that train at a time, each in a process of its own.")
     ] = 1,
@@ -661,7 +670,7 @@ def experiment(
         },
         set_ or (),
     )
-    studying.experiment(source, out, change, max_time, jobs)
+    studying.experiment(source, out, change, max_time, jobs, scale)
 
 
 @app.command(

@@ -111,6 +111,14 @@ NewMembers = Annotated[
     str | None,
     Option("--newcomers", metavar="winners|fresh", help="Where those are more: born of the best, or drawn anew."),
 ]
+StartFrom = Annotated[
+    str | None,
+    Option(
+        "--start-from",
+        metavar="RUN[:ID]|FILE",
+        help="All members begin with one trained state: of a run's member (best, if none is named), or a checkpoint's.",
+    ),
+]
 Steps = Annotated[int | None, Option("--steps", metavar="N", help="Steps that a member trains that lives to the end.")]
 Budget = Annotated[int | None, Option("--budget", metavar="N", help="In place of --steps: those of all members.")]
 MaxTime = Annotated[str | None, Option(metavar="8h", help="Stop cleanly after this time: 90s, 30m, 8h, 2d.")]

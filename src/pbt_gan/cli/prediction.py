@@ -26,6 +26,7 @@ def predict(config: Config) -> None:
     project = Project(config)
     with TemporaryDirectory() as name:
         preparing_s = project.rehearse(Path(name))
+        project.first_checkpoints(Path(name))  # whether it fits is told before any training
         plan, workers = project.plan, slots_of(project.config)
         group = min(group_of(project.config), most(project.config))
         device = project.config.executor.devices[0]

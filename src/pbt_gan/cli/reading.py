@@ -22,7 +22,7 @@ from pbt_gan.reporting.failures import failures
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
-from pbt_gan.reporting.text import member_name, number, usage
+from pbt_gan.reporting.text import member_name, number, started, usage
 from pbt_gan.reporting.unverified import unverified
 from pbt_gan.runs.pretrained import SCHEME, card_page, is_shipped, run_place, spoken, working_copy
 from pbt_gan.runs.pretrained import pretrained as all_pretrained
@@ -78,6 +78,7 @@ def overview(run: Run) -> RenderableType:
     doubt, failed = unverified(run.history), failures(run.records())
     return Group(
         Text(head, "bold", overflow="fold"),
+        *([Text(printable(begun), overflow="fold")] if (begun := started(run.config)) else []),
         *([render(rows)] if rows else []),
         *_best(run),
         *(Text(printable(line), overflow="fold") for line in lost(divergences(run.history))),

@@ -46,7 +46,9 @@ def demo(seed: int, root: Path, sets: Sequence[str]) -> None:
     )
 
 
-def experiment(source: str, out: Path | None, change: Change, max_time: str | None, jobs: int) -> None:
+def experiment(
+    source: str, out: Path | None, change: Change, max_time: str | None, jobs: int, scale: float = 1.0
+) -> None:
     """Carry an experiment out as far as time allows, and print and write what is finished of it."""
     from pbt_gan.reporting import brief_listeners
     from pbt_gan.studies.experiment import output
@@ -56,8 +58,8 @@ def experiment(source: str, out: Path | None, change: Change, max_time: str | No
     from pbt_gan.studies.experiment.result import Result
 
     screen, progress, stop = console(), console(stderr=True), Stop(deadline_s=deadline(max_time, "--max-time"))
-    planned = read_experiment(source, [change])
-    folder = out or ROOT / f"{planned.config.name}-experiment"
+    planned = read_experiment(source, [change], scale=scale)
+    folder = out or ROOT / f"{planned.config.name}-experiment{f'-{scale:g}' if scale != 1 else ''}"
     done = conduct(planned, folder, listeners=brief_listeners, stop=stop, jobs=jobs, say=progress.print)
     result = Result.read(planned, folder)
     if result is not None:

@@ -158,6 +158,7 @@ def build_plan(config: Config, space: Space, components: Components = MappingPro
         policy=_policy(config.pbt.policy),
         initial=initial,
         schedule=schedule,
+        start_step=None if config.pbt.start_from is None else config.pbt.start_from.step or 0,
     )
     with _explained("pbt.policy", config.pbt.policy.name, config.pbt.policy.options):
         policy = plan.policy(plan)

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 from pbt_gan.config.durations import seconds
 from pbt_gan.config.executors import EXECUTORS
 from pbt_gan.config.schedules import ScheduleSettings
+from pbt_gan.config.start import StartSettings
 from pbt_gan.config.tasks import DEFAULT_TASK
 from pbt_gan.core.budget import Newcomers, Phase
 from pbt_gan.core.selection import Ranked
@@ -130,11 +131,17 @@ class PBTSettings(Settings):
     selection: SelectionSettings | None = None  # None: by the latest score, and every copy is made
     initial: tuple[Literal["middle"] | Mapping[str, Scalar], ...] = ()  # of the first members; middle: of each range
     schedule: ScheduleSettings | None = None  # laid over what each member has by itself
+    start_from: StartSettings | None = None  # a run's folder, or a checkpoint's file: the state of all; None: new ones
 
     @property
     def later(self) -> tuple[Phase, ...]:
         """The phases of a resolved configuration, without the first, as a plan has them."""
         return tuple(Phase(each.begins, each.members, each.newcomers or "winners") for each in self.phases)
+
+    @property
+    def last_step(self) -> int:
+        """The age at the end of the weights of a resolved configuration that were trained all the way."""
+        return self.total_steps + ((self.start_from.step or 0) if self.start_from else 0)
 
     @property
     def largest(self) -> int:

@@ -10,6 +10,7 @@ from pbt_gan import references
 from pbt_gan.config import toml
 from pbt_gan.config.effects import in_effect, refuse_without_effect
 from pbt_gan.config.settings import Config
+from pbt_gan.config.start import start_placed
 from pbt_gan.config.tasks import BUILT_IN_DATA, DATA, FETCHED_DATA, TASKS
 from pbt_gan.errors import ConfigError, suggestion
 from pbt_gan.places import placed, resolved
@@ -160,7 +161,7 @@ def data_place(data: str, folder: Path) -> str:
 
 
 def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:
-    """Make the paths to images and to a schedule absolute."""
+    """Make the paths to images, to a schedule and to what a run starts from absolute."""
     result = dict(table)
     task, pbt = table.get("task"), table.get("pbt")
     if isinstance(task, Mapping) and isinstance(task.get("name"), str):
@@ -171,7 +172,9 @@ def _with_absolute_paths(table: Table, folder: Path) -> dict[str, Any]:
         schedule = {"file": pbt["schedule"]} if isinstance(pbt["schedule"], str) else pbt["schedule"]
         if isinstance(schedule, Mapping) and isinstance(schedule.get("file"), str):
             schedule = {**schedule, "file": str(placed(schedule["file"], folder))}
-        result["pbt"] = {**pbt, "schedule": schedule}
+        result["pbt"] = pbt = {**pbt, "schedule": schedule}
+    if isinstance(pbt, Mapping) and "start_from" in pbt:
+        result["pbt"] = {**pbt, "start_from": start_placed(pbt["start_from"], folder)}
     return result
 
 

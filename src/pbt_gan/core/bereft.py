@@ -37,7 +37,7 @@ def _decided(plan: "Plan", member: Member, state: State) -> Exploit:
     rng = stream(plan.seed, "lost", member.id, member.interval)
     donor = _own(member, state) if plan.strategy.exploit.name == "none" else rescuer(member, state.view, rng)
     if donor is None:
-        return replace(decision, scores=(), step=0, sources={})
+        return replace(decision, scores=(), **plan.fresh)
     return replace(decision, donor=origin(donor), **state_of(donor))
 
 

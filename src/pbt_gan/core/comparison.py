@@ -73,4 +73,4 @@ class Comparison:
 
     def _seen(self, view: PopulationView) -> Seen:
         plan = self._plan
-        return plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.total_steps)
+        return plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.last_step)

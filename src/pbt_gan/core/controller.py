@@ -16,7 +16,7 @@ from pbt_gan.core.modes import MODES, barrier
 from pbt_gan.core.ordered import Ordered
 from pbt_gan.core.plan import Plan
 from pbt_gan.core.policy import checked
-from pbt_gan.core.population import SCORES_KEPT, WHOLE, Member, Order, Stretch, rank_key
+from pbt_gan.core.population import SCORES_KEPT, START, WHOLE, Member, Order, Stretch, rank_key
 from pbt_gan.core.records import (
     Answer,
     Birth,
@@ -145,7 +145,7 @@ class Controller:
         """Return every checkpoint that can still be reached.
 
         Those that members go on with, those that were measured and may be copied, the sources of pending orders, the
-        best, and what the policy has put aside.
+        best, what the policy has put aside, and what a run has started from: some may be born late.
         """
         keys = {key for member in state.members.values() for key in member.sources.values()}
         keys |= {member.checkpoint for member in state.measured.values() if member.checkpoint is not None}
@@ -153,6 +153,8 @@ class Controller:
         keys |= {key for order in state.pending.values() for key in order.sources.values()}
         if state.best is not None and state.best.checkpoint is not None:
             keys.add(state.best.checkpoint)
+        if self.plan.start_step is not None:
+            keys.add(START)
         return frozenset(keys | set(self.policy.archive(state.memory)))
 
     def having(self, state: State, keys: Collection[str]) -> State:
@@ -186,15 +188,16 @@ class Controller:
             drawn = draw(self.plan.space, stream(self.plan.seed, "birth", member))
             given = self.plan.initial[member] if member < len(self.plan.initial) else {}
             origin = "given" if given else "drawn"
-            yield Birth(member, {**drawn, **given}, origin, subpopulation=self.policy.home(member))
+            yield Birth(member, {**drawn, **given}, origin, subpopulation=self.policy.home(member), **self.plan.fresh)
 
     def _order(self, state: State, member_id: int) -> Order:
         member = state.members[member_id]
         interval = member.interval + 1
         hyperparams, replays = member.hyperparams, None
         if self.plan.schedule is not None:
-            hyperparams = self.plan.schedule.applied(hyperparams, self.plan.space, member.step)
-            replays = self.plan.schedule.at(member.step).slot
+            since = member.step - self.plan.first_step
+            hyperparams = self.plan.schedule.applied(hyperparams, self.plan.space, since)
+            replays = self.plan.schedule.at(since).slot
         end = min(member.due, self.plan.total_steps)
         return Order(
             member=member.id,

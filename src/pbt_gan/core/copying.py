@@ -71,8 +71,7 @@ def anew(plan: "Plan", member: Member) -> Exploit:
         after=safer(plan, member, drawn, drawn),
         reason=f"score {member.score}: diverged, and no member ever had a finite score; starts anew",
         scores=(),
-        step=0,
-        sources={},
+        **plan.fresh,
     )
 
 

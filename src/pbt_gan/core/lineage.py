@@ -140,7 +140,7 @@ class History:
         return {(exploit.recipient, exploit.interval): exploit for exploit in self.exploits}
 
     def parent(self, member: int, interval: int) -> tuple[int, int] | None:
-        """Return whose weights, after which interval, an order began with; None: with new ones, or from elsewhere.
+        """Return whose weights, after which interval, an order began with; None: new ones, or those of its start.
 
         Of a state put together from several, the one that gave all that is not named; see `WHOLE`.
         """
@@ -162,7 +162,7 @@ class History:
         while place is not None:
             report = self._report_at[place]
             place = self.parent(*place)
-            start = self._report_at[place].step if place else 0
+            start = self._report_at[place].step if place else self._first_step(report.member, report.interval)
             segments.append(
                 Segment(
                     report.member,
@@ -196,8 +196,17 @@ class History:
 
     def _begun_with(self, member: int, interval: int) -> Sources:
         """Return the checkpoints that an order began with, if it was not the slot's own last one."""
-        before = self._exploit_at.get((member, interval - 1)) if interval > 1 else self.births.get(member)
+        before = self._before(member, interval)
         return before.sources if before else {}
+
+    def _first_step(self, member: int, interval: int) -> int:
+        """Return the age of the weights that an order began with who have no parent in this run."""
+        before = self._before(member, interval)
+        return before.step if before else 0
+
+    def _before(self, member: int, interval: int) -> Birth | Exploit | None:
+        """Return what was said about a member right before an order."""
+        return self._exploit_at.get((member, interval - 1)) if interval > 1 else self.births.get(member)
 
     def schedule(self, member: int, interval: int) -> tuple[tuple[int, Hyperparams], ...]:
         """Return the hyperparameters along a lineage, as (from this step on, values), without repetitions."""

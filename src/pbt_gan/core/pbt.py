@@ -141,7 +141,7 @@ class PopulationBasedTraining(Policy):
         """Return the birth of a member where the population grows: of a parent, explored, or of nobody, drawn anew."""
         rng = stream(self._plan.seed, "birth", member)
         if parent is None:
-            return Birth(member, draw(self._plan.space, rng), "drawn", trained_steps=place)
+            return Birth(member, draw(self._plan.space, rng), "drawn", trained_steps=place, **self._plan.fresh)
         child = Member(member, parent.hyperparams, trained_steps=place)
         told = context(self._plan, child, parent, parent, view, going)
         rule = self._plan.strategy.explore

@@ -1,13 +1,13 @@
 """What a population is to do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pbt_gan.core.budget import Phase, member_steps
 from pbt_gan.core.pbt import PopulationBasedTraining
 from pbt_gan.core.policy import Policy
-from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.population import START, WHOLE, Hyperparams
 from pbt_gan.core.schedule import Schedule
 from pbt_gan.core.space import Space
 from pbt_gan.core.strategy import Strategy
@@ -32,7 +32,23 @@ class Plan:
     strategy: Strategy = field(default_factory=Strategy)
     policy: Callable[["Plan"], Policy] = PopulationBasedTraining
     initial: Sequence[Hyperparams] = ()  # given to the first members; whatever is not named is drawn
-    schedule: Schedule | None = None  # laid over what each member has by itself, by the age of its weights
+    schedule: Schedule | None = None  # laid over what each member has by itself, by its steps since the run began
+    start_step: int | None = None  # age of the state `START`, with which members begin; None: each with a new one
+
+    @property
+    def first_step(self) -> int:
+        """The age of weights that have not been trained in this run."""
+        return self.start_step or 0
+
+    @property
+    def last_step(self) -> int:
+        """The age of weights that were trained from the beginning to the end."""
+        return self.first_step + self.total_steps
+
+    @property
+    def fresh(self) -> Mapping[str, Any]:
+        """What a member begins with that takes over nobody's state."""
+        return {"step": self.first_step, "sources": {} if self.start_step is None else {WHOLE: START}}
 
     @property
     def member_steps(self) -> int:

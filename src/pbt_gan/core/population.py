@@ -22,6 +22,9 @@ Sources = Mapping[str, str]
 WHOLE = "*"
 """In an order's sources: every component that is not named there. Components are keys of a state's outermost dict."""
 
+START = "start"
+"""The checkpoint that members begin with who have no state yet, in a run that starts from one made elsewhere."""
+
 SCORES_KEPT = 32
 """How many of a member's last scores travel with its weights."""
 

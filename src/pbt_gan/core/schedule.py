@@ -20,7 +20,7 @@ Slot = tuple[int, int]
 class Row:
     """What holds from a step on, until the next row."""
 
-    step: int  # age of the weights
+    step: int  # since the run began
     values: Hyperparams  # or factors, in a relative schedule
     slot: Slot | None = None  # in a replay: train with the random numbers of this slot
 
@@ -37,7 +37,7 @@ class Schedule:
     relative: bool = False
 
     def at(self, step: int) -> Row:
-        """Return the row in force at an age of the weights."""
+        """Return the row in force at a step: the age of the weights, less that of what the run started from."""
         return self.rows[max(bisect_right(self.rows, step, key=lambda row: row.step) - 1, 0)]
 
     def applied(self, hyperparams: Hyperparams, space: Space, step: int) -> Hyperparams:
@@ -71,10 +71,11 @@ def replay(ancestry: Sequence[Segment], *, same_streams: bool) -> Schedule:
         same_streams: train each order with the random numbers of the slot that trained it. One member that begins with
             the same seed then ends with the same weights.
     """
+    first = ancestry[0].start_step  # of what the run started from
     return Schedule(
         tuple(
-            Row(segment.start_step, segment.hyperparams, (segment.member, segment.interval) if same_streams else None)
-            for segment in ancestry
+            Row(each.start_step - first, each.hyperparams, (each.member, each.interval) if same_streams else None)
+            for each in ancestry
         )
     )
 

@@ -69,7 +69,7 @@ class Selection:
         Args:
             view: as it was measured.
             score_interval: steps between two scores of a line.
-            total_steps: where a line ends; what `by = "final"` extrapolates to.
+            total_steps: the age of a line at its end; what `by = "final"` extrapolates to.
         """
         if self.by == "latest" or (self.by == "final" and any(map(_is_young, view.members.values()))):
             return Seen(view, view, {})

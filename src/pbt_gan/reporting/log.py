@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pbt_gan import files
-from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.population import START, WHOLE, Hyperparams
 from pbt_gan.core.records import Birth, Exploit, Failure, Measure, Measurement, Record, Report, Retire
 from pbt_gan.errors import StorageError, printable
 from pbt_gan.interfaces import Images, RunContext
@@ -89,7 +89,8 @@ def line(record: Record) -> str:
     """
     match record:
         case Birth():
-            return f"{member_name(record.member)} born, {record.origin}: {settings(record.hyperparams)}"
+            state = f", with the state {START}" if record.sources.get(WHOLE) == START else ""
+            return f"{member_name(record.member)} born, {record.origin}{state}: {settings(record.hyperparams)}"
         case Report():
             metrics = "".join(f", {name} {number(value)}" for name, value in sorted(record.metrics.items()))
             return (

@@ -20,7 +20,7 @@ from pbt_gan.reporting.filmstrip import filmstrip
 from pbt_gan.reporting.images import reals_path, sample_path
 from pbt_gan.reporting.summary import Summary
 from pbt_gan.reporting.table import Population, cells, header
-from pbt_gan.reporting.text import duration, member_name, number, usage
+from pbt_gan.reporting.text import duration, member_name, number, started, usage
 from pbt_gan.reporting.unverified import unverified
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,8 @@ def write_page(view: RunView, baseline: RunView | None = None) -> Path:
 
 def _head(view: RunView, title: str, history: History) -> str:
     facts = f"{_population(view, history)}, seed {view.config.get('seed', '?')}"
-    lines = [f"{facts}. Run: {view.ending}. {usage(view.usage)}".strip(), *map(told, view.fallbacks)]
+    lines = [f"{facts}. Run: {view.ending}. {usage(view.usage)}".strip(), started(view.config)]
+    lines = [*filter(None, lines), *map(told, view.fallbacks)]
     return "\n".join(
         [f"<h1>{markup.text(title)}</h1>", *(f'<p class="faint">{markup.text(line)}</p>' for line in lines)]
     )

@@ -1,6 +1,7 @@
 """How numbers and names are written for a person."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from pbt_gan.interfaces import Usage
@@ -31,6 +32,20 @@ def number(value: Any) -> str:
         return f"{value:,.0f}"
     mantissa, exponent = f"{value:.2e}".split("e")
     return f"{mantissa}e{int(exponent)}"
+
+
+def started(config: Mapping[str, Any]) -> str:
+    """Tell from which state all members of a run began; "" if each began with a new one.
+
+    >>> started({"pbt": {"start_from": {"source": "/runs/0001-digits", "checkpoint": "m03-i0012", "step": 1200}}})
+    'All members started from m03-i0012 of /runs/0001-digits, at step 1,200.'
+    """
+    start = config.get("pbt", {}).get("start_from")
+    if not isinstance(start, Mapping):
+        return ""
+    return (
+        f"All members started from {start.get('checkpoint')} of {start.get('source')}, at step {start.get('step'):,}."
+    )
 
 
 def size_of(bytes_: float) -> str:

@@ -23,6 +23,7 @@ from pbt_gan.config.source import Table, merged, read_config_table
 from pbt_gan.core.budget import Newcomers
 from pbt_gan.core.pbt import PopulationBasedTraining
 from pbt_gan.core.phases import open_place
+from pbt_gan.core.population import START
 from pbt_gan.core.records import Record
 from pbt_gan.core.state import State
 from pbt_gan.core.stopping import PREFIX
@@ -32,11 +33,13 @@ from pbt_gan.interfaces import Executor, Fallback, Listener, Problem, RunContext
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.runs.changes import check_changes, check_fingerprint, differences
 from pbt_gan.runs.environment import machine, versions
+from pbt_gan.runs.first_state import as_begun
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, followed, located, noted
 from pbt_gan.runs.project import Project
 from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.signals import stopped_by_signals
 from pbt_gan.runs.trust import SIGNATURE, code_in, foreign, refuse, sign
+from pbt_gan.store.checkpoints import folder_of, path_of
 from pbt_gan.store.disk import DiskStore
 from pbt_gan.store.paused import PausedRun
 from pbt_gan.validation import validated
@@ -75,6 +78,7 @@ def start(
     _refuse_strangers(folder)
     files.make_folder(folder)
     project.prepare(folder)
+    first = project.first_checkpoints(folder)
     config = project.config.plain()
     sign(folder, config)
     run = {
@@ -88,11 +92,14 @@ def start(
     }
     stop = stop or Stop()
     with stopped_by_signals(stop), ExitStack() as closing:  # the engine closes both; this is for all before it
-        store = DiskStore.create(folder, run, generations=project.config.checkpoints.generations)
+        generations = project.config.checkpoints.generations
+        store = DiskStore.create(folder, run, first=first, generations=generations)
         closing.callback(store.close, "error")
         _write_settings(project, store)
         executor = project.executor(folder)
         closing.callback(executor.close)
+        for key, data in first.items():
+            executor.restore(key, data)
         ending = _train(project, store, executor, State(), listeners, stop)
     if conclude is not None:
         conclude(store.view())
@@ -149,6 +156,7 @@ def go_on(
             check_places(config.plain())
         else:
             said = config.plain()
+            config = as_begun(config, found)
         found = followed(found, config.plain(), fingerprint)
         if not trust:
             named = code_in(said).values()  # by whoever calls this
@@ -190,7 +198,7 @@ def go_on(
             if fallback is not None:
                 log.warning("%s", told(fallback))
             state = project.controller.having(project.controller.fold(paused.records), paused.checkpoints)
-            _check_archive(project, state, paused.checkpoints)
+            _check_kept(project, state, paused.checkpoints)
             executor.keep(project.controller.needed(state))
             now = project.config.plain()
             changes = {key: new for key, (_, new) in {**differences(then, found), **changed}.items()}
@@ -205,8 +213,10 @@ def go_on(
         return ending
 
 
-def _check_archive(project: Project, state: State, there: Collection[str]) -> None:
-    gone = sorted(set(project.controller.policy.archive(state.memory)) - set(there))
+def _check_kept(project: Project, state: State, there: Collection[str]) -> None:
+    """Raise DamageError if a state is gone that may be needed again, and of which no other takes the place."""
+    first = set() if project.plan.start_step is None else {START}
+    gone = sorted((first | set(project.controller.policy.archive(state.memory))) - set(there))
     if gone:
         raise DamageError(
             f"{', '.join(gone)} {'are' if gone[1:] else 'is'} missing or damaged, and the run may copy what lay there. "
@@ -320,9 +330,12 @@ def in_memory(
         folder = Path(name)
         project.prepare(folder)
         own = [make(folder) for make in project.listener_makers]
+        executor = project.executor(folder)
+        for key, data in project.first_checkpoints(folder).items():
+            executor.restore(key, data)
         engine = Engine(
             project.controller,
-            project.executor(folder),
+            executor,
             listeners=[*listeners, *own],
             stop=stop,
             stopping=project.stopping(stop.rule),
@@ -355,7 +368,7 @@ def _refuse_strangers(folder: Path) -> None:
     """A folder with somebody's files in it is not made a run's folder by a slip of the hand."""
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder} is a file; name a folder for the run.")
-    own = {"scorers", SIGNATURE}  # what is left when a run was cut off before its journal began
+    own = {"scorers", SIGNATURE, *_left(folder)}  # what is left when a run was cut off before its journal began
     strangers = (
         [p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(".")]
         if folder.is_dir()
@@ -363,6 +376,13 @@ def _refuse_strangers(folder: Path) -> None:
     )
     if strangers:
         raise RunFolderError(f"{folder} holds other files ({', '.join(sorted(strangers)[:3])}); name an empty folder.")
+
+
+def _left(folder: Path) -> Collection[str]:
+    """Return the name of the folder of checkpoints if it holds but what a run was about to start from."""
+    there = folder_of(folder)
+    found = [path.name for path in there.iterdir()] if there.is_dir() else []
+    return [there.name] if all(name.startswith(".") or name == path_of(folder, START).name for name in found) else []
 
 
 def _check_total(project: Project, state: State) -> None:

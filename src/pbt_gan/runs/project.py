@@ -1,7 +1,7 @@
 """A configuration made ready: everything that can be wrong with it has been told before it is trained."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from pbt_gan.config.settings import Config
 from pbt_gan.core.controller import Controller
 from pbt_gan.core.records import Record
 from pbt_gan.core.stopping import Rule, Stopping
+from pbt_gan.executors.work import attached, building
 from pbt_gan.interfaces import Executor, Problem
+from pbt_gan.runs.first_state import first_checkpoints, located
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.groups import check_groups, decided, group_of
 
@@ -40,7 +42,7 @@ class Project:
     """
 
     def __init__(self, config: Config, task: Problem | None = None) -> None:
-        config = on_devices(config)
+        config = on_devices(located(config))
         self.reference = task_reference(config)
         self.task = task if task is not None else build_task(self.reference)
         space = build_space(config, self.task)
@@ -48,7 +50,7 @@ class Project:
         for remark in remarks(config.pbt, self.config.pbt):
             log.warning("%s", remark)
         self.plan = build_plan(self.config, space, self.task.components)
-        self.task.expect(self.plan.total_steps)
+        self.task.expect(self.plan.last_step)
         self.task.guard(config.health.plain())
         self.controller = Controller(self.plan)
         self.listener_makers = listener_makers(self.config)
@@ -78,6 +80,19 @@ class Project:
         self.task.prepare(scorers(folder))
         self._decide(folder)
 
+    def first_checkpoints(self, folder: Path) -> Mapping[str, bytes]:
+        """Return what all members begin with, by its key, where they begin with no states of their own.
+
+        The folder is prepared.
+
+        Raises:
+            ConfigError, RunFolderError, DamageError: it is not there any more, or does not fit to what is trained here.
+        """
+        if self.config.pbt.start_from is None:
+            return {}
+        with building("This process"):
+            return first_checkpoints(self.config, attached(self.task, scorers(folder), "cpu"))
+
     def rehearse(self, folder: Path) -> float:
         """Prepare a folder for predictions only; return the seconds that preparing a run will take more."""
         seconds = self.task.rehearse(scorers(folder))
@@ -94,5 +109,5 @@ class Project:
         """Start the workers; the project is prepared."""
         # In this process nothing is built, and no data read, a second time.
         here = EXECUTORS[self.config.executor.name].here
-        source = self.task if here else replace(self.reference, total_steps=self.plan.total_steps)
+        source = self.task if here else replace(self.reference, total_steps=self.plan.last_step)
         return build_executor(self.config, source, scorers(folder), group_of(self.config))

@@ -8,6 +8,7 @@ from typing import Any
 from pbt_gan.config.schedules import schedule_settings
 from pbt_gan.config.settings import Config
 from pbt_gan.config.source import merged
+from pbt_gan.core.population import START
 from pbt_gan.core.schedule import replay
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.places import check_places
@@ -47,7 +48,7 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
     schedule = replay(ancestry, same_streams=seed in (None, own))
     # Whatever the policy did besides, and how many members there were when, is no part of a schedule; what was laid
     # over the members' own values is in its rows.
-    own_ways = ("policy", "phases", "schedule")
+    own_ways = ("policy", "phases", "schedule", "start_from")
     shared = {key: value for key, value in run.config["pbt"].items() if key not in own_ways}
     change = {
         "name": f"{run.config['name']}-replay",
@@ -55,10 +56,11 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
         "pbt": {
             **NOBODY_COPIES,
             "population_size": 1,
-            "total_steps": report.step,
+            "total_steps": report.step - ancestry[0].start_step,
             "mode": "sync",
             "initial": [],
             "schedule": schedule_settings(schedule),
+            **_begun(run),
         },
     }
     whole = {key: value for key, value in run.config.items() if key != "stop"}  # a replay goes as far as its member
@@ -66,6 +68,14 @@ def replay_config(run: Run, member: str = "best", seed: int | None = None) -> Co
     check_places(config.plain())
     run.check_code(config.plain())
     return config
+
+
+def _begun(run: Run) -> Mapping[str, Any]:
+    """Return the setting by which a replay starts from what its run has started from, which that run keeps."""
+    start = run.config["pbt"].get("start_from")
+    if start is None:
+        return {}
+    return {"start_from": start if run.folder is None else {"source": str(run.folder.resolve()), "member": START}}
 
 
 @dataclass(frozen=True, slots=True)

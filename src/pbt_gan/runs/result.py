@@ -352,12 +352,14 @@ class Run:
             PbtGanError: it cannot be built; see its subclasses.
         """
         if self.task is not None:
-            self.task.expect(self.config["pbt"]["total_steps"])  # another run may have told it something else
+            self.task.expect(
+                validated(Config, self.config).pbt.last_step
+            )  # another run may have told it something else
             return self.task
         self.check_code()
         check_places({"task": self.config["task"]})
         config = validated(Config, self.config)
-        problem = build_task(replace(task_reference(config), total_steps=config.pbt.total_steps))
+        problem = build_task(replace(task_reference(config), total_steps=config.pbt.last_step))
         if self.fingerprint:
             problem.prepare(scorers(self._kept()))  # keeps what is there
             check_fingerprint(self.fingerprint, problem.fingerprint())

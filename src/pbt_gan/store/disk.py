@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from pbt_gan import files
@@ -14,6 +16,8 @@ from pbt_gan.store import checkpoints
 from pbt_gan.store.effective import Commit, EffectiveJournal, all_checkpoints, kept
 from pbt_gan.store.journal import FORMAT, Journal, path_of, read
 from pbt_gan.store.lock import RunLock
+
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 GENERATIONS = 2
 """Of so many commits the checkpoints are kept, where nobody says how many."""
@@ -48,12 +52,15 @@ class DiskStore:
         self._closed = False
 
     @classmethod
-    def create(cls, folder: Path, run: Json, *, generations: int = GENERATIONS) -> Self:
+    def create(
+        cls, folder: Path, run: Json, *, first: Mapping[str, bytes] = _NOTHING, generations: int = GENERATIONS
+    ) -> Self:
         """Begin a run.
 
         Args:
             folder: made if it is missing.
             run: what the journal's first entry says of the run; `config` is in it.
+            first: checkpoints that are there before anything is trained, by key; the journal never exists without them.
             generations: of so many commits the checkpoints are kept, the newest included; at least 1.
 
         Raises:
@@ -67,13 +74,18 @@ class DiskStore:
             if path.exists():
                 raise RunFolderError(f"{folder} holds a run already; `pbt-gan resume {folder}` goes on with it.")
             files.sweep(folder)
-            entry = {"type": "run", "format": FORMAT, **run}
-            journal = Journal.create(path, entry)
+            entries: list[Json] = [{"type": "run", "format": FORMAT, **run}]
             files.make_folder(checkpoints.folder_of(folder))
+            if first:
+                digests = checkpoints.write(folder, {key: partial(bytes, data) for key, data in first.items()}, {})
+                entries.append(_commit(0, digests, generations))
+            journal = Journal.create(path, *entries)
         except BaseException:
             lock.release()
             raise
-        return cls(folder, lock, journal, EffectiveJournal(entry, writer=entry), lines=1, generations=generations)
+        effective = EffectiveJournal(entries[0], writer=entries[0])
+        effective.follow(path, entries[1:], 2)
+        return cls(folder, lock, journal, effective, lines=len(entries), generations=generations)
 
     @property
     def run(self) -> Json:
@@ -155,14 +167,18 @@ class DiskStore:
         self._under_way = None
         try:
             digests = written.result()
-            entry = {"type": "commit", "upto": upto, "checkpoints": digests, "generations": self._generations}
-            self._journal.append([{**entry, "time": now()}], durable=True)
+            self._journal.append([_commit(upto, digests, self._generations)], durable=True)
         except KeyboardInterrupt:
             self._given_up = written
             raise
         before, self._commits = self._commits, kept(self._commits, Commit(upto, digests), self._generations)
         # Only now: until this line they were what a resume needs, or falls back to.
         checkpoints.remove(self.folder, sorted(all_checkpoints(before).keys() - all_checkpoints(self._commits).keys()))
+
+
+def _commit(upto: int, digests: Mapping[str, str], generations: int) -> Json:
+    """Return the entry of a commit whose checkpoints are on disk."""
+    return {"type": "commit", "upto": upto, "checkpoints": digests, "generations": generations, "time": now()}
 
 
 def _plain(usage: Usage | None) -> Json:

@@ -51,9 +51,9 @@ class Journal:
         self._checksum = contents.checksum
 
     @classmethod
-    def create(cls, path: Path, first: Json) -> "Journal":
-        """Begin a journal, in one step: it never exists without its first entry."""
-        return cls(path, _written(path, [first]))
+    def create(cls, path: Path, *first: Json) -> "Journal":
+        """Begin a journal, in one step: it never exists without its first entries."""
+        return cls(path, _written(path, first))
 
     def append(self, entries: Iterable[Json], *, durable: bool = False) -> None:
         """Write entries, all at once; with `durable` they and all before them survive a power cut."""

@@ -147,7 +147,8 @@ def saturation(run: Run, gain: float = GAIN) -> Saturation:
     lines = []
     for member, reports in run.history.by_member.items():
         changed = any(report.hyperparams != reports[0].hyperparams for report in reports)
-        if changed or any(report.step != report.trained_steps for report in reports):
+        ahead = {report.step - report.trained_steps for report in reports}  # by what the run started from
+        if changed or len(ahead) > 1:
             raise ConfigError(
                 f"Member {member} of {run.folder} did not keep its setting and its weights. Train with "
                 "--set pbt.exploit=none --set pbt.explore=none, and pbt.initial = [{ … }, …] for the settings."

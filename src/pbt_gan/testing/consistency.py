@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pbt_gan.core.population import Hyperparams
+from pbt_gan.core.population import START, Hyperparams
 from pbt_gan.core.records import Birth, Exploit, Measurement, Record, Report, Retire
 
 
@@ -92,5 +92,5 @@ def _contradictions(
 
 def _untold(checkpoints: Iterable[str], reported: dict[str, Report]) -> Iterator[str]:
     for checkpoint in checkpoints:
-        if checkpoint not in reported:
+        if checkpoint not in reported and checkpoint != START:
             yield f"nobody has reported {checkpoint}"

@@ -4,14 +4,19 @@ from typing import get_type_hints
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pbt_gan.cli import app
 from pbt_gan.config import toml
+from pbt_gan.config.settings import Config
 from pbt_gan.core.rng import stream
 from pbt_gan.errors import ConfigError, RunFolderError
 from pbt_gan.runs.project import Project
 from pbt_gan.studies.experiment.arms import ARMS
 from pbt_gan.studies.experiment.plan import FILE, keep, read_experiment
+from pbt_gan.studies.experiment.scale import scaled
+from pbt_gan.validation import validated
 from tests.studies.experiment.conftest import TOY, toy
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -109,6 +114,41 @@ def test_what_is_given_to_the_first_members_is_given_to_as_many_as_an_arm_has():
     )
     assert experiment.run_config("pbt", 0).pbt.initial == tuple(given[:2])
     assert experiment.run_config("longer-random", 0).pbt.initial == ()
+
+
+@given(
+    scale=st.floats(0.001, 1, exclude_max=True),
+    members=st.integers(1, 40),
+    points=st.integers(1, 60),
+    scores=st.integers(1, 4),
+    unit=st.integers(1, 500),
+)
+def test_a_share_of_an_experiment_keeps_its_form(scale, members, points, scores, unit):
+    pbt = {"ready_interval": scores * unit, "score_interval": unit, "population_size": members}
+    at_full_size = validated(Config, {"task": "toy", "pbt": {**pbt, "total_steps": points * scores * unit}})
+    lengths = scaled(at_full_size, members, scale)
+    assert lengths["ready_interval"] == scores * lengths["score_interval"]
+    ready_points, left = divmod(lengths["budget_steps"], members * lengths["ready_interval"])
+    assert left == 0
+    assert ready_points >= 2
+    # Where nothing is too short to be rounded, the share is the one that was asked for.
+    if unit * scale**0.5 >= 10 and points * scale**0.5 >= 10:
+        assert lengths["budget_steps"] / (members * points * scores * unit) == pytest.approx(scale, rel=0.11)
+
+
+def test_all_arms_of_a_share_train_as_many_steps_as_each_other():
+    arms = ["pbt", "halving", "longer", "replay", "replay-all"]
+    experiment = read_experiment("gan", [PHASES, {"experiment": {"arms": arms, "fixed_size": 4}}], scale=0.1)
+    assert experiment.budget_steps == 4 * 6 * 32
+    assert [sum(size * steps for size, steps in experiment.population(arm)) for arm in arms] == [768] * 5
+    assert experiment.population("replay") == [(1, 768)]
+    assert experiment.population("replay-all") == [(4, 192)]
+
+
+@pytest.mark.parametrize("scale", [0, -1, 1.5, float("nan")])
+def test_what_is_no_share_of_an_experiment_is_refused(scale):
+    with pytest.raises(ConfigError, match="above 0, up to 1"):
+        read_experiment("gan", [], scale=scale)
 
 
 def test_whole_score_intervals_may_leave_two_percent_of_the_budget():
@@ -241,7 +281,8 @@ def test_the_toy_of_these_tests_names_every_kind_of_arm():
 def test_the_experiments_of_the_results_can_be_carried_out(path: Path, tmp_path: Path):
     brought = tmp_path / "images.npy"
     np.save(brought, stream(0, "images").integers(0, 256, (4_000, 28, 28), np.uint8))
-    changes = [{"task": {"data": str(brought)}}] if path.stem.startswith("fashion") else []
+    of_files = path.stem.startswith("fashion") or path.stem.endswith(("-fashion", "-cifar"))
+    changes = [{"task": {"data": str(brought)}}] if of_files else []
     experiment = read_experiment(str(path), changes)
     assert experiment.config.name == path.stem
     assert experiment.rounding == 0

@@ -152,7 +152,7 @@ class Hyperband(Policy):
 
     def _rung(self, here: Sequence[Member], view: PopulationView) -> list[Decision]:
         plan = self._plan
-        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.total_steps)
+        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.last_step)
         stay = going_on(len(here), self._eta)
         best = {member.id for member in seen.ranked.only({member.id for member in here}).ranking[-stay:]}
         reason = f"of {len(here)} members {stay} go on"
@@ -170,7 +170,8 @@ class Hyperband(Policy):
             for begins in self._brackets[following].begins:
                 born = next_id + len(births)
                 drawn = draw(self._plan.space, stream(self._plan.seed, "birth", born))
-                births.append(Birth(born, drawn, "drawn", subpopulation=following, trained_steps=begins))
+                birth = Birth(born, drawn, "drawn", subpopulation=following, trained_steps=begins, **self._plan.fresh)
+                births.append(birth)
             if self._brackets[following].rungs:
                 break
         return births

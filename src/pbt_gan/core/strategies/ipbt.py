@@ -83,7 +83,7 @@ class IteratedPBT(Policy):
     def decide(self, due: Sequence[Member], view: PopulationView, memory: Any) -> Sequence[Decision]:
         """Begin the next iteration if this one stalls; those who have not begun it do so, the others do as in PBT."""
         plan, now = self._plan, self._remembered(memory)
-        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.total_steps)
+        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.last_step)
         now = self._counted(now, max(member.trained_steps for member in due), seen.ranked)
         # Where all have diverged PBT rescues them first.
         late = [m for m in due if now.joined.get(str(m.id), 0) < now.number and seen.ranked.healthy]

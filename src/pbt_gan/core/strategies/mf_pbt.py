@@ -71,7 +71,7 @@ class MultipleFrequencies(Policy):
     def decide(self, due: Sequence[Member], view: PopulationView, memory: Any) -> Sequence[Exploit]:
         """Decide about each by the same view: of before all of these decisions."""
         plan = self._plan
-        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.total_steps)
+        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.last_step)
         going: dict[int, Hyperparams] = {}
         decisions: list[Exploit] = []
         for member in due:

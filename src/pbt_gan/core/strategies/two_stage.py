@@ -50,7 +50,7 @@ class TwoStages(Policy):
         if len(due) < sum(member.trained_steps <= self._turn for member in view.current.values()):
             return []
         births = [
-            Birth(view.next_id + number, setting, origin, trained_steps=self._turn)
+            Birth(view.next_id + number, setting, origin, trained_steps=self._turn, **self._plan.fresh)
             for number, (setting, origin) in enumerate(self._settings(due, view))
         ]
         return [*(Retire(m.id, m.interval, f"score {m.score:.5g}; the search ends") for m in due), *births]
@@ -58,7 +58,7 @@ class TwoStages(Policy):
     def _settings(self, here: Sequence[Member], view: PopulationView) -> list[tuple[Hyperparams, str]]:
         """Return the settings that are trained, best first, and where each is from."""
         plan = self._plan
-        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.total_steps)
+        seen = plan.strategy.selection.seen(view, score_interval=plan.score_interval, total_steps=plan.last_step)
         ranked = seen.ranked.only({member.id for member in here})
         best_first = [member for member in reversed(ranked.ranking) if member.healthy]
         if not best_first and view.best is not None:

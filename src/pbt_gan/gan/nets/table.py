@@ -72,7 +72,11 @@ def _r3gan(size: int) -> Mapping[str, int]:
 
 NETS: Mapping[str, Architecture] = {
     "dcgan": Architecture(
-        "pbt_gan.gan.nets.dcgan:make_nets", halvings, _dcgan, sequential="pbt_gan.gan.nets.sequential:dcgan"
+        "pbt_gan.gan.nets.dcgan:make_nets",
+        halvings,
+        _dcgan,
+        patches_up_to=32,
+        sequential="pbt_gan.gan.nets.sequential:dcgan",
     ),
     "sngan-cnn": Architecture(
         "pbt_gan.gan.nets.sngan_cnn:make_nets",

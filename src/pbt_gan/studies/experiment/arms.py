@@ -52,6 +52,7 @@ class Arm:
     says: str  # what it is, for the protocol
     change: Callable[[Shared, Run | None], Table]  # by what is shared, and the run of `after`
     after: str | None = None  # the arm whose run of the same seed it needs
+    alone: bool = True  # such an arm has one member; else as many as those of fixed size
 
 
 def _fixed(says: str, *changes: Table) -> Arm:
@@ -100,9 +101,9 @@ def _alone(says: str, initial: Callable[[Space], list[Any]], decays: bool = Fals
 def _replay(after: str) -> Arm:
     def change(shared: Shared, found: Run | None) -> Table:
         assert found is not None  # this arm comes after the other
-        schedule = stretched(
-            replay(found.lineage(), same_streams=False), found.lineage()[-1].end_step, shared.budget_steps, shared.unit
-        )
+        line = found.lineage()
+        length = line[-1].end_step - line[0].start_step
+        schedule = stretched(replay(line, same_streams=False), length, shared.budget_steps, shared.unit)
         rows = schedule_settings(schedule)
         return {
             "seed": shared.config.seed + OTHER_SEED,
@@ -115,6 +116,16 @@ def _replay(after: str) -> Arm:
         change,
         after=after,
     )
+
+
+def _as_found(shared: Shared, found: Run | None) -> Table:
+    """As many new members as the search had, for as long, so that they compare with those of `fixed`."""
+    assert found is not None  # this arm comes after the other
+    rows = schedule_settings(replay(found.lineage(), same_streams=False))
+    return {
+        "seed": shared.config.seed + OTHER_SEED,
+        "pbt": {**NOBODY_COPIES, "population_size": shared.fixed_size, "initial": [], "schedule": rows},
+    }
 
 
 def _all_in_the_middle(shared: Shared, found: Run | None) -> Table:
@@ -154,6 +165,13 @@ ARMS: Mapping[str, Arm] = {
     "longer-random-decay": _alone("longer-random, whose rates decay", _drawn, decays=True),
     "replay": _replay(PBT),
     "replay-shrinking": _replay(SHRINKING),
+    "replay-all": Arm(
+        f"as many new members as {PBT} had, each trained with the schedule that the best of them found in that seed, "
+        "as it stands (the search is not charged to it)",
+        _as_found,
+        after=PBT,
+        alone=False,
+    ),
     "two-stage": Arm(
         "random search of as many members and steps as shrinking spends until it is smallest, then a new member at the "
         "best setting",

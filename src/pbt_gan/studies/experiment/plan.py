@@ -23,6 +23,7 @@ from pbt_gan.runs.changes import differences
 from pbt_gan.runs.project import Project
 from pbt_gan.runs.result import Run
 from pbt_gan.studies.experiment.arms import ARMS, PBT, RANDOM_SEARCH, Arm, Shared, Table
+from pbt_gan.studies.experiment.scale import scaled
 from pbt_gan.validation import Settings, validated
 
 FILE = "experiment.toml"
@@ -115,8 +116,10 @@ class Experiment:
 
     def population(self, name: str) -> Sequence[tuple[int, int]]:
         """Return the phases of an arm as (members, steps that each of them trains)."""
-        if self.arm(name).after is not None:
-            return [(1, self.budget_steps)]  # a replay
+        arm = self.arm(name)
+        if arm.after is not None:
+            size = 1 if arm.alone else self._fixed_size
+            return [(size, self.budget_steps // size)]
         pbt = settled(self.run_config(name, self.settings.seeds[0]).pbt)
         places = [0, *(phase.begins for phase in pbt.phases), pbt.total_steps]
         members = [pbt.population_size, *(phase.members for phase in pbt.phases)]
@@ -128,12 +131,16 @@ class Experiment:
         steps = [sum(size * length for size, length in self.population(arm)) for arm in self.settings.arms]
         return 1 - min(steps) / self.budget_steps
 
+    @property
+    def _fixed_size(self) -> int:
+        return self.settings.fixed_size or self.config.pbt.population_size
+
     def _shared(self, config: Config) -> Shared:
         return Shared(
             config,
             self.space,
             self.budget_steps,
-            self.settings.fixed_size or self.config.pbt.population_size,
+            self._fixed_size,
             self.settings.decay.model_dump(mode="json", exclude_none=True),
         )
 
@@ -147,8 +154,13 @@ def steps_of(pbt: PBTSettings) -> int:
     return member_steps(pbt.population_size, pbt.later, pbt.total_steps)
 
 
-def read_experiment(source: str, changes: Sequence[Table] = ()) -> Experiment:
+def read_experiment(source: str, changes: Sequence[Table] = (), *, scale: float = 1.0) -> Experiment:
     """Return the experiment of a preset, a task or a TOML file with a table `[experiment]`, with changes laid over it.
+
+    Args:
+        source: as `train` takes it.
+        changes: laid over it in turn.
+        scale: the share of its steps that all arms are to train, above 0, up to 1.
 
     Raises:
         ConfigError: something is wrong with the settings, an arm, or the cost of one.
@@ -157,6 +169,11 @@ def read_experiment(source: str, changes: Sequence[Table] = ()) -> Experiment:
     own = table.pop("experiment", {})
     settings = validated(ExperimentSettings, own, "experiment")
     project = Project(validated(Config, table))
+    if scale != 1:
+        pbt = project.config.pbt
+        lengths = scaled(project.config, settings.fixed_size or pbt.population_size, scale)
+        left = {key: value for key, value in table.get("pbt", {}).items() if key not in (*_LENGTHS, "phases")}
+        project = Project(validated(Config, {**table, "pbt": {**left, **lengths}}))
     experiment = Experiment(project.config, settings, project.plan.space)
     _check(experiment)
     return experiment

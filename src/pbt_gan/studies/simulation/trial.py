@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from pbt_gan.config.settings import Config
 from pbt_gan.core.lineage import History
 from pbt_gan.core.plan import Plan
 from pbt_gan.errors import ConfigError
@@ -52,7 +53,7 @@ class Trial:
         """The plan of each arm that needs no other's run, with the first seed."""
         arms = (arm for arm in self.experiment.settings.arms if self.experiment.arm(arm).after is None)
         seed = self.experiment.settings.seeds[0]
-        return {arm: Project(self.experiment.run_config(arm, seed)).plan for arm in arms}
+        return {arm: _plan(self.experiment.run_config(arm, seed)) for arm in arms}
 
     def check(self) -> None:
         """Raise ConfigError unless the landscape answers to what is evolved, and to nothing else."""
@@ -86,7 +87,7 @@ class Trial:
 
     def _after(self, arm: str, seed: int, found: Simulated) -> Plan:
         config = self.experiment.run_config(arm, seed, Run(self.experiment.config.plain(), found.journal, "finished"))
-        return Project(config).plan
+        return _plan(config)
 
 
 def landscape(name: str) -> Landscape[Any]:
@@ -98,6 +99,11 @@ def landscape(name: str) -> Landscape[Any]:
     if name not in LANDSCAPES:
         raise unknown("--landscape", name, LANDSCAPES)
     return LANDSCAPES[name]()
+
+
+def _plan(config: Config) -> Plan:
+    """Return a run's plan. What it starts from is a state of its task, and a landscape has its own beginning."""
+    return replace(Project(config).plan, start_step=None)
 
 
 def _outcome(arm: str, seed: int, run: Simulated) -> Outcome:
