@@ -22,7 +22,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-BINARY = (".png", ".safetensors", ".npz")
+BINARY = (".png", ".safetensors", ".npz", ".pbt-gan")
 
 WORKSHOP = ("dev", "docs", "bench-ray")
 """Extras for those who work on the project: what they bring the package itself must not import."""

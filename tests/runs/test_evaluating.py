@@ -1,6 +1,9 @@
 """Anybody's images are measured beside anybody's; a run's generator makes its own."""
 
 import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +35,13 @@ def run(tmp_path_factory):
     return folder
 
 
+def raising(error: Exception) -> Callable[..., None]:
+    def raising(*_: Any) -> None:
+        raise error
+
+    return raising
+
+
 @pytest.mark.slow
 def test_real_images_score_well_and_noise_badly(tmp_path):
     rng = np.random.default_rng(0)
@@ -55,8 +65,38 @@ def test_a_run_is_measured_beside_its_own_data_with_its_own_network(run):
     assert {key: each.value for key, each in by_name.scores.items()} == {
         key: each.value for key, each in best.scores.items()
     }
+    assert best.neighbours is not None
     assert best.neighbours.shape == (64, 8, 8, 1)
     assert json.loads(json.dumps(best.plain(), allow_nan=False))["networks"]["own"]["real_images"] == 1_797
+
+
+def test_a_run_whose_data_is_gone_is_measured_beside_what_its_network_saw_of_it(run, monkeypatch):
+    there = pbt_gan.evaluate(run, samples=100)
+
+    monkeypatch.setattr("pbt_gan.gan.task.load_dataset", raising(DataError("The disk is not plugged in.")))
+    found = pbt_gan.evaluate(run, samples=100)
+    assert found.neighbours is None
+    assert "1,797 images of digits" in found.against
+    assert "the real images are not here: The disk is not plugged in" in found.remarks
+    assert found.scores.keys() == {"cs", "fcd", "kcd"}
+    for key in ("cs", "fcd"):
+        assert found.scores[key].value == pytest.approx(there.scores[key].value, rel=1e-4)
+    assert json.loads(json.dumps(found.plain(), allow_nan=False))["networks"]["own"]["real_images"] == 1_797
+    for said in ("data", "inception", "against"):
+        options: dict[str, Any] = {said: "elsewhere"}
+        with pytest.raises(pbt_gan.PbtGanError):
+            pbt_gan.evaluate(run, samples=100, **options)
+    with pytest.raises(ConfigError, match="at least 20"):
+        pbt_gan.evaluate(run, samples=10)
+
+
+@pytest.mark.slow
+def test_where_there_is_no_such_network_it_is_said_that_the_data_is_gone(run, tmp_path, monkeypatch):
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    (copy / "scorers" / "held-out.safetensors").write_bytes(b"spoilt")
+    monkeypatch.setattr("pbt_gan.gan.task.load_dataset", raising(DataError("The disk is not plugged in.")))
+    with pytest.raises(DataError, match="not plugged in"):
+        pbt_gan.evaluate(copy, samples=100)
 
 
 @pytest.mark.slow

@@ -238,6 +238,20 @@ def test_an_export_replaces_an_earlier_one_and_nothing_else(folder: Path, tmp_pa
         exported(folder, out=tmp_path / "x.pt2")
 
 
+def test_weights_in_16_bits_take_half_the_room_and_are_computed_with_in_32(folder: Path, tmp_path: Path) -> None:
+    whole, half = exported(folder, out=tmp_path / "whole"), exported(folder, out=tmp_path / "half", half=True)
+    original, stored = pbt_gan.load_generator(folder), pbt_gan.load_generator(half.weights)
+    assert {tensor.dtype for tensor in stored.state_dict().values()} == {torch.float32}
+    for name, tensor in original.state_dict().items():
+        assert torch.equal(stored.state_dict()[name], tensor.half().float())
+    tensors = sum(tensor.numel() for tensor in original.state_dict().values())
+    card = 3_000  # what it says differs a little too
+    assert abs(whole.weights.stat().st_size - half.weights.stat().st_size - 2 * tensors) < card
+    assert np.abs(stored.sample(50).astype(int) - original.sample(50)).max() <= 2
+    with pytest.raises(ConfigError, match="--half"):
+        exported(folder, "torch-export", out=tmp_path / "out", half=True)
+
+
 def test_a_disk_that_refuses_leaves_nothing_half_written(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

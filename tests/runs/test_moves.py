@@ -252,6 +252,16 @@ def test_what_is_no_place_is_left_alone(tmp_path: Path) -> None:
     assert followed(table, {"a": "/", "b": ["z.py:y"], "c": 3}, {}) == table
 
 
+def test_a_data_set_by_its_name_lies_where_somebody_says(tmp_path: Path) -> None:
+    table = {"task": {"name": "gan", "data": "fashion-mnist"}}
+    assert located(table, {}, tmp_path, Moved()) == table
+    assert located(table, {}, tmp_path, Moved(data=tmp_path))["task"]["data"] == str(tmp_path.resolve())
+    with pytest.raises(ConfigError, match="digits, which is built in"):
+        located({"task": {"data": "digits"}}, {}, tmp_path, Moved(data=tmp_path))
+    with pytest.raises(ConfigError, match=r"no setting task\.data"):
+        located({"task": {}}, {}, tmp_path, Moved(data=tmp_path))
+
+
 def test_nonsense_among_the_notes_is_left_alone(tmp_path: Path) -> None:
     table = {"a": "/no/where"}
     assert located(table, {"/no/where": 3}, tmp_path, Moved()) == table

@@ -15,6 +15,7 @@ from pbt_gan.cli.options import (
     Download,
     ExecutorName,
     FitBy,
+    GeneratorSource,
     MaxBad,
     MaxCost,
     MaxTime,
@@ -24,10 +25,13 @@ from pbt_gan.cli.options import (
     NewMembers,
     NewPopulation,
     Nice,
+    OtherRun,
+    OwnRun,
     Patience,
     Population,
     Resolution,
     RunFolder,
+    RunFolders,
     StartFrom,
     Steps,
     TargetScore,
@@ -41,6 +45,8 @@ from pbt_gan.cli.options import (
     limits,
     place,
     preset_names,
+    pretrained_names,
+    run_names,
 )
 
 app = typer.Typer(
@@ -179,7 +185,7 @@ def train(
     )
 )
 def resume(
-    run: RunFolder,
+    run: OwnRun,
     steps: Steps = None,
     population: NewPopulation = None,
     newcomers: NewMembers = None,
@@ -221,7 +227,13 @@ def resume(
     )
 
 
-@app.command(epilog=_examples("pbt-gan show runs/0001-digits", "pbt-gan show runs/0001-digits --json | jq .best"))
+@app.command(
+    epilog=_examples(
+        "pbt-gan show runs/0001-digits",
+        "pbt-gan show runs/0001-digits --json | jq .best",
+        "pbt-gan show pretrained:digits",
+    )
+)
 def show(
     run: RunFolder,
     json: Annotated[bool, Option("--json", help="Print everything as one JSON object.")] = False,
@@ -232,12 +244,17 @@ def show(
     reading.show(run, as_json=json)
 
 
-@app.command(epilog=_examples("pbt-gan report runs/0001-digits --baseline runs/0002-digits"))
+@app.command(
+    epilog=_examples("pbt-gan report runs/0001-digits --baseline runs/0002-digits", "pbt-gan report pretrained:digits")
+)
 def report(
     run: RunFolder,
-    baseline: Annotated[Path | None, Option(metavar="RUN", help="Another run, drawn in grey beside it.")] = None,
+    baseline: OtherRun = None,
 ) -> None:
-    """Make a run's plots and report.html again."""
+    """Make a run's plots and report.html again.
+
+    Of a run that comes with the package a copy is made first, runs/pretrained-NAME.
+    """
     from pbt_gan.cli import reading
 
     reading.report(run, baseline)
@@ -245,7 +262,7 @@ def report(
 
 @app.command(epilog=_examples("pbt-gan compare runs/0001-digits runs/0002-hinge --out compare.png"))
 def compare(
-    runs: Annotated[list[Path], Argument(metavar="RUN", help="Two runs or more.")],
+    runs: RunFolders,
     out: Annotated[Path | None, Option(metavar="FILE.png", help="Also draw them.")] = None,
 ) -> None:
     """Compare runs: scores, held-out metrics, cost."""
@@ -257,6 +274,7 @@ def compare(
 @app.command(
     epilog=_examples(
         "pbt-gan replay runs/0001-digits --out runs/winner",
+        "pbt-gan replay pretrained:digits --out runs/winner",
         "pbt-gan replay runs/0001-digits --out runs/again --seed 7",
     )
 )
@@ -290,6 +308,7 @@ def replay(
 @app.command(
     epilog=_examples(
         "pbt-gan sample runs/0001-digits --out samples.png",
+        "pbt-gan sample pretrained:digits --out grid.png",
         "pbt-gan sample runs/0001-digits --out pictures    # a folder of PNGs",
         "pbt-gan sample runs/0001-digits --count 1000 --member 3 --out samples.npz",
         "pbt-gan sample runs/0001-digits --classes all --out sheet.png",
@@ -300,9 +319,7 @@ def replay(
     )
 )
 def sample(
-    source: Annotated[
-        Path, Argument(metavar="RUN|FILE", help="A run's folder, or a generator that `pbt-gan export` has written.")
-    ],
+    source: GeneratorSource,
     out: Annotated[
         str,
         Option(
@@ -370,6 +387,7 @@ def sample(
 @app.command(
     epilog=_examples(
         "pbt-gan evaluate runs/0001-digits",
+        "pbt-gan evaluate pretrained:digits",
         "pbt-gan evaluate my-samples --against my-images --neighbours nearest.png",
         "pbt-gan evaluate samples.npz --against my-images --inception inception.pth",
         "pbt-gan evaluate runs/0001-digits/checkpoints/m03-i0012.safetensors --json",
@@ -380,8 +398,9 @@ def evaluate(
         str,
         Argument(
             metavar="RUN|CHECKPOINT|IMAGES",
-            help="A run's folder or one of its checkpoints, whose generator makes images; or images: whatever `train` "
-            "takes as --data.",
+            autocompletion=run_names,
+            help="A run's folder, pretrained:NAME or a checkpoint, whose generator makes images; or images: whatever "
+            "`train` takes as --data.",
         ),
     ],
     against: Annotated[
@@ -436,6 +455,7 @@ def evaluate(
 @app.command(
     epilog=_examples(
         "pbt-gan export runs/0001-digits --licence CC-BY-4.0",
+        "pbt-gan export runs/0001-digits --half --out small",
         "pbt-gan export runs/0001-digits --format torch-export --out digits.pt2",
         "pbt-gan export runs/0001-digits --format onnx --member average",
     )
@@ -458,6 +478,7 @@ def export(
     licence: Annotated[
         str | None, Option(metavar="TEXT", help="What others may do with it, for the card: such as CC-BY-4.0.")
     ] = None,
+    half: Annotated[bool, Option("--half", help="Store weights in 16 bits: half the size (safetensors).")] = False,
     data: MovedData = None,
     task_file: TaskFile = None,
     trust: Trust = False,
@@ -470,7 +491,7 @@ def export(
     from pbt_gan.cli import exporting
     from pbt_gan.runs.places import Moved
 
-    exporting.export(run, format_, out, Moved(data, task_file), member, licence, trust=trust)
+    exporting.export(run, format_, out, Moved(data, task_file), member, licence, half=half, trust=trust)
 
 
 @app.command(
@@ -479,7 +500,7 @@ def export(
         "pbt-gan sample runs/0001-digits --member average --out samples.png",
     )
 )
-def average(run: RunFolder, data: MovedData = None, task_file: TaskFile = None, trust: Trust = False) -> None:
+def average(run: OwnRun, data: MovedData = None, task_file: TaskFile = None, trust: Trust = False) -> None:
     """Average the weights of the last survivors of one line.
 
     The best one's weights, and those of the living members that share an ancestor with it, each only if the score does
@@ -555,6 +576,21 @@ def presets(
     from pbt_gan.cli import reading
 
     reading.presets(name)
+
+
+@app.command(epilog=_examples("pbt-gan pretrained", "pbt-gan pretrained digits"))
+def pretrained(
+    name: Annotated[
+        str | None, Argument(metavar="NAME", autocompletion=pretrained_names, help="Print this one's card.")
+    ] = None,
+) -> None:
+    """List the trained runs that come with the package, or print the card of one.
+
+    pretrained:NAME stands for such a run wherever a RUN is asked for and nothing is written to it.
+    """
+    from pbt_gan.cli import reading
+
+    reading.pretrained(name)
 
 
 @app.command(

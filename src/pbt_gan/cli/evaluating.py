@@ -47,6 +47,8 @@ def show(
         trust=trust,
     )
     if neighbours is not None:
+        if found.neighbours is None:
+            raise ConfigError("--neighbours: the real images are not here; say where they lie, --data PATH.")
         files.make_folder(neighbours.parent)
         files.write(neighbours, grid(found.neighbours))
     if as_json:
@@ -100,14 +102,12 @@ def _remarks(found: Evaluation) -> list[str]:
     ]
     if biased:
         told.append(f"of ever more images they would be others; of these they read {', '.join(biased)}")
-    few = min(each.at_a_time for each in scores if each.at_a_time is not None)
-    if few < NEIGHBOUR_IMAGES:
-        told.append(f"of {few:,} images recall reads high and coverage low, beside that of {NEIGHBOUR_IMAGES:,}")
-    copied = found.judgements[-1].memorisation
-    told.append(
-        f"COPIED compares with {copied.unseen:,} "
-        + ("of the real images themselves, each left out in turn" if copied.left_out else "real images that are unseen")
-    )
+    if (copied := found.judgements[-1].memorisation) is not None:
+        few = min(each.at_a_time for each in scores if each.at_a_time is not None)
+        if few < NEIGHBOUR_IMAGES:
+            told.append(f"of {few:,} images recall reads high and coverage low, beside that of {NEIGHBOUR_IMAGES:,}")
+        left_out, unseen = "of the real images themselves, each left out in turn", "real images that are unseen"
+        told.append(f"COPIED compares with {copied.unseen:,} {left_out if copied.left_out else unseen}")
     if all(judgement.look.kind != "inception" for judgement in found.judgements):
         told.append("none of these is IS, FID or KID; those need --inception FILE")
     return told

@@ -20,11 +20,19 @@ _WHAT = {
 
 
 def export(
-    folder: Path, name: str, out: Path | None, moved: Moved, member: str, licence: str | None, *, trust: bool
+    folder: Path,
+    name: str,
+    out: Path | None,
+    moved: Moved,
+    member: str,
+    licence: str | None,
+    *,
+    half: bool,
+    trust: bool,
 ) -> None:
     """Write a generator, and say what lies where."""
     view = read_run(folder)
-    written = write(Run.of(view, moved, trust=trust), view, name, member=member, out=out, licence=licence)
+    written = write(Run.of(view, moved, trust=trust), view, name, member=member, out=out, licence=licence, half=half)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="fold")
     for part, what in _WHAT.items():

@@ -37,7 +37,61 @@ def class_names(context: Context, incomplete: str) -> list[str]:
     return [name for name in (*names, "all") if name.startswith(incomplete)]
 
 
-RunFolder = Annotated[Path, Argument(metavar="RUN", help="A run's folder, such as runs/0001-digits.")]
+def _run_place(place: str) -> Path:
+    from pbt_gan.runs.pretrained import run_place
+
+    return run_place(place)
+
+
+def _own_run(place: str) -> Path:
+    from pbt_gan.runs.pretrained import own_run
+
+    return own_run(place)
+
+
+def run_names(incomplete: str) -> list[str]:
+    """Complete the name of a run that comes with the package; a shell completes paths itself."""
+    from pbt_gan.runs.pretrained import completed
+
+    return completed(incomplete)
+
+
+def pretrained_names(incomplete: str) -> list[str]:
+    """Complete NAME of `pretrained:NAME`."""
+    from pbt_gan.runs.pretrained import pretrained
+
+    return [name for name in pretrained() if name.startswith(incomplete)]
+
+
+_HELP = "A run's folder, such as runs/0001-digits"
+
+RunFolder = Annotated[
+    Path,
+    Argument(
+        metavar="RUN",
+        parser=_run_place,
+        autocompletion=run_names,
+        help=f"{_HELP}; or one that comes with the package, such as pretrained:digits.",
+    ),
+]
+OtherRun = Annotated[
+    Path | None,
+    Option(metavar="RUN", parser=_run_place, autocompletion=run_names, help="Another run, drawn in grey beside it."),
+]
+RunFolders = Annotated[
+    list[Path], Argument(metavar="RUN", parser=_run_place, autocompletion=run_names, help="Two runs or more.")
+]
+GeneratorSource = Annotated[
+    Path,
+    Argument(
+        metavar="RUN|FILE",
+        parser=_run_place,
+        autocompletion=run_names,
+        help="A run's folder, a generator that `pbt-gan export` has written, or pretrained:NAME (see `pbt-gan "
+        "pretrained`).",
+    ),
+]
+OwnRun = Annotated[Path, Argument(metavar="RUN", parser=_own_run, help=f"{_HELP}.")]
 Changes = Annotated[
     list[str] | None,
     Option("--set", metavar="KEY=VALUE", help="Change any setting, such as task.batch_size=32; may be given again."),

@@ -1,4 +1,4 @@
-"""`show`, `report`, `compare`, `presets`: what is read from runs."""
+"""`show`, `report`, `compare`, `presets`, `pretrained`: what is read from runs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,8 @@ from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.table import Population, render
 from pbt_gan.reporting.text import member_name, number, started, usage
 from pbt_gan.reporting.unverified import unverified
+from pbt_gan.runs.pretrained import SCHEME, card_page, is_shipped, run_place, spoken, working_copy
+from pbt_gan.runs.pretrained import pretrained as all_pretrained
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
 from pbt_gan.store.journal import strict
@@ -56,7 +58,10 @@ def show(folder: Path, *, as_json: bool) -> None:
 
 
 def report(folder: Path, baseline: Path | None) -> None:
-    """Draw the plots, write page and table, and say where they lie."""
+    """Draw the plots, write page and table, and say where they lie; of a run of the package, in a copy."""
+    if is_shipped(folder):
+        name, folder = spoken(folder), working_copy(folder)
+        console().print(Text(f"{name} is copied to {folder}, which is yours to change.", overflow="fold"))
     view = read_run(folder)
     write_results(view, None if baseline is None else read_run(baseline))
     MetricsTable().start(RunContext(folder, view.config, view.cards, view.records, reals=None, total_orders=0))
@@ -68,7 +73,7 @@ def overview(run: Run) -> RenderableType:
     total, seed = run.config["pbt"]["total_steps"], run.config["seed"]
     trained = max((report.trained_steps for report in run.history.reports), default=0)
     state = run.ending if run.ending in ("finished", "running") else f"stopped ({run.ending})"
-    head = f"{run.folder}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
+    head = f"{spoken(run.folder)}: {state}, {number(trained)} of {number(total)} steps, seed {seed}"
     rows = Population.of(run.records()).ranked()
     doubt, failed = unverified(run.history), failures(run.records())
     return Group(
@@ -81,6 +86,7 @@ def overview(run: Run) -> RenderableType:
         *([Text(f"{failed}; see log.txt.")] if failed else []),
         *([Text(used)] if (used := usage(run.usage)) else []),
         *(Text(told(fallback), overflow="fold") for fallback in run.fallbacks),
+        *_place(run),
     )
 
 
@@ -104,7 +110,7 @@ def compare(folders: Sequence[Path], out: Path | None) -> None:
         raise ConfigError("compare takes two runs or more: pbt-gan compare runs/0001-digits runs/0002-digits")
     if out is not None and out.suffix != ".png":
         raise ConfigError(f"--out {out}: the comparison is drawn as a picture; name a .png file.")
-    runs = {str(folder): Run.open(folder) for folder in folders}
+    runs = {spoken(folder): Run.open(folder) for folder in folders}
     cards = {metric: card for run in runs.values() for metric, card in run.cards.items()}
     console().print(comparison_table.render({name: run.history for name, run in runs.items()}, cards))
     if out is not None:
@@ -124,6 +130,17 @@ def presets(name: str | None) -> None:
     console().print(listing)
 
 
+def pretrained(name: str | None) -> None:
+    """Print one card, or the list of the runs that come with the package."""
+    if name is not None:
+        put(card_page(run_place(f"{SCHEME}{name.removeprefix(SCHEME)}")).removesuffix("\n"))
+        return
+    listing = Table(box=None, show_header=False, pad_edge=False)
+    for key, about in all_pretrained().items():
+        listing.add_row(Text(f"{SCHEME}{key}", "bold"), Text(about))
+    console().print(listing)
+
+
 def _best(run: Run) -> Iterator[Text]:
     best = run.best
     if best is None:
@@ -134,6 +151,12 @@ def _best(run: Run) -> Iterator[Text]:
     ]
     reached = ", ".join([f"score {number(best.score)}", *held_out])
     yield Text(f"Best ever: {member_name(best.member)} at step {number(best.step)}, {reached}")
+
+
+def _place(run: Run) -> Iterator[Text]:
+    """Tell where a run of the package lies, for programs that take a folder."""
+    if run.folder is not None and is_shipped(run.folder):
+        yield Text(f"It lies in {run.folder}; tensorboard --logdir takes that folder.", overflow="fold")
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,19 @@ class TensorBoard:
 
     Events wait in memory until the next flush, which appends them with one write a member: no thread, no file held
     open, whatever the population's size. A resumed run's files are made anew from its records and its sample grids.
+
+    Args:
+        clock: what tells when an event was written, in seconds.
     """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
 
     def start(self, context: RunContext) -> None:
         """Replace what lies there by the run so far."""
         assert context.folder is not None
         self._folder = context.folder / "tensorboard"
-        self._name = f"events.out.tfevents.{int(time.time()):010d}.pbt-gan"
+        self._name = f"events.out.tfevents.{int(self._clock()):010d}.pbt-gan"
         self._waiting: dict[int, list[bytes]] = defaultdict(list)
         self._known: set[int] = set()
         for member in files.own(self._folder, _MEMBERS):
@@ -52,7 +58,7 @@ class TensorBoard:
             folder = self._folder / member_name(member)
             files.make_folder(folder)
             if member not in self._known:
-                events.insert(0, _event(file_version="brain.Event:2"))
+                events.insert(0, self._event(file_version="brain.Event:2"))
                 self._known.add(member)
             _append(folder / self._name, b"".join(events))
         self._waiting.clear()
@@ -69,7 +75,16 @@ class TensorBoard:
             width, height = (int.from_bytes(png[place : place + 4]) for place in (16, 20))  # of the PNG's first chunk
             image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=png)
             values.append(Summary.Value(tag="samples", image=image))
-        self._waiting[report.member].append(_event(step=report.trained_steps, summary=Summary(value=values)))
+        self._waiting[report.member].append(self._event(step=report.trained_steps, summary=Summary(value=values)))
+
+    def _event(self, **content: Any) -> bytes:
+        """Encode one event as a record of the event file."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        buffer = BytesIO()
+        RecordWriter(buffer).write(Event(wall_time=self._clock(), **content).SerializeToString())
+        return buffer.getvalue()
 
 
 def scalars(report: Report) -> Iterator[tuple[str, float]]:
@@ -84,16 +99,6 @@ def scalars(report: Report) -> Iterator[tuple[str, float]]:
             yield f"hyperparams/{name}", setting
             if isinstance(setting, float) and setting > 0:
                 yield f"hyperparams_log10/{name}", math.log10(setting)
-
-
-def _event(**content: Any) -> bytes:
-    """Encode one event as a record of the event file."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
-    buffer = BytesIO()
-    RecordWriter(buffer).write(Event(wall_time=time.time(), **content).SerializeToString())
-    return buffer.getvalue()
 
 
 def _append(path: Path, data: bytes) -> None:

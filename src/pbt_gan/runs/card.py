@@ -67,13 +67,13 @@ def card_of(view: RunView, run: Run, member: str, licence: str | None) -> Card:
                 }
                 for segment in run.history.ancestry(*place)
             ],
-            "data": _nameless(
+            "data": nameless(
                 {
                     "place": view.config.get("task", {}).get("data"),
                     "fingerprint": view.run.get("fingerprint", {}).get("data"),
                 }
             ),
-            "config": _nameless(view.config),
+            "config": nameless(view.config),
             "trained_with": view.run.get("versions", {}),
             "exported_with": versions(),
         }
@@ -181,13 +181,13 @@ def _versions(of: Mapping[str, Any]) -> str:
     )
 
 
-def _nameless(value: Any) -> Any:
+def nameless(value: Any) -> Any:
     """Return a value with each absolute path in it cut down to its last part: it tells of somebody's machine."""
     if isinstance(value, str):
         return Path(value).name if Path(value).is_absolute() else value
     if isinstance(value, Mapping):
-        return {key: _nameless(item) for key, item in value.items()}
-    return [_nameless(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: nameless(item) for key, item in value.items()}
+    return [nameless(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(text: Any) -> str:

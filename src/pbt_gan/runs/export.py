@@ -13,6 +13,7 @@ from pbt_gan.gan.portable.formats import FORMATS, find_format, loader, use
 from pbt_gan.interfaces import RunView
 from pbt_gan.runs.card import card_of, page
 from pbt_gan.runs.generator import WEIGHTS
+from pbt_gan.runs.pretrained import is_shipped, spoken
 from pbt_gan.runs.result import Run
 
 
@@ -34,7 +35,9 @@ class Exported:
         return cls(out, out.with_name(f"{module}.py"), out.with_suffix(".md"), out.with_suffix(".json"))
 
 
-def export(run: Run, view: RunView, name: str, *, member: str, out: Path | None, licence: str | None) -> Exported:
+def export(
+    run: Run, view: RunView, name: str, *, member: str, out: Path | None, licence: str | None, half: bool = False
+) -> Exported:
     """Write a member's generator for others; what was exported there before in this format is replaced.
 
     Args:
@@ -44,14 +47,20 @@ def export(run: Run, view: RunView, name: str, *, member: str, out: Path | None,
         member: as `Run.state` takes it.
         out: a folder, or a file with the format's suffix; None: `export/FORMAT` in the run's folder.
         licence: goes into the card.
+        half: store weights in 16 bits; a file half as large, of which `load_generator` makes 32 again.
 
     Raises:
-        ConfigError: there is no such format or member, the task is not the GAN, or something else lies at `out`.
+        ConfigError: there is no such format or member, the task is not the GAN, something else lies at `out`, or the
+            format keeps no halves.
         RunFolderError, DamageError: as of `Run.state`.
         StorageError: the disk refused.
     """
     form = find_format(name)
+    if half and name != "safetensors":
+        raise ConfigError(f"--half: a program as {name} computes in the bits that it is stored in. Leave it out.")
     place = out or view.folder / "export" / name
+    if out is None and is_shipped(view.folder):
+        raise ConfigError(f"{spoken(view.folder)} comes with the package, where nothing is written; add --out FOLDER.")
     if out is None and (place.is_symlink() or place.parent.is_symlink()):
         raise RunFolderError(f"{place} leads out of the run's folder by a link; name a place with --out.")
     _check_suffix(place, name)
@@ -59,6 +68,7 @@ def export(run: Run, view: RunView, name: str, *, member: str, out: Path | None,
     _check_free(written, name)
     member = run.whole(member)
     generator = run.generator(member)
+    generator = generator.half() if half else generator
     from pbt_gan.gan.portable.safetensors import recipe_card  # needs torch: after all that may be refused without
 
     card = {**card_of(view, run, member, licence), **recipe_card(generator)}

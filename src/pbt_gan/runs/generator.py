@@ -9,7 +9,9 @@ from pbt_gan.errors import ConfigError
 from pbt_gan.gan.task import GanTask
 from pbt_gan.interfaces import Tree
 from pbt_gan.places import expanded
+from pbt_gan.runs import lone
 from pbt_gan.runs.folder import holds_run, scorers
+from pbt_gan.runs.pretrained import run_place
 from pbt_gan.validation import validated
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ def load_generator(source: Path | str, member: str = "best", *, trust: bool = Fa
     Neither the data nor the scorers of the run are needed.
 
     Args:
-        source: a run's folder, also of one that still trains; or what `pbt-gan export` has written as safetensors, the
-            file or its folder.
+        source: a run's folder, also of one that still trains; `pretrained:NAME`, which comes with the package; or what
+            `pbt-gan export` has written as safetensors, the file or its folder.
         member: of a run: `best`, `last-best`, a member's number, or `average`.
         trust: that a run may run whatever code it names, as of `Run.open`. A file never may.
 
@@ -48,7 +50,7 @@ def load_generator(source: Path | str, member: str = "best", *, trust: bool = Fa
     """
     from pbt_gan.runs.result import Run
 
-    path = expanded(str(source))
+    path = expanded(str(run_place(source)))
     if holds_run(path):
         return Run.open(path, trust=trust).generator(member)
     file = path / f"{WEIGHTS}.safetensors" if path.is_dir() else path
@@ -70,6 +72,8 @@ def generator_of(run: "Run", member: str) -> "Generator":
     from pbt_gan.gan.training.sampler import generating
 
     task = gan_of(run)
+    if lone.has_only(run, member):
+        return lone.lone_generator(run, member)
     state = run.state(member)
     recipe = _recipe(run, task, state).of_generator()
     return Generator(recipe, *of_member(recipe.plain_nets().generator, generating(state)))

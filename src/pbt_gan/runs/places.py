@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pbt_gan.config.source import data_place
+from pbt_gan.config.source import data_place, merged
 from pbt_gan.config.tasks import BUILT_IN_DATA, FETCHED_DATA
 from pbt_gan.errors import ConfigError, RunFolderError
 
@@ -65,6 +65,8 @@ def located(config: Table, notes: Table, folder: Path, moved: Moved) -> dict[str
         ConfigError: there is nothing of the kind that is said to lie elsewhere.
     """
     said = _said(config, moved)
+    if moved.data is not None and _is_fetched(config):  # it had no place: whose copy it is makes no difference
+        config = merged(config, {"task": {"data": str(_data(moved.data))}})
 
     def now(path: Path) -> Path:
         if path in said:
@@ -114,13 +116,13 @@ def _said(config: Table, moved: Moved) -> dict[Path, Path]:
     """Return the old and new paths that somebody has told."""
     task = config.get("task", {})
     said = {}
-    if moved.data is not None:
+    if moved.data is not None and not _is_fetched(config):
         place = _place(task.get("data"))
         if place is None:
-            named = task.get("data") in (BUILT_IN_DATA, *FETCHED_DATA)
-            what = f"the data set {task.get('data')}, by name" if named else "no setting task.data"
+            named = task.get("data") == BUILT_IN_DATA
+            what = f"the data set {BUILT_IN_DATA}, which is built in" if named else "no setting task.data"
             raise ConfigError(f"--data {moved.data}: this run's task has {what}, and nothing that could be moved.")
-        said[place[0]] = Path(data_place(str(moved.data), Path.cwd()))
+        said[place[0]] = _data(moved.data)
     if moved.task_file is not None:
         place = _place(task.get("name"))
         if place is None:
@@ -129,6 +131,15 @@ def _said(config: Table, moved: Moved) -> dict[Path, Path]:
             )
         said[place[0]] = Path(moved.task_file).expanduser().resolve()
     return said
+
+
+def _is_fetched(config: Table) -> bool:
+    """Whether a run's data is a known set, by its name."""
+    return config.get("task", {}).get("data") in FETCHED_DATA
+
+
+def _data(place: Path | str) -> Path:
+    return Path(data_place(str(place), Path.cwd()))
 
 
 def _is_moved(before: tuple[Path, str] | None, after: tuple[Path, str] | None, proven: bool) -> bool:

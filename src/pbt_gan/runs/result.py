@@ -19,11 +19,12 @@ from pbt_gan.errors import ConfigError, DamageError, RunFolderError, instead, su
 from pbt_gan.executors.work import attached
 from pbt_gan.interfaces import Fallback, Images, Problem, RunView, Trainer, Tree, Usage
 from pbt_gan.modules.parts import Parts
-from pbt_gan.runs import average
+from pbt_gan.runs import average, lone
 from pbt_gan.runs.changes import check_fingerprint
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.generator import discriminator_of, generator_of
 from pbt_gan.runs.places import UNMOVED, Moved, check_places, located
+from pbt_gan.runs.pretrained import run_place
 from pbt_gan.runs.sense import check_sense
 from pbt_gan.runs.trust import code_in, foreign, refuse
 from pbt_gan.store.reader import checkpoint_bytes, committed, kept_checkpoints, read_run
@@ -75,7 +76,7 @@ class Run:
         """Read a run's folder; also that of a run that still trains.
 
         Args:
-            folder: the run's.
+            folder: the run's; or `pretrained:NAME`, one that comes with the package.
             data: where its data lies now; None: where it was, or where it is found from the run's folder.
             task_file: likewise, the file of its task.
             trust: that the run may run whatever code it names. Without it that is what its user has trained it with
@@ -85,7 +86,7 @@ class Run:
             RunFolderError: there is no run, or one of another format version.
             DamageError: its journal is damaged.
         """
-        return cls.of(read_run(Path(folder)), Moved(data, task_file), trust=trust)
+        return cls.of(read_run(run_place(folder)), Moved(data, task_file), trust=trust)
 
     @classmethod
     def of(cls, view: RunView, moved: Moved = UNMOVED, *, trust: bool = False) -> "Run":
@@ -228,7 +229,7 @@ class Run:
         Raises:
             ConfigError, RunFolderError, DamageError: as of `state`.
         """
-        if member == average.NAME:
+        if member == average.NAME or lone.has_only(self, member):
             return member
         report, _ = self._whole(member)
         return member if report == self.member(member) else report.checkpoint

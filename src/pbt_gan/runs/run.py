@@ -19,6 +19,7 @@ from pbt_gan.reporting import default_listeners
 from pbt_gan.runs.folder import holds_run
 from pbt_gan.runs.given import Given
 from pbt_gan.runs.launch import go_on, in_memory, left_alone, start
+from pbt_gan.runs.pretrained import own_run
 from pbt_gan.runs.project import Project
 from pbt_gan.runs.report import write_results
 from pbt_gan.runs.result import Run
@@ -117,7 +118,7 @@ def resume(
     references.refuse_while_loading()
     streams.hold()
     given = Given.of(task, settings)
-    change = partial(go_on, Path(folder), change=_change(given.settings), population=population, newcomers=newcomers)
+    change = partial(go_on, own_run(folder), change=_change(given.settings), population=population, newcomers=newcomers)
     return _Watched(given, quiet, max_time).run(partial(change, trust=trust))
 
 

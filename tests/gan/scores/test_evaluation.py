@@ -129,6 +129,7 @@ def test_a_network_that_knows_no_classes_tells_all_but_the_classifier_score():
 def test_copies_are_told_with_their_originals():
     found = judge(look(), REALS[:50], REALS, images(6, 200))
     assert found.measurements["copied"].value > 0.9
+    assert found.memorisation is not None
     assert found.memorisation.distances.max() == 0
     assert not found.memorisation.left_out
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from pbt_gan import codec, files, references
@@ -107,6 +108,8 @@ def read(path: Path) -> Loaded:
     dtypes = {tensor.dtype for tensor in tensors.values()}
     if len(dtypes) > 1 or not next(iter(dtypes)).is_floating_point:
         raise DamageError(f"{path}: its weights are not all of one floating-point type. Export it again.")
+    if dtypes == {torch.float16}:  # stored so to be half as large; nobody computes better with it
+        params, buffers = ({name: tensor.float() for name, tensor in part.items()} for part in (params, buffers))
     return Loaded(Generator(recipe, params, buffers), card)
 
 

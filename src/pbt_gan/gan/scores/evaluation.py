@@ -1,7 +1,7 @@
 """What networks make of one set of images beside another: every score, with its interval."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ from pbt_gan.gan.scores import naming
 from pbt_gan.gan.scores.frechet import Moments
 from pbt_gan.gan.scores.memorisation import Memorisation, memorisation
 from pbt_gan.gan.scores.score import Reals, Score, Seen
-from pbt_gan.gan.scores.table import EVALUATED
+from pbt_gan.gan.scores.table import EVALUATED, SCORES
 
 if TYPE_CHECKING:
     from pbt_gan.gan.scores.scorer import FeatureNetwork
@@ -76,7 +76,7 @@ class Judgement:
     look: Look
     measurements: Mapping[str, Measurement]  # by the names of `naming.key`
     reals: int  # real images that it has looked at
-    memorisation: Memorisation
+    memorisation: Memorisation | None  # None: the real images themselves were not there
 
 
 def judge(look: Look, images: Pictures, reals: Pictures, unseen: Pictures | None) -> Judgement:
@@ -97,11 +97,7 @@ def judge(look: Look, images: Pictures, reals: Pictures, unseen: Pictures | None
     assert seen is not None
     assert known is not None
     beside = None if fresh is None or len(fresh.features) < len(images) else _part(fresh, 0, len(images))
-    measurements = {
-        naming.key(look.kind, key): _measured(look, key, score, seen, known, beside)
-        for key, score in EVALUATED.items()
-        if seen.probabilities is not None or not score.needs_probabilities
-    }
+    measurements = _measurements(look, EVALUATED, seen, _of_images(known), beside)
     found = memorisation(seen.features, known.features, None if fresh is None else fresh.features)
     measurements[naming.key(look.kind, "copied")] = Measurement(
         short=naming.short(look.kind, "copied"),
@@ -118,9 +114,40 @@ def judge(look: Look, images: Pictures, reals: Pictures, unseen: Pictures | None
     return Judgement(look, measurements, len(reals), found)
 
 
-def _measured(look: Look, key: str, score: Score, seen: Seen, known: Seen, unseen: Seen | None) -> Measurement:
+def judge_beside(look: Look, images: Pictures, kept: Reals, reals: int) -> Judgement:
+    """Measure what a network can tell of images beside what it once saw of real ones, which need not be there.
+
+    Those are the scores of training; what compares image with image is left out.
+
+    Args:
+        look: the network.
+        images: as of `judge`.
+        kept: what it saw.
+        reals: of how many images.
+    """
+    from torch import from_numpy
+
+    seen = look.network(from_numpy(np.ascontiguousarray(images)))
+    return Judgement(look, _measurements(look, SCORES, seen, lambda size, offset: kept, None), reals, None)
+
+
+Beside = Callable[[int | None, float], Reals]
+"""What is known of the real images, for a score that looks at so many at a time (None: at all), from a place on."""
+
+
+def _measurements(
+    look: Look, scores: Mapping[str, Score], seen: Seen, beside: Beside, unseen: Seen | None
+) -> dict[str, Measurement]:
+    return {
+        naming.key(look.kind, key): _measured(look, key, score, seen, beside, unseen)
+        for key, score in scores.items()
+        if seen.probabilities is not None or not score.needs_probabilities
+    }
+
+
+def _measured(look: Look, key: str, score: Score, seen: Seen, beside: Beside, unseen: Seen | None) -> Measurement:
     splits = INCEPTION_SPLITS if (look.kind, key) == ("inception", "cs") else 1
-    parts = _parts(score, seen, known, splits)
+    parts = _parts(score, seen, beside, splits)
     value, size = _value(score, parts), score.most_images
     return Measurement(
         short=naming.short(look.kind, key),
@@ -129,7 +156,7 @@ def _measured(look: Look, key: str, score: Score, seen: Seen, known: Seen, unsee
         better=score.better,
         value=value,
         error=math.hypot(*(score.error(*part) for part in parts)) / len(parts),
-        real=None if unseen is None else _value(score, _parts(score, unseen, known, splits)),
+        real=None if unseen is None else _value(score, _parts(score, unseen, beside, splits)),
         images=sum(len(part.features) for part, _ in parts),
         at_a_time=None if size is None else min(size, len(seen.features)),
         bias=None if size is not None else _value(score, _halves(parts)) - value,
@@ -141,7 +168,7 @@ Parts = Sequence[tuple[Seen, Any]]
 """Images that are measured at a time, and what they are compared with."""
 
 
-def _parts(score: Score, seen: Seen, known: Seen, splits: int) -> Parts:
+def _parts(score: Score, seen: Seen, beside: Beside, splits: int) -> Parts:
     """Return what the value is the mean of.
 
     A score that looks at a thousand images at a time is measured of several thousands, each beside other real images:
@@ -149,12 +176,12 @@ def _parts(score: Score, seen: Seen, known: Seen, splits: int) -> Parts:
     """
     count, size = len(seen.features), score.most_images
     if size is None:
-        reference = None if score.reference is None else score.reference(_moments(known))
+        reference = None if score.reference is None else score.reference(beside(None, 0.0))
         return [(_part(seen, places[0], places[-1] + 1), reference) for places in np.array_split(range(count), splits)]
     assert score.reference is not None
     parts = min(MOST_PARTS, max(1, count // size))
     return [
-        (_part(seen, part * size, part * size + size), score.reference(_spread(known, size, part / parts)))
+        (_part(seen, part * size, part * size + size), score.reference(beside(size, part / parts)))
         for part in range(parts)
     ]
 
@@ -176,6 +203,10 @@ def _value(score: Score, parts: Parts) -> float:
 def _part(seen: Seen, begin: int, end: int) -> Seen:
     probabilities = None if seen.probabilities is None else seen.probabilities[begin:end]
     return Seen(seen.features[begin:end], probabilities)
+
+
+def _of_images(known: Seen) -> Beside:
+    return lambda size, offset: _moments(known) if size is None else _spread(known, size, offset)
 
 
 def _moments(known: Seen) -> Reals:

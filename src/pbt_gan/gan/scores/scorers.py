@@ -119,7 +119,7 @@ def known(dataset: Dataset, role: Role, rung: Rung) -> Tree | None:
     """
     if rung == "classifier" and (data := _shipped(dataset, role)) is not None:
         return _decoded(data)
-    data = kept.find(dataset, role, rung)
+    data = _of_a_run(dataset, role, rung) or kept.find(dataset, role, rung)
     if data is None:
         return None
     tree = _decoded(data)
@@ -133,16 +133,26 @@ def read_scorer(folder: Path, role: Role, dataset: Dataset) -> Tree:
         DamageError: it is missing or damaged.
         RunFolderError: it was made for other data.
     """
+    scorer = stored_scorer(folder, role)
+    if scorer["card"]["data_fingerprint"] == dataset.fingerprint:
+        return scorer
+    raise _of_other_images(scorer_file(folder, role), dataset)
+
+
+def stored_scorer(folder: Path, role: Role) -> Tree:
+    """Return a scorer of a run likewise, whatever images it was made for.
+
+    Raises:
+        DamageError: it is missing or damaged.
+    """
     path = scorer_file(folder, role)
     try:
         scorer = _decoded(files.content(path, MOST_BYTES))
-        if scorer["card"]["data_fingerprint"] == dataset.fingerprint:
+        if "data_fingerprint" in scorer["card"]:
             return scorer
     except (OSError, DamageError, KeyError, TypeError) as error:
-        raise DamageError(
-            f"{path} is missing or damaged; take the run's folder from a backup, or begin anew."
-        ) from error
-    raise _of_other_images(path, dataset)
+        raise _unreadable(path) from error
+    raise _unreadable(path)
 
 
 def findings_of(card: Mapping[str, Any]) -> Findings | None:
@@ -239,6 +249,23 @@ def _shipped(dataset: Dataset, role: Role) -> bytes | None:
     return None
 
 
+def _of_a_run(dataset: Dataset, role: Role, rung: Rung) -> bytes | None:
+    """Return a scorer of a run of the same images that comes with the package, if it is what would be made now."""
+    for path in sorted(shipped_folder().parent.glob("pretrained/*/card.json")):
+        card: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if card["data"]["fingerprint"] != dataset.fingerprint:
+            continue
+        file = scorer_file(path.parent / "scorers", role)
+        data = file.read_bytes()
+        if _sha256(data) != card["scorers"][role]:
+            raise DamageError(f"{file} is damaged; install pbt-gan again.")
+        made = _decoded(data)["card"]
+        as_now = RECIPES[role].seed, whole_effort(rung).steps
+        if rung_of(made) == rung and (made["seed"], made.get("steps")) == as_now:
+            return data
+    return None
+
+
 def _shipped_findings(card: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return what was measured of a shipped scorer: it stands beside the file, which stays as old runs have it."""
     for cards in sorted(shipped_folder().glob("*.json")):
@@ -265,6 +292,10 @@ def _card(path: Path) -> Mapping[str, Any] | None:
 def _decoded(data: bytes) -> Tree:
     tree: Tree = decode(data)
     return tree
+
+
+def _unreadable(path: Path) -> DamageError:
+    return DamageError(f"{path} is missing or damaged; take the run's folder from a backup, or begin anew.")
 
 
 def _of_other_images(path: Path, dataset: Dataset) -> RunFolderError:
