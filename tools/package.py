@@ -92,6 +92,7 @@ def use(commands: Path, folder: Path) -> None:
     listed = call(command, "presets", cwd=folder)
     for preset in PACKAGE.glob("presets/*.toml"):
         require(preset.stem in listed, f"the preset {preset.stem} is not listed")
+    call(command, "sample", "pretrained:digits", "--out", "grid.png", cwd=folder)
     # The classifiers of `digits` come with the package: training copies them, and would otherwise train its own.
     call(command, "train", "digits", *TINY, "--out", "run", cwd=folder)
     for name in ("report.html", "journal.jsonl"):

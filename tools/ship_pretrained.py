@@ -31,7 +31,7 @@ from pbt_gan.reporting.metrics import MetricsTable
 from pbt_gan.reporting.tensorboard import TensorBoard
 from pbt_gan.reporting.text import number
 from pbt_gan.runs.card import nameless
-from pbt_gan.runs.evaluating import SAMPLES, Evaluation, beside_kept, evaluate
+from pbt_gan.runs.evaluating import Evaluation, beside_kept, evaluate
 from pbt_gan.runs.export import export
 from pbt_gan.runs.folder import scorers
 from pbt_gan.runs.lone import FILE
@@ -46,6 +46,9 @@ MOST_BYTES = 6 * 10**6
 """Of the generator."""
 
 MOST_BYTES_IN_ALL = 8 * 10**6
+
+QUICK = 1_000
+"""Images for the numbers that need no data: a test measures them again."""
 
 LICENCE = "Apache-2.0, as pbt-gan"
 SEED = 0
@@ -185,11 +188,11 @@ def _carded(made: Path, data: Path | None) -> tuple[dict[str, Any], list[Evaluat
         "seed": run.config["seed"],
         "trained_on": f"{machine.get('processor', 'an unknown processor')}, {machine.get('cores', '?')} cores",
     }
-    found = {"without_data": beside_kept(run, "best", SAMPLES, SEED)}
+    found = {"without_data": beside_kept(run, "best", QUICK, SEED)}
     beside_all = evaluate(made, data=data, seed=SEED)
     if beside_all.neighbours is not None:  # else its data is not here
         found["with_data"] = beside_all
-    card["evaluation"] = {"seed": SEED, "samples": SAMPLES, **{key: _plain(each, made) for key, each in found.items()}}
+    card["evaluation"] = {"seed": SEED, **{key: _plain(each, made) for key, each in found.items()}}
     return card, list(found.values())
 
 
@@ -222,8 +225,9 @@ def page(name: str, card: Mapping[str, Any], shown: Sequence[Evaluation]) -> str
             f"Licence of the weights: {card['licence']}.",
             "",
             *_filled(
-                f"How good, by {SAMPLES:,} images of seed {SEED}, as `pbt-gan evaluate {called}` measures again; with "
-                "95\u00a0% intervals for other images of the same generator."
+                "How good it is, with 95\u00a0% intervals for other images of the same generator. "
+                f"`pbt-gan evaluate {called} --samples {QUICK}` measures again what needs no data, and without "
+                "--samples what does."
             ),
             *_scores(shown),
             "",
@@ -255,8 +259,9 @@ def _rows(schedule: Sequence[Any]) -> Iterator[str]:
 def _scores(shown: Sequence[Evaluation]) -> Iterator[str]:
     for found in shown:
         yield ""
-        yield f"Beside {found.against}:"
         for judgement in found.judgements:
+            count = max(each.images for each in judgement.measurements.values())
+            yield f"{count:,} images of seed {SEED} beside {found.against}."
             yield from _filled(f"By {judgement.look.says}:")
             for each in judgement.measurements.values():
                 low, high = map(number, each.interval)

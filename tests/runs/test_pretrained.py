@@ -49,12 +49,12 @@ def test_the_numbers_of_a_card_are_measured_again(name: str) -> None:
     run = Run.open(f"pretrained:{name}")
     card = json.loads((pretrained.run_place(f"pretrained:{name}") / pretrained.CARD).read_bytes())["evaluation"]
     told = card["without_data"]["networks"]["own"]["scores"]
-    found = beside_kept(run, "best", card["samples"], card["seed"]).scores
+    found = beside_kept(run, "best", told["cs"]["images"], card["seed"]).scores
     assert {key: each.value for key, each in found.items()} == pytest.approx(
         {key: each["value"] for key, each in told.items()}, rel=1e-3, abs=1e-4
     )
     assert found["fcd"].error == pytest.approx(told["fcd"]["error"], rel=1e-2)
-    other = beside_kept(run, "best", 1_000, card["seed"] + 1).scores["cs"]  # less exact, and another draw
+    other = beside_kept(run, "best", 400, card["seed"] + 1).scores["cs"]  # of fewer images it reads a little lower
     assert other.value == pytest.approx(told["cs"]["value"], abs=4 * (other.error + told["cs"]["error"]))
 
 

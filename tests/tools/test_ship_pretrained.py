@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def in_no_time(monkeypatch):
     monkeypatch.setattr(imagenet, "find_weights", lambda: None)
-    monkeypatch.setattr(ship_pretrained, "SAMPLES", 100)
+    monkeypatch.setattr(ship_pretrained, "QUICK", 100)
     monkeypatch.setattr("pbt_gan.runs.evaluating.SAMPLES", 100)
 
 

@@ -40,6 +40,7 @@ _CONTENTS = {
     "metrics.csv": "every report, a row each",
     "tensorboard": "for tensorboard --logdir",
     "checkpoints": "weights of the last members and of the best",
+    "generator.safetensors": "the best generator, in place of checkpoints",
     "average.safetensors": "the average of the last survivors of one line",
     "config.toml": "all settings",
     "journal.jsonl": "every report and decision",

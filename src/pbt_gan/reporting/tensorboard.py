@@ -58,7 +58,7 @@ class TensorBoard:
             folder = self._folder / member_name(member)
             files.make_folder(folder)
             if member not in self._known:
-                events.insert(0, self._event(file_version="brain.Event:2"))
+                events.insert(0, _event(wall_time=self._clock(), file_version="brain.Event:2"))
                 self._known.add(member)
             _append(folder / self._name, b"".join(events))
         self._waiting.clear()
@@ -75,16 +75,9 @@ class TensorBoard:
             width, height = (int.from_bytes(png[place : place + 4]) for place in (16, 20))  # of the PNG's first chunk
             image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=png)
             values.append(Summary.Value(tag="samples", image=image))
-        self._waiting[report.member].append(self._event(step=report.trained_steps, summary=Summary(value=values)))
-
-    def _event(self, **content: Any) -> bytes:
-        """Encode one event as a record of the event file."""
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        buffer = BytesIO()
-        RecordWriter(buffer).write(Event(wall_time=self._clock(), **content).SerializeToString())
-        return buffer.getvalue()
+        self._waiting[report.member].append(
+            _event(wall_time=self._clock(), step=report.trained_steps, summary=Summary(value=values))
+        )
 
 
 def scalars(report: Report) -> Iterator[tuple[str, float]]:
@@ -99,6 +92,16 @@ def scalars(report: Report) -> Iterator[tuple[str, float]]:
             yield f"hyperparams/{name}", setting
             if isinstance(setting, float) and setting > 0:
                 yield f"hyperparams_log10/{name}", math.log10(setting)
+
+
+def _event(**content: Any) -> bytes:
+    """Encode one event as a record of the event file."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    buffer = BytesIO()
+    RecordWriter(buffer).write(Event(**content).SerializeToString())
+    return buffer.getvalue()
 
 
 def _append(path: Path, data: bytes) -> None:

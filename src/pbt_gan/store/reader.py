@@ -40,7 +40,7 @@ def checkpoint_bytes(folder: Path, key: str) -> bytes:
         kept = now  # a living run has committed and removed the file meanwhile
     if key not in kept:
         raise RunFolderError(
-            f"{folder} keeps no checkpoint {key}; it keeps {', '.join(sorted(kept)) or 'none yet'}. "
+            f"{folder} keeps no checkpoint {key}; it keeps {', '.join(sorted(kept)) or 'none'}. "
             "A run keeps the newest of those who have not retired, and the best, of its last commits."
         )
     return checkpoints.read(folder, key, kept[key])
