@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def nothing_is_written(contents: Callable[[Path], Any], monkeypatch: pytest.Monk
 def test_they_are_listed_and_each_has_a_card(pbt_gan, plain):
     listed = pbt_gan("pretrained")
     assert listed.code == 0
-    assert f"{NAME}  handwritten digits, 8×8" in listed.out
+    assert re.search(rf"^{NAME} +handwritten digits, 8×8", listed.out, re.MULTILINE)
     for name in ("digits", NAME):
         card = pbt_gan("pretrained", name).out
         assert "Licence of the data: CC BY 4.0" in card
