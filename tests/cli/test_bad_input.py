@@ -40,6 +40,7 @@ import pytest
         (["train", "digits", "--set", "populaton=3"], "Did you mean 'pbt.population'?"),
         (["train", "digits", "--set", "populaton_size=3"], "Did you mean 'pbt.population_size'?"),
         (["train", "digits", "--set", "workers=3"], "Did you mean 'executor.workers'?"),
+        (["train", "digits", "--set", "experiment.seeds=[0]"], "several runs: `pbt-gan experiment FILE` trains them"),
         (["train", "digits", "--set", "zzz=3"], "zzz is not a setting. Known here: checkpoints, executor, "),
         (["train", "digits", "--set", "pbt.populaton_size=3"], "Did you mean 'population_size'?"),
         (["train", "digits", "--set", "task.lr=1"], "task.lr is not a setting. Did you mean 'lr_g'?"),

@@ -396,6 +396,13 @@ class Config(Settings):
     stop: StopSettings | None = None  # None: its plan ends it
     listeners: tuple[str, ...] = ()  # your own, beside those of the package: "file.py:name"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_run(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "experiment" in value:
+            raise ValueError("with a table [experiment] it is several runs: `pbt-gan experiment FILE` trains them")
+        return value
+
     @field_validator("name")
     @classmethod
     def _plain(cls, value: str) -> str:
