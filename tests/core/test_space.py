@@ -2,7 +2,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pbt_gan.core.rng import stream
@@ -324,6 +324,7 @@ def test_the_middle_stands_for_the_whole_of_init(domain, middle):
 UNITS = st.floats(-6, 6)
 
 
+@example(Float(Range(0.47260954424808205, 0.5625), (0.47260954424808205, 0.5625), "logit"), 3e-111, [10.0], 3325046)
 @given(st.one_of(floats(), integers()), UNITS, FACTORS, SEEDS)
 def test_a_shift_keeps_type_and_bounds_and_goes_its_own_way_only(domain, units, factors, seed):
     rng = stream(seed)

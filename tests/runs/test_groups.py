@@ -195,7 +195,9 @@ def test_a_task_without_groups_is_not_tried_and_refuses_them(tmp_path, trials):
         ({}, 20, 7),
         ({"resolution": 16, "batch_size": 256}, 8, 8),
         ({"resolution": 28, "batch_size": 128}, 8, 1),
-        ({"resolution": 32}, 8, 1),
+        ({"resolution": 32}, 8, 8),
+        ({"resolution": 32, "batch_size": 128}, 8, 1),
+        ({"resolution": 48}, 8, 1),
         ({"net": "resnet"}, 8, 1),
     ],
 )

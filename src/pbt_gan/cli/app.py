@@ -599,7 +599,7 @@ def pretrained(
         "pbt-gan experiment my_task.py:Classifier --arms pbt,cosine --seeds 0-5",
         "pbt-gan experiment digits --arms shrinking,longer --baseline longer --jobs 2",
         "pbt-gan experiment my.toml    # with a table [experiment] in my.toml",
-        "pbt-gan experiment my.toml --scale 0.05    # the same in a twentieth of the time, to try it",
+        "pbt-gan experiment my.toml --scale 0.05    # to try it, in minutes",
     )
 )
 def experiment(
@@ -774,7 +774,7 @@ def demo(
     epilog=_examples(
         "pbt-gan toy",
         "pbt-gan toy --task mueller --out mueller.png --json mueller.json",
-        "pbt-gan toy --task mueller --out mueller.gif    # 1 to 32 members on their way",
+        "pbt-gan toy --task mueller --out mueller.gif    # as a film",
     )
 )
 def toy(

@@ -148,7 +148,9 @@ class Float:
         assert isinstance(value, int | float)
         if self._by_steps:
             return self.clipped(float(value) + units * self._step)
-        return self._times(float(value), _factor(units, self.factors or factors))
+        moved = self._times(float(value), _factor(units, self.factors or factors))
+        # A move below what a number can tell may come back from the scale's coordinates on the other side.
+        return moved if (moved > value) == (units > 0) else float(value)
 
     @property
     def _by_steps(self) -> bool:

@@ -381,7 +381,9 @@ def _refuse_strangers(folder: Path) -> None:
 def _left(folder: Path) -> Collection[str]:
     """Return the name of the folder of checkpoints if it holds but what a run was about to start from."""
     there = folder_of(folder)
-    found = [path.name for path in there.iterdir()] if there.is_dir() else []
+    if not there.is_dir():
+        return []  # nothing, or somebody's file
+    found = [path.name for path in there.iterdir()]
     return [there.name] if all(name.startswith(".") or name == path_of(folder, START).name for name in found) else []
 
 
