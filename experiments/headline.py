@@ -28,8 +28,11 @@ def main() -> None:
     parser.add_argument("results", nargs="+", type=Path, help="files of experiments/results")
     parser.add_argument("--arms", default="recommended,longer,pbt-wide,random-wide,pbt,fixed,decay", help="from above")
     parser.add_argument("--titles", nargs="*", default=[], help="of the results, in their order")
+    parser.add_argument("--figures", nargs="*", default=[], help="of the results, such as 'best held_out_fcd'")
     asked = parser.parse_args()
     records = [read_record(path) for path in asked.results]
+    for place, figure in enumerate(asked.figures):
+        records[place] = {**records[place], "judged": figure}
     images = load_generator(asked.generator).sample(SIDE * SIDE, seed=0)
     height, width, channels = images.shape[1:]
     sheet = images.reshape(SIDE, SIDE, height, width, channels).transpose(0, 2, 1, 3, 4)
