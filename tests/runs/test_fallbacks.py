@@ -10,7 +10,6 @@ import pytest
 from pbt_gan.config.settings import Config
 from pbt_gan.engine import Stop
 from pbt_gan.errors import DamageError, RunFolderError
-from pbt_gan.interfaces import Listener
 from pbt_gan.reporting.fallbacks import told
 from pbt_gan.reporting.log import RunLog
 from pbt_gan.runs.launch import go_on, start
@@ -22,18 +21,7 @@ from pbt_gan.store.effective import Commit, EffectiveJournal
 from pbt_gan.store.reader import read_run
 from pbt_gan.testing.consistency import contradictions
 from pbt_gan.validation import validated
-
-
-class Cut(Listener):
-    """Stops a run after some reports."""
-
-    def __init__(self, stop: Stop, reports: int) -> None:
-        self._stop, self._left = stop, reports
-
-    def record(self, record: Any, preview: Any) -> None:
-        self._left -= hasattr(record, "score")
-        if self._left == 0:
-            self._stop.reason = "enough"
+from tests.runs.cut import Cut
 
 
 def config(mode: str = "sync", executor: str = "serial") -> Config:

@@ -15,7 +15,7 @@ from pbt_gan.core.population import START, WHOLE
 from pbt_gan.core.records import Birth, to_json
 from pbt_gan.engine import Stop
 from pbt_gan.errors import ConfigError, DamageError, PbtGanError, RunFolderError
-from pbt_gan.interfaces import Listener, Task, Training
+from pbt_gan.interfaces import Task, Training
 from pbt_gan.reporting.text import started
 from pbt_gan.runs.launch import go_on, start
 from pbt_gan.runs.project import Project
@@ -26,20 +26,9 @@ from pbt_gan.store import checkpoints, journal
 from pbt_gan.store.reader import checkpoint_bytes, read_run
 from pbt_gan.testing.consistency import contradictions
 from pbt_gan.validation import validated
+from tests.runs.cut import Cut
 
 Source = Any  # what `start_from` takes
-
-
-class Cut(Listener):
-    """Stops a run after some reports."""
-
-    def __init__(self, stop: Stop, reports: int) -> None:
-        self._stop, self._left = stop, reports
-
-    def record(self, record: Any, preview: Any) -> None:
-        self._left -= hasattr(record, "score")
-        if self._left == 0:
-            self._stop.reason = "enough"
 
 
 class Fragile(Task):

@@ -352,9 +352,8 @@ class Run:
             PbtGanError: it cannot be built; see its subclasses.
         """
         if self.task is not None:
-            self.task.expect(
-                validated(Config, self.config).pbt.last_step
-            )  # another run may have told it something else
+            # Another run may have told it something else.
+            self.task.expect(validated(Config, self.config).pbt.last_step)
             return self.task
         self.check_code()
         check_places({"task": self.config["task"]})
